@@ -1,0 +1,1 @@
+"""The command line; it parses, calls one room and prints, and holds no work of its own."""

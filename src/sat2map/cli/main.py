@@ -1,0 +1,149 @@
+"""The click group: finds commands without importing them, and turns every error into two lines and an exit code.
+
+It never does a command's work, and no command handles errors for itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple
+
+import click
+
+from sat2map.cli.options import DEBUG_KEY
+from sat2map.errors import MissingExtraError, Sat2mapError
+
+
+class LazyCommand(NamedTuple):
+    """Where a command is (`module:attribute`) and the line that `--help` shows, known without importing it."""
+
+    target: str
+    help: str
+
+
+COMMANDS = {
+    "translate": LazyCommand("sat2map.cli.translate:translate", "Make maps of pictures, rasters or folders of them."),
+    "train": LazyCommand("sat2map.cli.train:train", "Train a model on pairs, or go on with a run."),
+    "evaluate": LazyCommand("sat2map.cli.evaluate:evaluate", "Score a model on pairs under the protocol."),
+    "model": LazyCommand("sat2map.cli.model:model", "Look into a model file, or export one to ONNX."),
+    "demo": LazyCommand("sat2map.cli.demo:demo", "Make a scene and its map, to see that all works."),
+    "data": LazyCommand("sat2map.cli.data:data", "Inspect, split or make data sets of pairs."),
+}
+
+EXTRA_OF_PACKAGE = {
+    "torch": "torch",
+    "skimage": "eval",
+    "onnx": "train",
+    "onnxscript": "train",
+    "tensorboard": "train",
+}
+"""Which extra of sat2map brings a package that the base install lacks."""
+
+
+class UserError(click.ClickException):
+    """An error as the user sees it: what was found, then the remedy, on stderr."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print `error:` and `hint:`."""
+        click.echo(f"error: {self.message}", file=file, err=True)
+        if self.hint:
+            click.echo(f"hint: {self.hint}", file=file, err=True)
+
+
+@contextmanager
+def user_errors(context: click.Context | None) -> Iterator[None]:
+    """Turn what goes wrong inside into a `UserError` (exit 2) or, for Ctrl-C, into exit 130."""
+    try:
+        yield
+    except (UserError, click.exceptions.NoArgsIsHelpError):
+        raise
+    except click.ClickException as error:
+        raise UserError(_first_lower(error.format_message()), _usage_hint(error)) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise click.exceptions.Exit(130) from None
+    except (Sat2mapError, OSError, ModuleNotFoundError) as error:
+        translated = _as_user_error(error)
+        if translated is None:
+            raise
+        if context is not None and context.meta.get(DEBUG_KEY):
+            traceback.print_exc(file=sys.stderr)
+        raise translated from error
+
+
+def _as_user_error(error: Exception) -> UserError | None:
+    """Say `error` in words, or None where it is a mistake of ours or for click to handle."""
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF_PACKAGE:
+            return None
+        error = MissingExtraError(package, EXTRA_OF_PACKAGE[package])
+    if isinstance(error, Sat2mapError):
+        return UserError(str(error), error.hint)
+    # A reader that went away (`sat2map ... | head`) is no error: click ends quietly on it.
+    if not isinstance(error, OSError) or error.errno in (None, errno.EPIPE):
+        return None
+    where = f": {error.filename!r}" if error.filename else ""
+    return UserError(f"{_first_lower(error.strerror or 'the system refused')}{where}")
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path} --help" if context is not None else None
+
+
+def _first_lower(text: str) -> str:
+    return (text[:1].lower() + text[1:]).rstrip(".")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, and whose errors are two lines."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of `COMMANDS`, which is the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, so that `--help` imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the group's own options."""
+        with user_errors(ctx):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        with user_errors(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sat2map", prog_name="sat2map")
+def sat2map() -> None:
+    """Satellite and aerial imagery to maps with conditional GANs."""
+
+
+def main(run: Callable[..., Any] = sat2map) -> None:
+    """Console script `sat2map`."""
+    run(prog_name="sat2map")

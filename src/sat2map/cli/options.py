@@ -1,0 +1,127 @@
+"""Every option that more than one command takes, defined once; imports no room of the package."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+DEBUG_KEY = "sat2map.debug"
+"""Key in `click.Context.meta`: whether tracebacks are wanted."""
+
+
+def _remember_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[DEBUG_KEY] = True
+        _log_at(logging.DEBUG)
+
+
+def _set_quiet(_context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    if value:
+        _log_at(logging.ERROR)
+    return value
+
+
+def _set_verbose(_context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    if value:
+        _log_at(logging.INFO)
+    return value
+
+
+def _log_at(level: int) -> None:
+    """Send the log of sat2map to stderr (stdout is for data), from `level` upwards."""
+    logger = logging.getLogger("sat2map")
+    logger.setLevel(level)
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger.addHandler(handler)
+
+
+def _split_assignments(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(f"'{value}' is not of the form key=value")
+        pairs.append((key.strip(), text.strip()))
+    return tuple(pairs)
+
+
+model_option = click.option(
+    "--model",
+    "model",
+    metavar="NAME|FILE",
+    help="Bundled model or model file (.onnx, .safetensors).  [default: bundled]",
+)
+output_option = click.option(
+    "-o", "--output", "output", type=click.Path(path_type=Path), required=True, help="Where the result goes."
+)
+optional_output_option = click.option(
+    "-o", "--output", "output", type=click.Path(path_type=Path), help="Where the result goes."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+window_option = click.option(
+    "--window", "window_px", type=click.IntRange(min=1), metavar="PX", help="Side of the windows that are written."
+)
+margin_option = click.option(
+    "--margin",
+    "margin_px",
+    type=click.IntRange(min=0),
+    metavar="PX",
+    help="Pixels read around each window and thrown away.  [default: the model's]",
+)
+batch_size_option = click.option(
+    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Windows or pairs at once."
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where the network runs.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random."
+)
+resume_option = click.option(
+    "--resume", metavar="auto|CHECKPOINT", help="Go on from the newest checkpoint of the run (auto) or from this one."
+)
+set_option = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_split_assignments,
+    help="Change one key of the recipe; may be given again.",
+)
+size_option = click.option(
+    "--size",
+    "size_px",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    metavar="PX",
+    help="Side in pixels to which pairs are brought.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print what a program would want to read.")
+quiet_option = click.option("--quiet", is_flag=True, callback=_set_quiet, help="No progress; log errors only.")
+verbose_option = click.option(
+    "--verbose", is_flag=True, callback=_set_verbose, expose_value=False, help="Log what is being done."
+)
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    callback=_remember_debug,
+    expose_value=False,
+    help="Show the traceback of an error, and log everything.",
+)
+
+
+def log_options(command: Any) -> Any:
+    """Give a command `--quiet` (passed to it as `quiet`), `--verbose` and `--debug` (handled for it)."""
+    return quiet_option(verbose_option(debug_option(command)))

@@ -1,0 +1,54 @@
+"""`sat2map train`: train a recipe on pairs, or go on with a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sat2map.cli.options import device_option, log_options, overwrite_option, resume_option, set_option
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE", help="Named recipe or TOML file.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), multiple=True, help="Begin with this model file's weights (G or D)."
+)
+@click.option("--groups", type=click.Path(path_type=Path), help="CSV (file, group) of pictures that overlap.")
+@click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
+@resume_option
+@set_option
+@overwrite_option
+@device_option
+@log_options
+def train(
+    data: Path,
+    recipe_name: str,
+    out: Path,
+    init: tuple[Path, ...],
+    groups: Path | None,
+    threads: int | None,
+    resume: str | None,
+    assignments: tuple[tuple[str, str], ...],
+    overwrite: bool,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Train on DATA, a folder of side-by-side pairs.
+
+    The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of pictures
+    after each epoch. Killed at any moment, the same command with --resume auto goes on as if it had not been.
+    """
+    import torch
+
+    from sat2map.engine.torch import pick_device
+    from sat2map.train.loop import train as train_recipe
+    from sat2map.train.recipe import load_recipe
+    from sat2map.train.run import Places
+
+    if threads:
+        torch.set_num_threads(threads)
+    places = Places(out, pick_device(device), resume, init, groups, overwrite=overwrite, quiet=quiet)
+    train_recipe(data, load_recipe(recipe_name, assignments), places)

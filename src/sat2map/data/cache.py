@@ -1,0 +1,117 @@
+"""Pairs decoded once, into one memory-mapped file of uint8 that any number of runs share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from sat2map.data.pairs import Direction, Pair, UInt8, check_pairs, list_pairs, read_pair
+from sat2map.errors import DataError
+
+CACHE_VERSION = 1
+
+
+def default_cache_folder() -> Path:
+    """`$SAT2MAP_CACHE`, or `sat2map` in the user's cache folder."""
+    if chosen := os.environ.get("SAT2MAP_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sat2map"
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Digest of the names, sizes and times of change of a data set's files: what changes it makes a new cache."""
+    digest = hashlib.sha256(f"pairs {CACHE_VERSION}".encode())
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class CachedPairs:
+    """A data set's pairs, by index; pixels are read from disk when they are asked for.
+
+    Attributes:
+        names: file name of each pair.
+        shapes: height and width of each whole picture, both halves.
+        pixels: uint8, one dimension: every picture, one after the other.
+        direction: which half is the source.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+    pixels: UInt8
+    direction: Direction
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate((3 * h * w for h, w in self.shapes), initial=0))
+
+    def __getitem__(self, index: int) -> Pair:
+        height, width = self.shapes[index]
+        both = self.pixels[self._starts[index] : self._starts[index + 1]].reshape(height, width, 3)
+        left, right = both[:, : width // 2], both[:, width // 2 :]
+        return Pair(left, right) if self.direction == "AtoB" else Pair(right, left)
+
+
+def open_cached(folder: str | Path, *, direction: Direction = "AtoB", cache: Path | None = None) -> CachedPairs:
+    """Open a folder of side-by-side pairs, decoding it if no run has done so.
+
+    Raises:
+        DataError: the folder is missing or empty, or pairs in it are broken (all of them are named).
+    """
+    paths = list_pairs(folder)
+    root = cache or default_cache_folder()
+    index, pixels = (root / f"{fingerprint(paths)}{suffix}" for suffix in (".json", ".u8"))
+    if not index.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        _decode(paths, index, pixels)
+    shapes = tuple((h, w) for h, w in json.loads(index.read_text()))
+    return CachedPairs(tuple(p.name for p in paths), shapes, np.memmap(pixels, np.uint8, "r"), direction)
+
+
+def _decode(paths: Sequence[Path], index: Path, pixels: Path) -> None:
+    """Write both files of a cache beside their places, then rename; two runs at once write the same bytes.
+
+    The index comes last: where it is, the pixels are whole.
+    """
+    with tempfile.TemporaryDirectory(dir=index.parent, prefix=index.stem) as work:
+        shapes = []
+        problems: list[DataError] = []
+        with (Path(work) / "pixels").open("wb") as out:
+            for both in _decoded(paths):
+                if isinstance(both, DataError):
+                    problems.append(both)
+                else:
+                    shapes.append(both.shape[:2])
+                    out.write(both.tobytes())
+        check_pairs(paths, problems)
+        (Path(work) / "index").write_text(json.dumps(shapes))
+        (Path(work) / "pixels").rename(pixels)
+        (Path(work) / "index").rename(index)
+
+
+def _decoded(paths: Sequence[Path]) -> Iterator[UInt8 | DataError]:
+    def decode(path: Path) -> UInt8 | DataError:
+        try:
+            return np.concatenate(read_pair(path), axis=1)
+        except DataError as error:
+            return error
+
+    # Pillow decodes without the interpreter's lock. In slices: a plain map would hold the whole set in memory.
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), 64):
+            yield from pool.map(decode, paths[start : start + 64])

@@ -1,0 +1,67 @@
+"""The errors that a user can meet, each one sentence that names the thing, and the remedy.
+
+    Sat2mapError
+    ├── PictureError        a picture cannot be read
+    ├── SceneError          a raster cannot be read or is not what the model takes
+    ├── OutputError         the destination cannot be written
+    ├── ModelFileError      a model file is missing, foreign, truncated or of the wrong kind
+    ├── DataError           a data set is empty, broken or inconsistent
+    ├── RecipeError         a recipe or one of its keys is wrong
+    ├── CheckpointError     a run cannot be resumed
+    └── MissingExtraError   an optional dependency is not installed
+
+Never raised for our own mistakes: those are `assert`.
+"""
+
+from __future__ import annotations
+
+
+class Sat2mapError(Exception):
+    """Something the user gave is wrong.
+
+    Args:
+        found: what was found, in words, without a full stop.
+        value: the thing itself (a path, a key, a number), shown after a colon.
+        hint: the next command or flag to try.
+    """
+
+    def __init__(self, found: str, value: object = None, *, hint: str | None = None) -> None:
+        self.found = found
+        self.value = value
+        self.hint = hint
+        super().__init__(found if value is None else f"{found}: {str(value)!r}")
+
+
+class PictureError(Sat2mapError):
+    """A picture cannot be read."""
+
+
+class SceneError(Sat2mapError):
+    """A raster cannot be read or is not what the model takes."""
+
+
+class OutputError(Sat2mapError):
+    """The destination cannot be written."""
+
+
+class ModelFileError(Sat2mapError):
+    """A model file is missing, foreign, truncated or of the wrong kind."""
+
+
+class DataError(Sat2mapError):
+    """A data set is empty, broken or inconsistent."""
+
+
+class RecipeError(Sat2mapError):
+    """A recipe or one of its keys is wrong."""
+
+
+class CheckpointError(Sat2mapError):
+    """A run cannot be resumed."""
+
+
+class MissingExtraError(Sat2mapError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__("this needs a package that is not installed", package, hint=f"pip install 'sat2map[{extra}]'")

@@ -1,0 +1,1 @@
+"""How good a map is: the measures, their intervals and the protocol; knows no network and imports no torch."""

@@ -1,0 +1,128 @@
+"""The protocol: every prediction takes the same road from pair to figures, whatever made it; writes no file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sat2map.data.pairs import read_pair
+from sat2map.errors import ModelFileError
+from sat2map.evaluate.bootstrap import N_DRAWS, intervals
+from sat2map.evaluate.measures import (
+    FLOOR_RGB,
+    MEASURES,
+    PictureScore,
+    Truth,
+    figures,
+    prepare_truth,
+    resize,
+    score,
+)
+from sat2map.palette import CLASS_NAMES, UInt8
+
+if TYPE_CHECKING:
+    from sat2map.engine import Engine
+
+Predict = Callable[[UInt8], UInt8]
+"""Satellite picture to map: both uint8, shape (s, s, 3), RGB."""
+
+
+class Judged(NamedTuple):
+    """One picture, what was made of it, and its score."""
+
+    name: str
+    prediction_hwc: UInt8
+    truth: Truth
+    score: PictureScore
+
+    def floor(self) -> PictureScore:
+        """Score that the one constant colour gets on this picture."""
+        return score(np.full_like(self.prediction_hwc, FLOOR_RGB), self.truth)
+
+
+def judge(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> Iterator[Judged]:
+    """Predict and score pictures one by one; no more than one is in memory.
+
+    Args:
+        predict: takes the source as one whole picture at the size of scoring.
+        pairs: name, source and target (uint8, shape (H, W, 3), RGB), at their native size.
+        size_px: side at which to predict and score: 256 is the paper's, 600 that of the pairs themselves.
+
+    Raises:
+        MissingExtraError: scikit-image is not installed.
+    """
+    for name, source_hwc, target_hwc in pairs:
+        truth = prepare_truth(target_hwc, size_px)
+        prediction = predict(resize(source_hwc, size_px))
+        yield Judged(name, prediction, truth, score(prediction, truth))
+
+
+def evaluate(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[PictureScore]:
+    """Scores of `judge`, in the order of the pairs."""
+    return [judged.score for judged in judge(predict, pairs, size_px)]
+
+
+def decode_pairs(paths: Iterable[Path]) -> Iterator[tuple[str, UInt8, UInt8]]:
+    """Name, source and target of each file, decoded when its turn comes.
+
+    Raises:
+        DataError: a file is no pair.
+    """
+    for path in paths:
+        yield path.name, *read_pair(path)
+
+
+def by_engine(engine: Engine, output: str | None = None) -> Predict:
+    """The engine's model, run on each picture as a whole; `output` is one of its card's, by default the first.
+
+    Raises:
+        ModelFileError: the model has no such output.
+    """
+    # Only now: whoever scores arrays need not load a runtime.
+    from sat2map.engine import run_whole
+
+    outputs = engine.card.outputs
+    if output is not None and output not in outputs:
+        raise ModelFileError("model has no such output", output, hint=f"it has: {', '.join(outputs)}")
+    return lambda picture_hwc: run_whole(engine, picture_hwc, output)
+
+
+def constant(colour_rgb: Sequence[int]) -> Predict:
+    """A model that paints everything in one colour."""
+    return lambda picture_hwc: np.full_like(picture_hwc, colour_rgb)
+
+
+def summarise(
+    scores: Sequence[PictureScore], groups: Sequence[str], n_draws: int = N_DRAWS, seed: int = 0
+) -> dict[str, Any]:
+    """Figures with their 95 % intervals, as `metrics.json` has them.
+
+    Args:
+        scores: one for each picture.
+        groups: the overlap group of each picture.
+        n_draws: bootstrap samples.
+        seed: of the draws.
+
+    Returns:
+        `measures` and `iou` (by class), each a table of `value`, `low` and `high`. What is undefined (a class that is
+        in no picture) or infinite (psnr of a perfect picture) is None, since JSON has neither.
+    """
+    value = figures(np.sum([s.sums() for s in scores], axis=0))
+    low, high = intervals(scores, groups, n_draws, seed)
+    cells = [
+        {"value": _finite(v), "low": _finite(lo), "high": _finite(hi)}
+        for v, lo, hi in zip(value.tolist(), low.tolist(), high.tolist(), strict=True)
+    ]
+    n = len(MEASURES)
+    return {
+        "measures": dict(zip(MEASURES, cells[:n], strict=True)),
+        "iou": dict(zip(CLASS_NAMES, cells[n:], strict=True)),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

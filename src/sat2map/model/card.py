@@ -1,0 +1,76 @@
+"""The model card: everything a program must know to use a model file, carried in the file's own header."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sat2map.errors import ModelFileError
+
+FORMAT_VERSION: Final = 1
+HEADER_KEY = "sat2map.card"
+"""Key under which the card lies, as JSON, in safetensors metadata and in ONNX metadata properties."""
+
+
+class Card(BaseModel):
+    """What a model file says of itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str
+    role: Literal["generator", "discriminator"] = "generator"
+    architecture: str
+    """`unet`, `compact` or `patchgan`: the network of `sat2map.nn` that the weights belong to."""
+    configuration: dict[str, Any]
+    """Keyword arguments of that network."""
+    input_range: tuple[float, float] = (-1.0, 1.0)
+    gsd_m: tuple[float, float]
+    """Metres on the ground per pixel that the model was trained for, from finest to coarsest."""
+    statistics: Literal["image", "frozen"]
+    dropout: float = 0.0
+    """Probability of the noise z; at test time too only where `configuration` says so."""
+    stride: int = Field(gt=0)
+    reach_px: int = Field(ge=0)
+    margin_px: int = Field(ge=0)
+    """Pixels of context on each side that make a window exact, a multiple of the stride."""
+    outputs: tuple[str, ...] = ("rgb",)
+    """Named pictures that the model gives, the default first: `("rgb",)` or `("crisp", "smooth")`."""
+    palette: tuple[tuple[int, int, int], ...] | None = None
+    """Colours of a palette head, uint8 RGB."""
+    temperature: float | None = None
+    """Softmax sharpness (gamma) of the `smooth` output of a palette head."""
+    training_data: str = ""
+    training_data_licence: str = ""
+    recipe: dict[str, Any] = {}
+    """The resolved recipe."""
+    seed: int | None = None
+    steps: int = 0
+    measures: dict[str, Any] = {}
+    """Figures with their protocol (size, data, output)."""
+    licence: str = "unstated"
+    """Licence of the weights, which is not that of the code."""
+    sat2map_version: str = ""
+
+    @classmethod
+    def from_header(cls, text: str | None, path: object) -> Card:
+        """Read the card from a file's header.
+
+        Raises:
+            ModelFileError: there is no card, or it is not one that this version understands.
+        """
+        if text is None:
+            raise ModelFileError(
+                "model file carries no sat2map card", path, hint="give a file written by `sat2map train` or `export`"
+            )
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "card"
+            raise ModelFileError(
+                f"model card is not of a format that this version reads ({where}: {first['msg']})",
+                path,
+                hint="update sat2map, or export the model again",
+            ) from error

@@ -1,0 +1,101 @@
+"""What D and G minimise: adversarial losses on logits, and how near a drawn map is to the true one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Adversarial = Literal["log", "least_squares", "hinge"]
+"""The paper's; Mao et al. 2017 (arXiv 1611.04076); Lim and Ye 2017 (arXiv 1705.02894)."""
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, kind: Adversarial) -> Tensor:
+    """Half of D's loss on real pairs and on fake ones.
+
+    Source: Isola et al. 2016, equation 1, halved "which slows down the rate at which D learns relative to G"
+    (section 3.3).
+    """
+    if kind == "log":
+        on_real, on_fake = F.softplus(-real_logits), F.softplus(fake_logits)
+    elif kind == "least_squares":
+        on_real, on_fake = (real_logits - 1).square(), fake_logits.square()
+    else:
+        on_real, on_fake = F.relu(1 - real_logits), F.relu(1 + fake_logits)
+    return 0.5 * (on_real.mean() + on_fake.mean())
+
+
+def generator_loss(fake_logits: Tensor, kind: Adversarial) -> Tensor:
+    """G's adversarial loss.
+
+    Source: Isola et al. 2016, section 3.3: "rather than training G to minimize log(1 - D(x, G(x, z)), we instead train
+    to maximize log D(x, G(x, z))".
+    """
+    if kind == "log":
+        return F.softplus(-fake_logits).mean()
+    if kind == "least_squares":
+        return (fake_logits - 1).square().mean()
+    return -fake_logits.mean()
+
+
+class L1Loss(nn.Module):
+    """Weighted mean absolute difference of colours, on -1..1 (Isola et al. 2016, equation 3; weight 100)."""
+
+    def __init__(self, weight: float = 100.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, output: Tensor, picture: Tensor, target: Tensor) -> Tensor:
+        """Loss of `picture` against `target`, both float, shape (B, 3, H, W); `output` is not looked at."""
+        return self.weight * F.l1_loss(picture, target)
+
+
+class PaletteLoss(nn.Module):
+    """Loss of a distribution over colours: weighted cross-entropy, soft Dice of the roads, L1 of the mean colour.
+
+    Half and more of a map is land. Without weights and Dice the lowest loss draws no street at all.
+
+    Args:
+        palette: colours, float, shape (K, 3), -1..1.
+        road_colours: rows of `palette` that mean a road.
+        colour_weights: weight of each row in the cross-entropy.
+        dice_weight: of the Dice term (Milletari et al. 2016, arXiv 1606.04797, over the whole batch).
+        l1_weight: of the L1 term.
+    """
+
+    palette: Tensor
+    colour_weights: Tensor
+
+    def __init__(
+        self,
+        palette: Tensor,
+        road_colours: Sequence[int],
+        colour_weights: Sequence[float],
+        *,
+        dice_weight: float = 0.5,
+        l1_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("palette", palette)
+        self.register_buffer("colour_weights", torch.tensor(colour_weights))
+        self.road_colours = list(road_colours)
+        self.dice_weight = dice_weight
+        self.l1_weight = l1_weight
+
+    def forward(self, output: Tensor, picture: Tensor, target: Tensor) -> Tensor:
+        """Loss of logits `output`, shape (B, K, H, W), and of their mean colour `picture` against the true map."""
+        index = self.nearest(target)
+        loss = F.cross_entropy(output, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target)
+        p_road = output.softmax(1)[:, self.road_colours].sum(1)
+        is_road = torch.isin(index, torch.tensor(self.road_colours, device=index.device)).to(p_road.dtype)
+        dice = (2 * (p_road * is_road).sum() + 1) / (p_road.sum() + is_road.sum() + 1)
+        return loss + self.dice_weight * (1 - dice)
+
+    def nearest(self, target: Tensor) -> Tensor:
+        """Row of the palette nearest to each pixel; int64, shape (B, H, W)."""
+        # |c|^2 - 2 t.c orders the colours as the squared distance does.
+        cross = torch.einsum("bchw,kc->bkhw", target, self.palette)
+        return (self.palette.square().sum(1)[:, None, None] - 2 * cross).argmin(1)

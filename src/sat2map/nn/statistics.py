@@ -1,0 +1,113 @@
+"""Normalisation, by whose statistics it normalises, and how moving statistics are frozen.
+
+The paper uses batch normalisation at batch 1 with the test batch's own statistics, which "has been termed instance
+normalization" (Isola et al. 2016, section 3.4). So "image" statistics are each picture's own, at every batch size. They
+make neighbouring windows differ in tone; "frozen" statistics do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Statistics = Literal["image", "batch", "frozen"]
+
+
+class Norm2d(nn.BatchNorm2d):
+    """Affine normalisation of float tensors of shape (B, C, H, W).
+
+    Args:
+        num_features: C.
+        statistics: `image`: mean and variance of each picture, in training and at inference (the paper's).
+            `batch`: of the batch in training, their running average at inference.
+            `frozen`: the stored ones, always; see `freeze_statistics`.
+    """
+
+    def __init__(self, num_features: int, statistics: Statistics = "image") -> None:
+        if statistics not in get_args(Statistics):
+            raise ValueError(f"statistics must be one of {', '.join(get_args(Statistics))}, not {statistics!r}")
+        super().__init__(num_features)
+        self.statistics = statistics
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise; same shape out."""
+        if self.statistics == "image":
+            return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
+        if self.statistics == "frozen":
+            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(input)
+
+
+class _Reached(Exception):  # noqa: N818  (a signal, not an error)
+    """The layer whose input was wanted has been reached."""
+
+
+def norms_in_order(network: nn.Module, batch: Tensor) -> list[Norm2d]:
+    """The normalisations of a network, in the order in which a forward pass of `batch` meets them."""
+    order: list[Norm2d] = []
+    norms = [m for m in network.modules() if isinstance(m, Norm2d)]
+    hooks = [n.register_forward_pre_hook(lambda module, _: order.append(module)) for n in norms]
+    try:
+        network(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return order
+
+
+@torch.no_grad()
+def freeze_statistics(network: nn.Module, batches: Callable[[], Iterable[Tensor]]) -> None:
+    """Replace every normalisation's statistics by those of a whole data set, in place.
+
+    Layer by layer, each with all before it already frozen, and with the total variance (within and between pictures):
+    in one pass, a layer's statistics would be those of inputs that it never gets again once the layers before it are
+    frozen. Afterwards the network is in evaluation mode and its output at a pixel depends on its reach alone.
+
+    Args:
+        network: any network whose normalisations are `Norm2d`.
+        batches: called once for each layer; gives the network's inputs, float, shape (B, C, H, W).
+    """
+    network.eval()
+    first = next(iter(batches()))
+    for norm in norms_in_order(network, first):
+        norm.statistics = "frozen"
+        mean, variance = _input_moments(network, norm, batches())
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+
+
+def _input_moments(network: nn.Module, norm: Norm2d, batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and total variance, per channel, float64, of what `norm` gets."""
+    sums = torch.zeros(3, norm.num_features, dtype=torch.float64)
+
+    def add(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        x = inputs[0].double()
+        dims = (0, 2, 3)
+        sums.add_(torch.stack([torch.ones_like(x).sum(dims), x.sum(dims), x.square().sum(dims)]).cpu())
+        # What follows this layer would be computed for nothing.
+        raise _Reached
+
+    hook = norm.register_forward_pre_hook(add)
+    try:
+        for batch in batches:
+            try:
+                network(batch)
+            except _Reached:
+                continue
+    finally:
+        hook.remove()
+    count, total, squares = sums
+    mean = total / count
+    return mean, squares / count - mean.square()
+
+
+def statistics_of(network: nn.Module) -> Literal["image", "frozen"]:
+    """Whose statistics a network uses at inference: the picture's own if any of its layers does."""
+    own = any(isinstance(m, Norm2d) and m.statistics == "image" for m in network.modules())
+    return "image" if own else "frozen"

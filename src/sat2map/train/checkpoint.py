@@ -1,0 +1,140 @@
+"""Everything that decides how a run goes on, in one file, so that on the same machine it goes on bit by bit.
+
+Never shipped: a model file carries weights and card, a checkpoint the state of a run.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from sat2map.errors import CheckpointError
+
+FILE_NAME = "checkpoint.pt"
+
+
+@dataclass
+class State:
+    """What changes during a run; the place in the epoch and the learning rate follow from `step`.
+
+    Attributes:
+        modules: `generator` and, with an adversarial term, `discriminator`.
+        optimizers: by the same names.
+        ema: running average of the generator, if the recipe wants one.
+        step: updates done.
+        best: value of the recipe's measure at the best validation so far.
+    """
+
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    ema: AveragedModel | None = None
+    step: int = 0
+    best: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
+    """Of the last validation."""
+
+
+def environment() -> dict[str, Any]:
+    """What must be the same for a resumed run to end with bitwise equal weights."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    return {
+        "torch": str(torch.__version__),
+        "processor": " ".join(sorted(names)) or platform.processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None:
+    """Write a checkpoint beside its place, flush it to the disk, and rename it: a kill leaves the one before.
+
+    Args:
+        path: of the checkpoint.
+        state: of the run.
+        recipe: the resolved one.
+        data: fingerprint of the training data.
+    """
+    content = {
+        "modules": {name: m.state_dict() for name, m in state.modules.items()},
+        "optimizers": {name: o.state_dict() for name, o in state.optimizers.items()},
+        "ema": state.ema.state_dict() if state.ema else None,
+        "step": state.step,
+        "best": state.best,
+        "measures": state.measures,
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "recipe": dict(recipe),
+        "data": data,
+        "environment": environment(),
+    }
+    work = path.with_suffix(".tmp")
+    with work.open("wb") as out:
+        torch.save(content, out)
+        out.flush()
+        os.fsync(out.fileno())
+    work.replace(path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint's content; no code in it is run.
+
+    Raises:
+        CheckpointError: it is missing, truncated or no checkpoint.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        missing = {"modules", "optimizers", "ema", "step", "random", "recipe", "data", "environment"} - content.keys()
+    except Exception as error:  # torch.load raises what the broken bytes lead it to
+        raise CheckpointError(
+            "checkpoint cannot be read", path, hint="start anew in another folder with --out, or with --init MODEL"
+        ) from error
+    if missing:
+        raise CheckpointError(f"checkpoint lacks {', '.join(sorted(missing))}", path, hint="start anew")
+    return content
+
+
+def restore(state: State, content: Mapping[str, Any]) -> None:
+    """Put a checkpoint's content into a freshly built state, and torch's random generators where they were."""
+    for name, module in state.modules.items():
+        module.load_state_dict(content["modules"][name])
+    for name, optimizer in state.optimizers.items():
+        optimizer.load_state_dict(content["optimizers"][name])
+    if state.ema:
+        state.ema.load_state_dict(content["ema"])
+    state.step, state.best, state.measures = content["step"], content["best"], content["measures"]
+    torch.set_rng_state(content["random"])
+    if content["random_cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(content["random_cuda"])
+
+
+def check_same_run(content: Mapping[str, Any], recipe: Mapping[str, Any], data: str) -> list[str]:
+    """See whether a checkpoint belongs to this recipe and data.
+
+    Returns:
+        What differs in the environment, so that the run goes on, but not bit by bit.
+
+    Raises:
+        CheckpointError: recipe or data differ.
+    """
+    changed = [key for key in recipe if content["recipe"].get(key) != recipe[key]]
+    if changed:
+        raise CheckpointError(
+            "recipe differs from the one that the checkpoint was made with, in", ", ".join(changed),
+            hint="resume with the same recipe and --set, or start another run with --init",
+        )  # fmt: skip
+    if content["data"] != data:
+        raise CheckpointError(
+            "training data differ from those that the checkpoint was made with", data,
+            hint="give the same folder, unchanged, or start another run with --init",
+        )  # fmt: skip
+    now = environment()
+    return [f"{key} was {value}, is {now[key]}" for key, value in content["environment"].items() if now[key] != value]

@@ -1,0 +1,89 @@
+"""What a run keeps for others: model files of its networks, best and last, each with its card."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sat2map.data.augment import draw_chip
+from sat2map.model import safetensors_file
+from sat2map.model.card import Card
+from sat2map.nn.geometry import geometry
+from sat2map.nn.statistics import freeze_statistics, statistics_of
+from sat2map.nn.unet import dropout_of
+from sat2map.train.run import Run
+from sat2map.train.setup import as_input, configuration
+
+N_FREEZE_PICTURES = 256
+"""Training pictures that statistics are frozen over."""
+
+
+def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.Module) -> Card:
+    """The model card of one of the run's networks as it now is."""
+    recipe = run.recipe
+    network = recipe.generator if role == "generator" else recipe.discriminator
+    arguments = configuration(network)
+    shape = geometry(module)
+    statistics = statistics_of(module)
+    # A network that is frozen now must be built as a frozen one.
+    if statistics == "frozen" and "statistics" in arguments:
+        arguments["statistics"] = "frozen"
+    measures = {"size_px": recipe.validation_px, "n_pictures": len(run.split.holdout), **run.state.measures}
+    return Card(
+        name=recipe.name,
+        role=role,
+        architecture=network.architecture,
+        configuration=arguments,
+        gsd_m=recipe.gsd_m,
+        statistics=statistics,
+        dropout=dropout_of(module),
+        stride=shape.stride,
+        reach_px=shape.reach_px,
+        margin_px=shape.margin_px,
+        outputs=getattr(module, "outputs", ()),
+        palette=arguments.get("palette"),
+        temperature=getattr(module, "temperature", None),
+        training_data=recipe.training_data,
+        training_data_licence=recipe.training_data_licence,
+        recipe=recipe.model_dump(mode="json"),
+        seed=recipe.seed,
+        steps=run.state.step,
+        measures={"hold-out": measures},
+        licence=recipe.licence,
+        sat2map_version=version("sat2map"),
+    )
+
+
+def keep(run: Run, which: Literal["best", "last"]) -> None:
+    """Write `generator_{which}.safetensors` and, if there is one, `discriminator_{which}.safetensors`."""
+    _write(run, "generator", run.shown, which)
+    if "discriminator" in run.state.modules:
+        _write(run, "discriminator", run.state.modules["discriminator"], which)
+
+
+def keep_frozen(run: Run) -> None:
+    """Write `generator_frozen.safetensors`: the last one with its statistics frozen over training pictures."""
+    frozen = copy.deepcopy(run.shown)
+    freeze_statistics(frozen, lambda: _freeze_batches(run))
+    _write(run, "generator", frozen, "frozen")
+
+
+def _freeze_batches(run: Run) -> Iterator[Tensor]:
+    """Chips of training pictures that lie evenly over the set, one at a time."""
+    step = max(len(run.split.train) // N_FREEZE_PICTURES, 1)
+    for i in run.split.train[::step]:
+        chip = draw_chip(run.pairs[i], run.recipe.augmentation, seed=run.recipe.seed, epoch=0, index=i)
+        yield as_input([chip.source_hwc]).to(run.device)
+
+
+def _write(run: Run, role: Literal["generator", "discriminator"], module: nn.Module, which: str) -> None:
+    with torch.no_grad():
+        tensors: dict[str, Any] = {
+            name: value.detach().cpu().contiguous().numpy() for name, value in module.state_dict().items()
+        }
+    safetensors_file.save(run.places.run / f"{role}_{which}.safetensors", tensors, make_card(run, role, module))

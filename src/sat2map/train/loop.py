@@ -1,0 +1,145 @@
+"""The one loop for every recipe: D's step, G's step, validation, what is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sat2map.engine.torch import TorchEngine
+from sat2map.evaluate.measures import MEASURES, prepare_truth, resize, score, total
+from sat2map.evaluate.protocol import by_engine
+from sat2map.nn.statistics import statistics_of
+from sat2map.palette import UInt8
+from sat2map.train.keep import keep, keep_frozen, make_card
+from sat2map.train.monitor import Monitor
+from sat2map.train.recipe import Recipe
+from sat2map.train.run import Places, Run, open_run
+from sat2map.train.setup import batches, build_reconstruction, in_precision
+from sat2map.train.step import Batch, Drawn, Reconstruction, discriminator_step, generator_step
+
+SMALLER_IS_BETTER = ("rmse",)
+N_GRID_ROWS = 6
+
+Forward = dict[str, Callable[..., Tensor]]
+
+
+def train(folder: Path, recipe: Recipe, places: Places) -> Run:
+    """Train a recipe on a folder of side-by-side pairs, from the start or from where a checkpoint left it.
+
+    The run's folder gets `recipe.json`, `checkpoint.pt`, `steps.csv`, `epochs.csv`, `tensorboard/`, `grids/`, and the
+    model files `{generator,discriminator}_{best,last}.safetensors`; where statistics are each picture's own, at the end
+    also `generator_frozen.safetensors`.
+
+    Raises:
+        Sat2mapError: what `open_run` raises.
+    """
+    run = open_run(folder, recipe, places)
+    fit(run)
+    if statistics_of(run.shown) == "image":
+        keep_frozen(run)
+    return run
+
+
+def fit(run: Run) -> None:
+    """Train from the state's step to the end of the recipe."""
+    recipe, state = run.recipe, run.state
+    reconstruction = build_reconstruction(recipe, run.generator, run.pairs, run.split.train)
+    forward = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
+    n_steps = recipe.epochs * run.steps_per_epoch
+    with Monitor(
+        run.places.run, step=state.step, n_steps=n_steps, batch_size=recipe.batch_size, quiet=run.places.quiet
+    ) as monitor:
+        while state.step < n_steps:
+            began = time.monotonic()
+            epoch, place = divmod(state.step, run.steps_per_epoch)
+            run.generator.train()
+            for batch in batches(recipe, run.pairs, run.split.train, epoch, place):
+                _set_learning_rates(run)
+                values = _update(run, batch, epoch, forward, reconstruction)
+                state.step += 1
+                monitor.step(state.step, epoch, values)
+                # After an epoch's last step the checkpoint waits for the validation.
+                if state.step % recipe.checkpoint_steps == 0 and state.step % run.steps_per_epoch:
+                    run.save_checkpoint()
+            _end_epoch(run, monitor, epoch, began)
+
+
+def _update(run: Run, batch: Batch, epoch: int, forward: Forward, reconstruction: Reconstruction) -> dict[str, float]:
+    """One step of D, once it is switched on, and one of G; what they saw."""
+    state, objective = run.state, run.recipe.objective
+    discriminate = forward.get("discriminator") if epoch >= objective.adversarial_from_epoch else None
+    batch = Batch(*(x.to(run.device, memory_format=torch.channels_last) for x in batch))
+    output = forward["generator"](batch.sat)
+    drawn = Drawn(output, run.generator.picture(output))
+    values: dict[str, Tensor] = {}
+    if discriminate:
+        judged = discriminator_step(
+            discriminate, state.optimizers["discriminator"], batch, drawn.fake, objective.adversarial
+        )
+        values |= {"loss_d": judged.loss, "d_real": judged.d_real, "d_fake": judged.d_fake}
+    losses = generator_step(
+        discriminate,
+        state.optimizers["generator"],
+        batch,
+        drawn,
+        reconstruction=reconstruction,
+        kind=objective.adversarial,
+        adversarial_weight=objective.adversarial_weight,
+    )
+    if state.ema:
+        state.ema.update_parameters(run.generator)
+    values |= {"loss_g": losses.adversarial, "reconstruction": losses.reconstruction}
+    return {name: float(value) for name, value in values.items()}
+
+
+def learning_rate_factor(step: int, n_constant: int, n_steps: int) -> float:
+    """1 for `n_constant` steps, then linear to zero at `n_steps`."""
+    return min(1.0, (n_steps - step) / max(n_steps - n_constant, 1))
+
+
+def _set_learning_rates(run: Run) -> None:
+    recipe, n = run.recipe, run.steps_per_epoch
+    factor = learning_rate_factor(run.state.step, recipe.constant_epochs * n, recipe.epochs * n)
+    how = {"generator": recipe.generator_optimiser, "discriminator": recipe.discriminator_optimiser}
+    for name, optimizer in run.state.optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = factor * how[name].learning_rate
+
+
+def _end_epoch(run: Run, monitor: Monitor, epoch: int, began: float) -> None:
+    """Validate, keep what is best and what is last, and only then write the checkpoint that says so."""
+    state, measure = run.state, run.recipe.select_by
+    state.measures, grid = validate(run)
+    monitor.epoch(state.step, epoch, state.measures, time.monotonic() - began)
+    monitor.grid(state.step, epoch, grid)
+    value = state.measures.get(measure)
+    if value is not None and (state.best is None or (value < state.best) == (measure in SMALLER_IS_BETTER)):
+        state.best = value
+        keep(run, "best")
+    keep(run, "last")
+    run.save_checkpoint()
+
+
+def validate(run: Run) -> tuple[dict[str, float], list[list[UInt8]]]:
+    """Score the shown generator on the hold-out.
+
+    Returns:
+        The nine measures (none without a hold-out), and rows of source, prediction and target for the grid: the first
+        pictures of the hold-out, or of the training set.
+    """
+    size = run.recipe.validation_px
+    indices = run.split.holdout or run.split.train[:N_GRID_ROWS]
+    if not run.truths:
+        run.truths = [prepare_truth(run.pairs[i].target_hwc, size) for i in indices]
+    predict = by_engine(TorchEngine(run.shown, make_card(run, "generator", run.shown), run.places.device))
+    sources = [resize(run.pairs[i].source_hwc, size) for i in indices]
+    predictions = [predict(source) for source in sources]
+    grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]
+    if not run.split.holdout:
+        return {}, grid
+    measures = total([score(p, t) for p, t in zip(predictions, run.truths, strict=True)])
+    return {name: float(getattr(measures, name)) for name in MEASURES}, grid

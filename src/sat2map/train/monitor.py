@@ -1,0 +1,116 @@
+"""What a person sees of a run: a progress bar, CSV, TensorBoard, and a grid of the same pictures after each epoch."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+STEPS_A_ROW = 20
+"""Steps whose mean makes one row of `steps.csv`."""
+
+
+class Monitor:
+    """Shows and records a run; rows that a killed run wrote after its last checkpoint are dropped.
+
+    Args:
+        run: folder of the run.
+        step: step that the run begins at.
+        n_steps: steps in the whole run.
+        batch_size: pictures in a step.
+        quiet: no progress bar and no lines.
+    """
+
+    def __init__(self, run: Path, *, step: int, n_steps: int, batch_size: int, quiet: bool) -> None:
+        self.run = run
+        self.batch_size = batch_size
+        self.sums: dict[str, float] = {}
+        self.n_summed = 0
+        for name in ("steps.csv", "epochs.csv"):
+            _drop_rows_after(run / name, step)
+        self.writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
+        self.quiet = quiet
+        self.console = Console(stderr=True, quiet=quiet)
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        # Where nobody watches, the line of each epoch is enough.
+        self.progress = Progress(*columns, console=self.console, disable=quiet or not sys.stderr.isatty())
+        self.task = self.progress.add_task("train", total=n_steps, completed=step, epoch=0, values="", rate="")
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+        self.writer.close()
+
+    def step(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Take in the losses and judgements of one step."""
+        for key, value in values.items():
+            self.sums[key] = self.sums.get(key, 0.0) + value
+        self.n_summed += 1
+        self.progress.update(self.task, completed=step, epoch=epoch + 1)
+        if step % STEPS_A_ROW:
+            return
+        means = {key: total / self.n_summed for key, total in self.sums.items()}
+        self.sums, self.n_summed = {}, 0
+        speed = self.progress.tasks[0].speed
+        rate = f"{speed * self.batch_size:.1f} pictures/s" if speed else ""
+        self.progress.update(self.task, values=_line(means), rate=rate)
+        self._record("steps.csv", step, means)
+
+    def epoch(self, step: int, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
+        """Take in the measures of a validation."""
+        self._record("epochs.csv", step, {"epoch": epoch, "seconds": seconds, **measures})
+        self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(measures)}", highlight=False)
+
+    def grid(self, step: int, epoch: int, rows: Sequence[Sequence[npt.NDArray[np.uint8]]]) -> None:
+        """Save a grid: a row for each picture, its columns source, prediction, target; uint8, shape (s, s, 3)."""
+        picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        folder = self.run / "grids"
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(picture).save(folder / f"epoch_{epoch + 1:04d}.png")
+        self.writer.add_image("hold-out", picture, step, dataformats="HWC")
+
+    def _record(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        path = self.run / name
+        is_new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as out:
+            rows = csv.writer(out)
+            if is_new:
+                rows.writerow(["step", *values])
+            rows.writerow([step, *(f"{v:.6g}" for v in values.values())])
+        for key, value in values.items():
+            self.writer.add_scalar(f"{name.removesuffix('.csv')}/{key}", value, step)
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    return "  ".join(f"{key} {value:.3g}" for key, value in values.items())
+
+
+def _drop_rows_after(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    header, *rows = path.read_text("utf-8").splitlines(keepends=True)
+    # A row that a kill cut short has no end.
+    kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= step]
+    path.write_text("".join([header, *kept]), "utf-8")

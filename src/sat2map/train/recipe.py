@@ -1,0 +1,157 @@
+"""Recipes: a full training configuration, named, commented, complete; read from TOML, changed key by key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sat2map.data.augment import Augmentation
+from sat2map.data.pairs import Direction
+from sat2map.errors import RecipeError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Network(_Part):
+    """A network of `sat2map.nn` and its keyword arguments."""
+
+    architecture: Literal["unet", "compact", "patchgan"]
+    configuration: dict[str, Any] = {}
+
+
+class Optimiser(_Part):
+    """Adam, or AdamW where weights decay."""
+
+    learning_rate: float = Field(2e-4, gt=0)
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = Field(0, ge=0)
+
+
+class Objective(_Part):
+    """What G minimises."""
+
+    adversarial: Literal["log", "least_squares", "hinge"] = "log"
+    adversarial_weight: float = Field(1, ge=0)
+    """0: no discriminator at all."""
+    adversarial_from_epoch: int = Field(0, ge=0)
+    """Epochs, from 0, before which G learns from the other terms alone."""
+    l1_weight: float = Field(100, ge=0)
+    dice_weight: float = Field(0, ge=0)
+    """Palette heads: soft Dice of the roads."""
+    colour_balance: float = Field(0, ge=0, le=1)
+    """Palette heads: a colour's weight is (frequency of the commonest / own) to this power, at most 5."""
+
+
+class Recipe(_Part):
+    """Everything that decides the weights that come out, given the data."""
+
+    name: str
+    seed: int = Field(0, ge=0)
+    generator: Network
+    discriminator: Network = Network(architecture="patchgan")
+    objective: Objective = Objective()
+    generator_optimiser: Optimiser = Optimiser()
+    discriminator_optimiser: Optimiser = Optimiser()
+    initialisation: Literal["paper", "torch"] = "paper"
+    """The paper's Gaussian, or torch's own for each layer."""
+    direction: Direction = "AtoB"
+    augmentation: Augmentation = Augmentation()
+    gsd_m: tuple[float, float]
+    """Metres on the ground per pixel of the chips, finest and coarsest."""
+    training_data: str = ""
+    training_data_licence: str = ""
+    licence: str = "unstated"
+    """Of the weights; these three go into the model card."""
+    batch_size: int = Field(1, gt=0)
+    epochs: int = Field(200, gt=0)
+    constant_epochs: int = Field(100, ge=0)
+    """Epochs at the full learning rate; then it falls linearly to zero."""
+    ema_decay: float = Field(0, ge=0, lt=1)
+    """Of the running average of G's weights, which is what is validated and kept; 0: none."""
+    holdout: float = Field(0.05, ge=0, lt=1)
+    """Share of the pictures, whole overlap groups, that only selection sees."""
+    validation_px: int = Field(256, gt=0)
+    select_by: Literal["rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou"] = "rmse"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_steps: int = Field(500, gt=0)
+    """A checkpoint at least this often, and after each epoch."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.constant_epochs > self.epochs:
+            raise ValueError(f"constant_epochs ({self.constant_epochs}) is more than epochs ({self.epochs})")
+        if self.generator.architecture == "patchgan" or self.discriminator.architecture != "patchgan":
+            raise ValueError("a generator is unet or compact, a discriminator patchgan")
+        return self
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(p.name.removesuffix(".toml") for p in files("sat2map.recipes").iterdir() if p.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str, changes: Sequence[tuple[str, str]] = ()) -> Recipe:
+    """Read a recipe by name or from a TOML file, with changes (key.key, value); values as in TOML, else strings.
+
+    Raises:
+        RecipeError: there is no such recipe, it is no TOML, or a key or value is wrong.
+    """
+    path = Path(name_or_path)
+    if name_or_path in recipe_names():
+        text = (files("sat2map.recipes") / f"{name_or_path}.toml").read_text("utf-8")
+    elif path.is_file():
+        text = path.read_text("utf-8")
+    else:
+        raise RecipeError("no such recipe", name_or_path, hint=f"a TOML file, or one of {', '.join(recipe_names())}")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe is not valid TOML ({error})", name_or_path, hint="mend that line") from error
+    for key, value in changes:
+        _set(values, key, value)
+    return parse_recipe(values)
+
+
+def parse_recipe(values: Mapping[str, Any]) -> Recipe:
+    """Validate a recipe.
+
+    Raises:
+        RecipeError: names the first wrong key and the nearest right one, or the value and what is wanted.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "recipe"
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(first["loc"][-1]), _all_keys(), n=1)
+            hint = f"did you mean {near[0]}?" if near else "see the commented recipes in sat2map/recipes"
+            raise RecipeError("recipe has no such key", key, hint=hint) from error
+        raise RecipeError(f"recipe key {key} is wrong", first["input"], hint=first["msg"]) from error
+
+
+def _all_keys() -> list[str]:
+    models: tuple[type[BaseModel], ...] = (Recipe, Network, Optimiser, Objective, Augmentation)
+    return [key for model in models for key in model.model_fields]
+
+
+def _set(values: dict[str, Any], key: str, text: str) -> None:
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    place = values
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise RecipeError("recipe key has no keys below it", parent, hint="--set objective.l1_weight=50")
+    place[last] = value

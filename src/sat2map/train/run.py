@@ -1,0 +1,152 @@
+"""A run: where it lies, what its recipe names, built, and the state it is in; begun anew or found again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from sat2map.data.cache import CachedPairs, fingerprint, open_cached
+from sat2map.data.pairs import list_pairs
+from sat2map.data.split import Split, hold_out, read_groups
+from sat2map.errors import CheckpointError, OutputError, RecipeError
+from sat2map.evaluate.measures import Truth
+from sat2map.nn.generator import Generator
+from sat2map.nn.geometry import geometry
+from sat2map.train import checkpoint
+from sat2map.train.checkpoint import State
+from sat2map.train.recipe import Recipe
+from sat2map.train.setup import begin_from, build_state
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run lies and how it is begun.
+
+    Attributes:
+        run: folder of the run.
+        device: torch device.
+        resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
+        init: model files to begin with the weights of.
+        groups: CSV of overlap groups, if not found beside the data.
+        cache: folder of decoded pairs, if not the user's.
+        overwrite: begin anew even if the folder holds a run.
+        quiet: show nothing.
+    """
+
+    run: Path
+    device: str = "cpu"
+    resume: str | None = None
+    init: Sequence[Path] = ()
+    groups: Path | None = None
+    cache: Path | None = None
+    overwrite: bool = False
+    quiet: bool = False
+
+
+@dataclass
+class Run:
+    """What a recipe names, built, and its state.
+
+    Attributes:
+        recipe: the resolved one.
+        places: where the run lies.
+        pairs: all pairs of the data set.
+        split: which of them are trained on, and which are held out.
+        data: fingerprint of the data set.
+        state: what changes.
+        truths: the hold-out's true maps, prepared for scoring once.
+    """
+
+    recipe: Recipe
+    places: Places
+    pairs: CachedPairs
+    split: Split
+    data: str
+    state: State
+    truths: list[Truth] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return torch.device(self.places.device)
+
+    @property
+    def generator(self) -> Generator:
+        """The generator that learns."""
+        return cast(Generator, self.state.modules["generator"])
+
+    @property
+    def shown(self) -> Generator:
+        """The generator that is validated and kept: the running average, if there is one."""
+        return cast(Generator, self.state.ema.module) if self.state.ema else self.generator
+
+    @cached_property
+    def steps_per_epoch(self) -> int:
+        """Steps in an epoch; its last batch may be smaller."""
+        return -(-len(self.split.train) // self.recipe.batch_size)
+
+    def save_checkpoint(self) -> None:
+        """Write what `open_run` goes on from."""
+        path = self.places.run / checkpoint.FILE_NAME
+        checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), self.data)
+
+
+def open_run(folder: Path, recipe: Recipe, places: Places) -> Run:
+    """Build a run on a folder of pairs, in the state where it begins or where its checkpoint left it.
+
+    Raises:
+        DataError: the folder is empty, or pairs in it are broken; all are named before anything else is done.
+        OutputError: the run's folder already holds a run.
+        RecipeError: sizes do not fit the network's stride.
+        CheckpointError: the checkpoint is of another recipe or other data, or broken.
+        ModelFileError: an `init` file does not fit.
+    """
+    source = _checkpoint_to_resume(places)
+    content = checkpoint.load(source) if source else None
+    pairs = open_cached(folder, direction=recipe.direction, cache=places.cache)
+    split = hold_out(read_groups(folder, pairs.names, places.groups), recipe.holdout, recipe.seed)
+    state = build_state(recipe, torch.device(places.device))
+    _check_sizes(recipe, state.modules["generator"])
+    run = Run(recipe, places, pairs, split, fingerprint(list_pairs(folder)), state)
+    if content:
+        for difference in checkpoint.check_same_run(content, recipe.model_dump(mode="json"), run.data):
+            log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
+        checkpoint.restore(state, content)
+    else:
+        begin_from(state, places.init)
+    places.run.mkdir(parents=True, exist_ok=True)
+    (places.run / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
+    return run
+
+
+def _checkpoint_to_resume(places: Places) -> Path | None:
+    own = places.run / checkpoint.FILE_NAME
+    if places.resume == "auto":
+        return own if own.exists() else None
+    if places.resume:
+        if not Path(places.resume).is_file():
+            raise CheckpointError("no such checkpoint", places.resume, hint="--resume auto finds the run's own")
+        return Path(places.resume)
+    if own.exists() and not places.overwrite:
+        raise OutputError("folder already holds a run", places.run, hint="--resume auto to go on, or --overwrite")
+    return None
+
+
+def _check_sizes(recipe: Recipe, generator: nn.Module) -> None:
+    stride = geometry(generator).stride
+    sizes = {"augmentation.crop_px": recipe.augmentation.crop_px, "validation_px": recipe.validation_px}
+    for key, size in sizes.items():
+        if size % stride:
+            nearest = -(-size // stride) * stride
+            raise RecipeError(
+                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"--set {key}={nearest}"
+            )

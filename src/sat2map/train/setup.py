@@ -1,0 +1,175 @@
+"""From a recipe to the objects that it names: networks, optimisers, objective, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from sat2map.data.augment import draw_chip
+from sat2map.data.cache import CachedPairs
+from sat2map.errors import ModelFileError, RecipeError
+from sat2map.model import safetensors_file
+from sat2map.nn import CompactGenerator, build
+from sat2map.nn.generator import Generator
+from sat2map.nn.initialise import initialise
+from sat2map.nn.objectives import L1Loss, PaletteLoss
+from sat2map.palette import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
+from sat2map.train.checkpoint import State
+from sat2map.train.recipe import Network, Optimiser, Recipe
+from sat2map.train.step import Batch, Reconstruction
+
+LARGEST_COLOUR_WEIGHT = 5.0
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def configuration(network: Network) -> dict[str, Any]:
+    """A network's keyword arguments, with the palette of `sat2map.palette` where it has a palette head."""
+    given = dict(network.configuration)
+    return {"palette": COLOURS_RGB.tolist()} | given if network.architecture == "compact" else given
+
+
+def build_network(network: Network) -> nn.Module:
+    """Build a network, with torch's own initial weights.
+
+    Raises:
+        RecipeError: a key or value of its configuration is wrong.
+    """
+    try:
+        return build(network.architecture, configuration(network))
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"configuration of {network.architecture} is wrong", error, hint=f"see sat2map.nn.{network.architecture}"
+        ) from error
+
+
+def build_state(recipe: Recipe, device: torch.device) -> State:
+    """Networks with their initial weights, and their optimisers, from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    parts = {"generator": (recipe.generator, recipe.generator_optimiser)}
+    if recipe.objective.adversarial_weight:
+        parts["discriminator"] = (recipe.discriminator, recipe.discriminator_optimiser)
+    modules, optimizers = {}, {}
+    for name, (network, optimiser) in parts.items():
+        module = build_network(network)
+        if recipe.initialisation == "paper":
+            initialise(module)
+        # Channels last: a step of the compact generator takes 0.6 times as long on a processor.
+        modules[name] = module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizers[name] = _optimizer(module, optimiser)
+    ema = None
+    if recipe.ema_decay:
+        average = _moving_average(recipe.ema_decay)
+        ema = AveragedModel(modules["generator"], multi_avg_fn=average, use_buffers=True).eval()
+    return State(modules, optimizers, ema)
+
+
+def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Update of an exponential moving average that forgets the initial weights soon."""
+
+    @torch.no_grad()
+    def update(averaged: Tensors, current: Tensors, n_averaged: Tensor | int) -> None:
+        if not averaged[0].is_floating_point():
+            torch._foreach_copy_(averaged, current)
+            return
+        # Without the second term, after 1 / (1 - decay) steps a third of the average would still be initial weights.
+        n = int(n_averaged)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return update
+
+
+def _optimizer(module: nn.Module, how: Optimiser) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
+    return kind(module.parameters(), lr=how.learning_rate, betas=how.betas, weight_decay=how.weight_decay, fused=True)
+
+
+def begin_from(state: State, files: Sequence[Path]) -> None:
+    """Begin with the weights of model files; each goes to the network of its role.
+
+    Raises:
+        ModelFileError: a file's weights are not of the recipe's network.
+    """
+    for path in files:
+        tensors, card = safetensors_file.load(path)
+        if card.role not in state.modules:
+            raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")
+        try:
+            state.modules[card.role].load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
+                hint=f"sat2map model info {path}",
+            ) from error  # fmt: skip
+
+
+def build_reconstruction(
+    recipe: Recipe, generator: Generator, pairs: CachedPairs, train: Sequence[int]
+) -> Reconstruction:
+    """The part of G's objective that compares with the true map."""
+    objective = recipe.objective
+    if not isinstance(generator, CompactGenerator):
+        return L1Loss(objective.l1_weight)
+    palette = generator.palette
+    weights = _colour_weights(pairs, train, objective.colour_balance)
+    roads = np.flatnonzero(np.isin(CLASS_OF_COLOUR, ROAD_CLASSES)).tolist()
+    loss = PaletteLoss(palette, roads, weights, dice_weight=objective.dice_weight, l1_weight=objective.l1_weight)
+    return loss.to(palette.device)
+
+
+def _colour_weights(pairs: CachedPairs, train: Sequence[int], power: float) -> list[float]:
+    """(Frequency of the commonest colour / own) ** power, at most 5, from every seventh row and column."""
+    counts = np.zeros(len(COLOURS_RGB))
+    for i in train:
+        counts += np.bincount(nearest_colour(pairs[i].target_hwc[::7, ::7]).ravel(), minlength=len(counts))
+    ratio = counts.max() / np.maximum(counts, 1)
+    return [float(w) for w in np.minimum(ratio**power, LARGEST_COLOUR_WEIGHT)]
+
+
+def in_precision(network: nn.Module, recipe: Recipe, device: torch.device) -> Callable[..., Tensor]:
+    """The network's forward pass, inside in the recipe's precision, outside in that of its weights."""
+
+    def call(*inputs: Tensor) -> Tensor:
+        bf16 = torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
+        with bf16:
+            answer: Tensor = network(*inputs)
+        return answer.to(inputs[0].dtype)
+
+    return call
+
+
+def batches(recipe: Recipe, pairs: CachedPairs, train: Sequence[int], epoch: int, first: int) -> Iterator[Batch]:
+    """Batches of an epoch from the `first` on; each drawn while the one before is trained on.
+
+    Order and chips follow from (seed, epoch, picture) alone, not from what was drawn before.
+    """
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(train)
+    starts = range(first * recipe.batch_size, len(order), recipe.batch_size)
+
+    def draw(start: int) -> Batch:
+        chips = [
+            draw_chip(pairs[i], recipe.augmentation, seed=recipe.seed, epoch=epoch, index=int(i))
+            for i in order[start : start + recipe.batch_size]
+        ]
+        return Batch(as_input([c.source_hwc for c in chips]), as_input([c.target_hwc for c in chips]))
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = None
+        for start in starts:
+            now, ahead = ahead or pool.submit(draw, start), None
+            if start + recipe.batch_size < len(order):
+                ahead = pool.submit(draw, start + recipe.batch_size)
+            yield now.result()
+
+
+def as_input(pictures_hwc: Sequence[np.ndarray[Any, np.dtype[np.uint8]]]) -> Tensor:
+    """uint8 pictures of one size as a network's input: float, shape (B, 3, H, W), -1..1, channels last in memory."""
+    return torch.from_numpy(np.stack(pictures_hwc)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,253 @@
+"""`sat2map evaluate`, on pairs drawn here and, where there are any, on real ones beside the independent scorer."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image, ImageFilter
+
+from sat2map.cli.main import sat2map
+from sat2map.evaluate.measures import FLOOR_RGB, MEASURES
+from sat2map.palette import UInt8
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared"
+SCORER = SHARED / "tools" / "score.py"
+LAND = ",".join(map(str, FLOOR_RGB))
+
+
+def _real_pairs() -> Path | None:
+    named = [
+        Path(os.environ[key]) / part
+        for key, part in (("SAT2MAP_SAMPLE", ""), ("SAT2MAP_DATA", "maps/valdev"))
+        if key in os.environ
+    ]
+    return next((folder for folder in (*named, SHARED / "data/maps/sample") if folder.is_dir()), None)
+
+
+REAL = _real_pairs()
+needs_scorer = pytest.mark.skipif(
+    not SCORER.exists() or REAL is None, reason="no independent scorer, or no real pairs, beside the checkout"
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Four pairs of 48 px in two groups, the map with a street in another place each."""
+    folder = tmp_path / "town"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        target = np.full((48, 48, 3), FLOOR_RGB, np.uint8)
+        target[8 * i + 4 : 8 * i + 10] = 255
+        source = rng.integers(0, 256, target.shape, np.uint8)
+        Image.fromarray(np.concatenate((source, target), axis=1)).save(folder / f"{i}.png")
+    (tmp_path / "groups.csv").write_text("file,group\n0.png,a\n1.png,a\n2.png,b\n3.png,b\n")
+    return folder
+
+
+class _Blur:
+    """Stands for a model: `crisp` gives the picture back, `smooth` a shifted and blurred one."""
+
+    card = SimpleNamespace(name="blur", outputs=("crisp", "smooth"), stride=8)
+
+    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+        if output == "crisp":
+            return sat_bhwc
+        blurred = Image.fromarray(np.roll(sat_bhwc[0], 2, 1)).filter(ImageFilter.GaussianBlur(1))
+        return np.asarray(blurred)[None]
+
+
+@pytest.fixture
+def blur(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sat2map.engine.load_engine", lambda model, device="auto": _Blur(), raising=False)
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(sat2map, ["evaluate", *map(str, arguments)])
+
+
+def _json(*arguments: object) -> Any:
+    done = _run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_evaluate_prints_every_measure_beside_the_floor(data: Path) -> None:
+    done = _run(data, "--size", 48, "--constant", "255,255,255")
+    assert done.exit_code == 0, done.output
+    rows = {line.split("  ")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert set(MEASURES) <= set(rows)
+    assert "iou major road" in rows
+    assert rows["acc5"].split() == ["acc5", "12.5", "12.5", "to", "12.5", "87.5", "87.5", "to", "87.5"]
+    assert "4 pictures of town in 2 groups, 48 px, colour (255, 255, 255)" in done.stdout
+    assert done.stderr == ""
+
+
+def test_evaluate_of_the_floor_is_the_floor(data: Path) -> None:
+    found = _json(data, "--constant", LAND)
+    assert found["measures"] == found["floor"]["measures"]
+    assert found["iou"] == found["floor"]["iou"]
+    assert found["floor"]["constant_rgb"] == [232, 229, 222]
+
+
+@pytest.mark.usefixtures("blur")
+def test_evaluate_writes_the_protocol_and_prints_the_same_json(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = _json(data, "--size", 48, "--output", "smooth", "--every", 2, "--seed", 5, "-o", out)
+    assert json.loads((out / "metrics.json").read_text()) == found
+    protocol = found["protocol"]
+    assert protocol.pop("sat2map_version")
+    assert protocol == {
+        "data": "town",
+        "size_px": 48,
+        "every": 2,
+        "n_pictures": 2,
+        "n_groups": 2,
+        "n_draws": 1000,
+        "seed": 5,
+        "model": "blur",
+        "output": "smooth",
+    }
+    assert [p.name for p in out.iterdir()] == ["metrics.json"]
+
+
+@pytest.mark.usefixtures("blur")
+def test_evaluate_takes_the_first_output_of_the_model(data: Path) -> None:
+    assert _json(data)["protocol"]["output"] == "crisp"
+
+
+def test_evaluate_takes_the_groups_that_it_is_given(data: Path, tmp_path: Path) -> None:
+    with (tmp_path / "other.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "group"), *((f"{i}.png", "all") for i in range(4))])
+    found = _json(data, "--constant", "0,0,0", "--groups", tmp_path / "other.csv")
+    assert found["protocol"]["n_groups"] == 1
+
+
+@pytest.mark.usefixtures("blur")
+def test_evaluate_saves_predictions_and_truths(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert _run(data, "--size", 48, "-o", out, "--save-images").exit_code == 0
+    names = [f"{i}.png" for i in range(4)]
+    assert sorted(p.name for p in (out / "prediction").iterdir()) == names
+    assert sorted(p.name for p in (out / "truth").iterdir()) == names
+    both = np.asarray(Image.open(data / "2.png"))
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "prediction/2.png")), both[:, :48])
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "truth/2.png")), both[:, 48:])
+
+
+def test_evaluate_refuses_an_existing_output_and_replaces_it_when_told(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "prediction").mkdir(parents=True)
+    (out / "prediction" / "old.png").touch()
+    (out / "metrics.json").write_text("old")
+    arguments = (data, "--constant", LAND, "-o", out, "--save-images")
+    refused = _run(*arguments)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: output exists: ")
+    assert (out / "metrics.json").read_text() == "old"
+    assert _run(*arguments, "--overwrite").exit_code == 0
+    assert not (out / "prediction" / "old.png").exists()
+    assert json.loads((out / "metrics.json").read_text())["protocol"]["n_pictures"] == 4
+
+
+def test_evaluate_leaves_nothing_behind_when_a_pair_is_broken(data: Path, tmp_path: Path) -> None:
+    (data / "9.png").write_bytes(b"not a picture")
+    out = tmp_path / "out"
+    done = _run(data, "--constant", LAND, "-o", out, "--save-images")
+    assert done.exit_code == 2
+    assert "9.png" in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("blur")
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("--constant", "1,2"), "'1,2' is not a colour R,G,B"),
+        (("--constant", "1,2,256"), "'1,2,256' is not a colour R,G,B"),
+        (("--constant", "a,b,c"), "'a,b,c' is not a colour R,G,B"),
+        (("--constant", LAND, "--model", "m.onnx"), "--constant takes the place of a model"),
+        (("--constant", LAND, "--output", "rgb"), "--constant takes the place of a model"),
+        (("--constant", LAND, "--save-images"), "--save-images needs a folder"),
+        (("--constant", LAND, "--size", "10"), "smaller than the window of SSIM"),
+        (("--constant", LAND, "--every", "0"), "0 is not in the range"),
+        (("--constant", LAND, "--groups", "nowhere.csv"), "groups cannot be read: 'nowhere.csv'"),
+        (("--output", "rgb"), "model has no such output: 'rgb'"),
+    ],
+)
+def test_evaluate_refuses_in_two_lines(data: Path, arguments: tuple[str, ...], found: str) -> None:
+    done = _run(data, *arguments)
+    assert done.exit_code == 2
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert found in error
+    assert hint.startswith("hint: ")
+    assert done.stdout == ""
+
+
+def test_evaluate_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    done = _run(tmp_path / "nowhere", "--constant", LAND)
+    assert done.exit_code == 2
+    assert "no such folder of pairs" in done.stderr
+
+
+def test_evaluate_refuses_a_file_for_a_folder(data: Path) -> None:
+    done = _run(data, "--constant", LAND, "-o", data / "0.png")
+    assert done.exit_code == 2
+    assert "output is not a folder" in done.stderr
+
+
+@needs_scorer
+@pytest.mark.usefixtures("blur")
+@pytest.mark.parametrize("size", [256, 600])
+def test_evaluate_agrees_with_the_independent_scorer(tmp_path: Path, size: int) -> None:
+    # The map as its own source: the stand-in model then gives something map-like, but not perfect.
+    doubled = tmp_path / "doubled"
+    doubled.mkdir()
+    assert REAL is not None
+    paths = sorted(REAL.glob("*.jpg"))
+    for path in paths[:: max(1, len(paths) // 4)]:
+        both = np.asarray(Image.open(path).convert("RGB"))
+        target = both[:, both.shape[1] // 2 :]
+        # The scorer takes JPEGs only; both programs decode the same file.
+        Image.fromarray(np.concatenate((target, target), axis=1)).save(doubled / path.name, quality=95, subsampling=0)
+    out = tmp_path / "out"
+    found = _json(doubled, "--size", size, "--output", "smooth", "-o", out, "--save-images")
+    command = [sys.executable, SCORER, doubled, out / "prediction", "--size", str(size), "--json", tmp_path / "s.json"]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    theirs = json.loads((tmp_path / "s.json").read_text())
+    ours = {name: cell["value"] for name, cell in found["measures"].items()}
+    assert ours == pytest.approx({name: theirs[name] for name in MEASURES}, abs=0.01)
+    assert 0.1 < ours["road_f1"] < 1
+
+
+@needs_scorer
+def test_floor_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
+    assert REAL is not None
+    every = max(1, len(list(REAL.glob("*.jpg"))) // 8)
+    found = _json(REAL, "--constant", LAND, "--every", every)
+    command = [sys.executable, SCORER, REAL, "--constant", LAND, "--every", every, "--json", tmp_path / "s.json"]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    theirs = json.loads((tmp_path / "s.json").read_text())
+    ours = {name: cell["value"] for name, cell in found["floor"]["measures"].items()}
+    assert ours == pytest.approx({name: theirs[name] for name in MEASURES}, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("SAT2MAP_DATA" not in os.environ, reason="the published floor is of $SAT2MAP_DATA/maps/valdev")
+def test_floor_on_valdev_is_the_published_one() -> None:
+    found = _json(Path(os.environ["SAT2MAP_DATA"]) / "maps/valdev", "--constant", LAND)["measures"]
+    published = {"rmse": 28.62, "acc5": 40.1, "acc10": 50.9, "psnr": 24.77, "ssim": 0.670, "miou": 0.128}
+    decimals = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2, "ssim": 3, "miou": 3}
+    assert {name: round(found[name]["value"], decimals[name]) for name in published} == published

@@ -1,0 +1,132 @@
+"""The intervals: whole groups, one seed, exact in the cases that can be worked out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sat2map.evaluate.bootstrap import intervals, paired_difference
+from sat2map.evaluate.measures import FIGURES, Matches, PictureScore, figures
+
+RMSE, ACC5, PSNR, MIOU = (FIGURES.index(name) for name in ("rmse", "acc5", "psnr", "miou"))
+
+
+def _score(seed: int) -> PictureScore:
+    rng = np.random.default_rng(seed)
+    intersection = rng.integers(1, 100, 6)
+    return PictureScore(
+        rmse=rng.uniform(10, 40),
+        acc5=rng.uniform(0, 50),
+        acc10=rng.uniform(50, 100),
+        psnr=rng.uniform(20, 30),
+        ssim=rng.uniform(0, 1),
+        road=Matches(*rng.integers(1, 50, 4).cumsum().tolist()),
+        centre_line=Matches(*rng.integers(1, 50, 4).cumsum().tolist()),
+        predicted_gradient=rng.uniform(100, 200),
+        true_gradient=rng.uniform(100, 200),
+        intersection=tuple(intersection.tolist()),
+        union=tuple((intersection + rng.integers(1, 100, 6)).tolist()),
+    )
+
+
+SCORES = [_score(seed) for seed in range(24)]
+EACH_ITS_OWN = [str(i) for i in range(24)]
+
+
+def _point(scores: list[PictureScore]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return figures(np.sum([s.sums() for s in scores], axis=0))
+
+
+def test_intervals_contain_the_figure_and_are_not_empty() -> None:
+    low, high = intervals(SCORES, EACH_ITS_OWN)
+    point = _point(SCORES)
+    assert ((low < point) & (point < high)).all()
+
+
+def test_intervals_are_the_same_for_the_same_seed_only() -> None:
+    np.testing.assert_array_equal(intervals(SCORES, EACH_ITS_OWN, seed=3), intervals(SCORES, EACH_ITS_OWN, seed=3))
+    assert (intervals(SCORES, EACH_ITS_OWN, seed=3) != intervals(SCORES, EACH_ITS_OWN, seed=4)).any()
+
+
+def test_intervals_of_a_mean_agree_with_the_central_limit() -> None:
+    values = np.array([s.rmse for s in SCORES])
+    low, high = intervals(SCORES, EACH_ITS_OWN, n_draws=20_000)[:, RMSE]
+    half_width = 1.96 * values.std() / np.sqrt(len(values))
+    assert high - low == pytest.approx(2 * half_width, rel=0.05)
+
+
+def test_intervals_agree_with_a_plain_loop_over_drawn_pictures() -> None:
+    groups = [str(i // 3) for i in range(24)]
+    rng = np.random.default_rng(9)
+    drawn = []
+    for _ in range(4000):
+        chosen = rng.integers(0, 8, 8)
+        drawn.append(_point([s for g in chosen for s, name in zip(SCORES, groups, strict=True) if name == str(g)]))
+    loop = np.quantile(drawn, (0.025, 0.975), axis=0)
+    found = intervals(SCORES, groups, n_draws=4000)
+    np.testing.assert_allclose(found, loop, atol=0.1 * (loop[1] - loop[0]).max(), rtol=0.05)
+
+
+def test_intervals_widen_when_alike_pictures_form_groups() -> None:
+    alike = [score for score in SCORES[:8] for _ in range(4)]
+    grouped = intervals(alike, [str(i // 4) for i in range(32)])
+    independent = intervals(alike, [str(i) for i in range(32)])
+    # Four copies of a picture tell no more than one: taken for independent, they halve the interval.
+    ratio = np.diff(grouped, axis=0)[0, RMSE] / np.diff(independent, axis=0)[0, RMSE]
+    assert ratio == pytest.approx(2, rel=0.15)
+
+
+def test_intervals_of_one_group_are_the_figure_itself() -> None:
+    np.testing.assert_allclose(intervals(SCORES, ["one"] * 24), np.stack([_point(SCORES)] * 2))
+
+
+def test_intervals_survive_a_perfect_picture() -> None:
+    scores = [replace(SCORES[0], psnr=np.inf), *SCORES[1:]]
+    low, high = intervals(scores, EACH_ITS_OWN)[:, PSNR]
+    assert np.isfinite(low)
+    assert high == np.inf
+
+
+def test_intervals_leave_out_a_class_that_no_picture_has() -> None:
+    without = [replace(s, intersection=(*s.intersection[:5], 0), union=(*s.union[:5], 0)) for s in SCORES]
+    ends = intervals(without, EACH_ITS_OWN)
+    assert np.isnan(ends[:, FIGURES.index("iou place")]).all()
+    assert np.isfinite(ends[:, MIOU]).all()
+
+
+def test_paired_difference_of_a_model_with_itself_is_nought() -> None:
+    difference, ends = paired_difference(SCORES, SCORES, EACH_ITS_OWN)
+    assert not difference.any()
+    assert not ends.any()
+
+
+def test_paired_difference_sees_what_two_intervals_hide() -> None:
+    better = [replace(s, acc5=s.acc5 + 1) for s in SCORES]
+    difference, ends = paired_difference(better, SCORES, EACH_ITS_OWN)
+    assert difference[ACC5] == pytest.approx(1)
+    np.testing.assert_allclose(ends[:, ACC5], 1)
+    assert intervals(better, EACH_ITS_OWN)[0, ACC5] < intervals(SCORES, EACH_ITS_OWN)[1, ACC5]
+
+
+def test_paired_difference_draws_groups_whole() -> None:
+    alike_a = [score for score in SCORES[:8] for _ in range(4)]
+    alike_b = [score for score in SCORES[8:16] for _ in range(4)]
+    grouped = paired_difference(alike_a, alike_b, [str(i // 4) for i in range(32)])[1]
+    independent = paired_difference(alike_a, alike_b, [str(i) for i in range(32)])[1]
+    assert np.diff(grouped, axis=0)[0, RMSE] > 1.5 * np.diff(independent, axis=0)[0, RMSE]
+
+
+def test_paired_difference_refuses_other_pictures() -> None:
+    with pytest.raises(AssertionError):
+        paired_difference(SCORES, SCORES[:-1], EACH_ITS_OWN)
+
+
+def test_intervals_of_a_thousand_draws_take_no_loop_over_pictures() -> None:
+    many, groups = SCORES * 15, [str(i // 6) for i in range(360)]
+    start = time.perf_counter()
+    intervals(many, groups)
+    # 20 ms on an idle core; a loop over draws and pictures takes seconds.
+    assert time.perf_counter() - start < 1

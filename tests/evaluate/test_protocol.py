@@ -1,0 +1,126 @@
+"""The road from pair to figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sat2map.errors import DataError, ModelFileError
+from sat2map.evaluate.measures import FLOOR_RGB, MEASURES, score_picture, total
+from sat2map.evaluate.protocol import by_engine, constant, decode_pairs, evaluate, judge, summarise
+from sat2map.palette import CLASS_NAMES, UInt8
+
+NATIVE, SIDE = 48, 32
+
+
+def _pair(seed: int) -> tuple[str, UInt8, UInt8]:
+    source = np.random.default_rng(seed).integers(0, 256, (NATIVE, NATIVE, 3), np.uint8)
+    target = np.full_like(source, FLOOR_RGB)
+    target[10 + seed : 16 + seed] = 255
+    return f"{seed}.png", source, target
+
+
+class _Inverse:
+    """An engine that needs no model file: its first output is the negative, its second the picture."""
+
+    card = SimpleNamespace(name="inverse", outputs=("crisp", "smooth"), stride=8)
+
+    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+        return 255 - sat_bhwc if output == "crisp" else sat_bhwc
+
+
+def test_evaluate_scores_each_pair_as_score_picture_does() -> None:
+    pairs = [_pair(0), _pair(1)]
+    expected = [score_picture(np.full((SIDE, SIDE, 3), 200, np.uint8), target, SIDE) for _, _, target in pairs]
+    assert evaluate(constant((200, 200, 200)), pairs, SIDE) == expected
+
+
+def test_evaluate_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
+    seen = []
+
+    def predict(picture_hwc: UInt8) -> UInt8:
+        seen.append(picture_hwc)
+        return picture_hwc
+
+    name, source, target = _pair(0)
+    evaluate(predict, [(name, source, target)], SIDE)
+    np.testing.assert_array_equal(
+        seen[0], np.asarray(Image.fromarray(source).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    )
+
+
+def test_evaluate_at_the_native_size_resizes_nothing() -> None:
+    _, source, target = _pair(0)
+    found = total(evaluate(lambda _: target, [("0.png", source, target)], NATIVE))
+    assert (found.rmse, found.acc5, found.miou) == (0, 100, 1)
+
+
+def test_judge_holds_one_picture_at_a_time() -> None:
+    taken = []
+
+    def pairs() -> Any:
+        for seed in range(3):
+            taken.append(seed)
+            yield _pair(seed)
+
+    next(judge(constant((0, 0, 0)), pairs(), SIDE))
+    assert taken == [0]
+
+
+def test_judged_floor_is_the_score_of_the_one_colour() -> None:
+    name, source, target = _pair(0)
+    (judged,) = judge(constant((0, 0, 0)), [(name, source, target)], SIDE)
+    assert judged.floor() == score_picture(np.full((SIDE, SIDE, 3), FLOOR_RGB, np.uint8), target, SIDE)
+    assert judged.score != judged.floor()
+
+
+@pytest.mark.parametrize(("output", "inverted"), [(None, True), ("crisp", True), ("smooth", False)])
+def test_by_engine_runs_the_chosen_output(output: str | None, inverted: bool) -> None:
+    _, source, _ = _pair(0)
+    made = by_engine(cast("Any", _Inverse()), output)(source)
+    np.testing.assert_array_equal(made, 255 - source if inverted else source)
+
+
+def test_by_engine_names_the_outputs_that_there_are() -> None:
+    with pytest.raises(ModelFileError, match="no such output: 'rgb'") as caught:
+        by_engine(cast("Any", _Inverse()), "rgb")
+    assert caught.value.hint == "it has: crisp, smooth"
+
+
+def test_summarise_is_json_with_every_figure_between_its_ends() -> None:
+    scores = evaluate(constant((250, 250, 250)), [_pair(seed) for seed in range(6)], SIDE)
+    found = summarise(scores, ["a", "a", "b", "b", "c", "c"])
+    assert tuple(found["measures"]) == MEASURES
+    assert tuple(found["iou"]) == CLASS_NAMES
+    json.dumps(found, allow_nan=False)
+    for cell in found["measures"].values():
+        assert cell["low"] <= cell["value"] <= cell["high"]
+    assert found["iou"]["water"] == {"value": None, "low": None, "high": None}
+
+
+def test_summarise_has_no_number_for_an_infinite_psnr() -> None:
+    _, source, target = _pair(0)
+    found = summarise(evaluate(lambda _: target, [("0.png", source, target)], NATIVE), ["a"])
+    assert found["measures"]["psnr"] == {"value": None, "low": None, "high": None}
+    assert found["measures"]["rmse"]["value"] == 0
+
+
+def test_decode_pairs_cuts_satellite_left_and_map_right(tmp_path: Path) -> None:
+    name, source, target = _pair(0)
+    Image.fromarray(np.concatenate((source, target), axis=1)).save(tmp_path / name)
+    ((found, left, right),) = decode_pairs([tmp_path / name])
+    assert found == name
+    np.testing.assert_array_equal(left, source)
+    np.testing.assert_array_equal(right, target)
+
+
+def test_decode_pairs_names_the_file_that_is_no_pair(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match=r"broken\.jpg"):
+        list(decode_pairs([tmp_path / "broken.jpg"]))

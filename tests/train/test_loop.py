@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sat2map.engine import load_engine
+from sat2map.errors import OutputError, RecipeError, Sat2mapError
+from sat2map.model import safetensors_file
+from sat2map.train import checkpoint
+from sat2map.train.loop import learning_rate_factor, train
+from sat2map.train.recipe import Recipe
+from sat2map.train.run import Places
+
+from .conftest import tiny_compact_recipe, tiny_recipe
+
+SAT2MAP = [sys.executable, "-c", "from sat2map.cli.main import main; main()"]
+
+
+def command(folder: Path, recipe: Recipe, run: Path) -> list[str]:
+    recipe_file = run.parent / "recipe.toml"
+    lines = [f"{key} = {_toml(value)}" for key, value in recipe.model_dump(mode="json").items()]
+    recipe_file.write_text("\n".join(lines))
+    return [
+        *SAT2MAP,
+        "train",
+        str(folder),
+        "--recipe",
+        str(recipe_file),
+        "--out",
+        str(run),
+        "--resume",
+        "auto",
+        "--quiet",
+    ]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def wait_for_checkpoint_after(run: Path, step: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        if (run / checkpoint.FILE_NAME).exists() and checkpoint.load(run / checkpoint.FILE_NAME)["step"] > step:
+            return
+        time.sleep(0.01)
+
+
+def kill_and_resume(folder: Path, recipe: Recipe, tmp_path: Path, n_kills: int) -> list[int]:
+    """Kill a run `n_kills` times at random moments, let it end, compare it with one that was left alone.
+
+    Returns:
+        The steps that it was found at.
+    """
+    environment = os.environ | {"SAT2MAP_CACHE": str(tmp_path / "cache")}
+    subprocess.run(command(folder, recipe, tmp_path / "whole"), check=True, env=environment)
+    chance, killed_at, step = random.Random(0), [], 0
+    killed = tmp_path / "killed"
+    for _ in range(n_kills):
+        process = subprocess.Popen(command(folder, recipe, killed), env=environment)
+        wait_for_checkpoint_after(killed, step, process)
+        time.sleep(chance.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+        step = checkpoint.load(killed / checkpoint.FILE_NAME)["step"]
+        killed_at.append(step)
+    subprocess.run(command(folder, recipe, killed), check=True, env=environment)
+    names = sorted(p.name for p in (tmp_path / "whole").glob("*.safetensors"))
+    assert "generator_best.safetensors" in names
+    assert "discriminator_last.safetensors" in names
+    for name in names:
+        assert (tmp_path / "whole" / name).read_bytes() == (killed / name).read_bytes(), name
+    return killed_at
+
+
+def test_killed_run_resumes_bitwise(pairs_folder: Path, tmp_path: Path) -> None:
+    killed_at = kill_and_resume(pairs_folder, tiny_recipe(epochs=40), tmp_path, n_kills=2)
+    assert any(step % 5 for step in killed_at)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("make", [tiny_recipe, tiny_compact_recipe], ids=["unet", "compact"])
+def test_run_killed_often_resumes_bitwise(make: type, precision: str, pairs_folder: Path, tmp_path: Path) -> None:
+    killed_at = kill_and_resume(pairs_folder, make(epochs=120, precision=precision), tmp_path, n_kills=6)
+    assert any(step % 5 for step in killed_at)
+
+
+def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe()
+    run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    with (tmp_path / "run" / "epochs.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert [int(row["step"]) for row in rows] == [5, 10, 15]
+    assert {"rmse", "road_f1", "cldice"} <= rows[0].keys()
+    best = min(float(row["rmse"]) for row in rows)
+    assert run.state.best == pytest.approx(best, abs=1e-3)
+    grid = Image.open(tmp_path / "run" / "grids" / "epoch_0003.png")
+    assert grid.size == (3 * 32, len(run.split.holdout) * 32)
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+    card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
+    assert (card.steps, card.seed, card.statistics, card.dropout) == (15, 0, "image", 0.5)
+    assert Recipe.model_validate(card.recipe) == recipe
+    assert card.measures["hold-out"]["n_pictures"] == len(run.split.holdout)
+
+
+def test_kept_frozen_generator_draws_the_same_pixel_whatever_is_far_away(pairs_folder: Path, tmp_path: Path) -> None:
+    train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    other = picture.copy()
+    other[:, :, 64:] = 255
+    equal = {}
+    for which in ("last", "frozen"):
+        engine = load_engine(tmp_path / "run" / f"generator_{which}.safetensors")
+        maps = [engine.run(p, "rgb")[:, :, :16] for p in (picture, other)]
+        equal[which] = np.array_equal(*maps)
+    assert equal == {"last": False, "frozen": True}
+
+
+def test_init_begins_with_given_weights(pairs_folder: Path, tmp_path: Path) -> None:
+    first = train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "first", cache=tmp_path, quiet=True))
+    files = [tmp_path / "first" / f"{role}_last.safetensors" for role in ("generator", "discriminator")]
+    still = tiny_recipe(
+        epochs=1,
+        ema_decay=0,
+        generator_optimiser={"learning_rate": 1e-30},
+        discriminator_optimiser={"learning_rate": 1e-30},
+    )
+    second = train(pairs_folder, still, Places(tmp_path / "second", init=files, cache=tmp_path, quiet=True))
+    for key, value in first.shown.state_dict().items():
+        torch.testing.assert_close(second.generator.state_dict()[key], value)
+    for key, value in first.state.modules["discriminator"].state_dict().items():
+        torch.testing.assert_close(second.state.modules["discriminator"].state_dict()[key], value)
+
+
+def test_training_without_hold_out_and_without_discriminator(pairs_folder: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(holdout=0, objective={"adversarial_weight": 0}, epochs=1)
+    run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    assert list(run.state.modules) == ["generator"]
+    assert len(run.split.train) == len(run.pairs)
+    assert (tmp_path / "run" / "grids" / "epoch_0001.png").exists()
+
+
+def test_learning_rate_is_constant_then_linear_to_zero() -> None:
+    factors = [learning_rate_factor(step, 10, 30) for step in range(30)]
+    assert factors[:11] == [1.0] * 11
+    assert np.allclose(np.diff(factors[10:]), -1 / 20)
+    assert factors[-1] == pytest.approx(1 / 20)
+
+
+BAD = {
+    "run exists": (tiny_recipe, "epochs", 1, OutputError, "already holds a run"),
+    "crop is no multiple of the stride": (tiny_recipe, "augmentation", {"crop_px": 30}, RecipeError, "stride"),
+    "no such argument": (
+        tiny_recipe, "generator", {"architecture": "unet", "configuration": {"n_levles": 3}}, RecipeError, "n_levles",
+    ),
+    "no such statistics": (
+        tiny_recipe, "generator", {"architecture": "unet", "configuration": {"statistics": "own"}}, RecipeError, "own",
+    ),
+    "everything held out": (tiny_recipe, "holdout", 0.999, Sat2mapError, "nothing to train on"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_wrong_run_is_refused_in_one_line(case: str, pairs_folder: Path, tmp_path: Path) -> None:
+    make, key, value, error, message = BAD[case]
+    if case == "run exists":
+        (tmp_path / checkpoint.FILE_NAME).write_bytes(b"")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(error, match=message) as caught:
+        train(pairs_folder, make(**{key: value}), Places(tmp_path, cache=tmp_path.parent / "cache", quiet=True))
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before

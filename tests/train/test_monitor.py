@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from sat2map.train.monitor import STEPS_A_ROW, Monitor
+
+
+def feed(run: Path, first: int, last: int, value: float) -> None:
+    with Monitor(run, step=first, n_steps=1000, batch_size=1, quiet=True) as monitor:
+        for step in range(first + 1, last + 1):
+            monitor.step(step, 0, {"loss_d": value})
+
+
+def rows(run: Path) -> list[str]:
+    return (run / "steps.csv").read_text().splitlines()
+
+
+def test_rows_hold_the_mean_of_their_steps(tmp_path: Path) -> None:
+    with Monitor(tmp_path, step=0, n_steps=100, batch_size=1, quiet=True) as monitor:
+        for step in range(1, 2 * STEPS_A_ROW + 1):
+            monitor.step(step, 0, {"loss_d": float(step > STEPS_A_ROW)})
+    assert rows(tmp_path) == ["step,loss_d", f"{STEPS_A_ROW},0", f"{2 * STEPS_A_ROW},1"]
+
+
+def test_resumed_run_drops_rows_after_its_checkpoint(tmp_path: Path) -> None:
+    feed(tmp_path, 0, 4 * STEPS_A_ROW, 1.0)
+    with (tmp_path / "steps.csv").open("a") as table:
+        table.write("9")  # cut short by a kill
+    feed(tmp_path, 2 * STEPS_A_ROW, 3 * STEPS_A_ROW, 2.0)
+    assert [row.split(",")[1] for row in rows(tmp_path)[1:]] == ["1", "1", "2"]
+
+
+def test_run_begun_anew_begins_its_tables_anew(tmp_path: Path) -> None:
+    feed(tmp_path, 0, STEPS_A_ROW, 1.0)
+    feed(tmp_path, 0, STEPS_A_ROW, 2.0)
+    assert rows(tmp_path) == ["step,loss_d", f"{STEPS_A_ROW},2"]

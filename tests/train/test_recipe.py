@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sat2map.errors import RecipeError
+from sat2map.nn import PatchDiscriminator, UNetGenerator
+from sat2map.train.recipe import load_recipe, recipe_names
+from sat2map.train.setup import build_network
+
+
+def test_paper_recipe_is_the_papers() -> None:
+    recipe = load_recipe("paper")
+    assert (recipe.batch_size, recipe.epochs, recipe.constant_epochs) == (1, 200, 100)
+    assert (recipe.objective.adversarial, recipe.objective.adversarial_weight, recipe.objective.l1_weight) == (
+        "log",
+        1,
+        100,
+    )
+    for optimiser in (recipe.generator_optimiser, recipe.discriminator_optimiser):
+        assert (optimiser.learning_rate, optimiser.betas, optimiser.weight_decay) == (2e-4, (0.5, 0.999), 0)
+    assert (recipe.augmentation.load_px, recipe.augmentation.crop_px, recipe.augmentation.mirror) == (
+        (286, 286),
+        256,
+        True,
+    )
+    generator, discriminator = build_network(recipe.generator), build_network(recipe.discriminator)
+    assert isinstance(generator, UNetGenerator)
+    assert isinstance(discriminator, PatchDiscriminator)
+    assert sum(p.numel() for p in generator.parameters()) == 54_413_955
+    assert sum(p.numel() for p in discriminator.parameters()) == 2_768_705
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_named_recipe_is_complete_and_builds(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    build_network(recipe.generator)
+    build_network(recipe.discriminator)
+
+
+def test_change_of_a_nested_key_keeps_the_others() -> None:
+    recipe = load_recipe("paper", [("objective.l1_weight", "50"), ("name", "mine"), ("augmentation.mirror", "false")])
+    assert (recipe.objective.l1_weight, recipe.objective.adversarial, recipe.name) == (50, "log", "mine")
+    assert recipe.augmentation.mirror is False
+    assert recipe.augmentation.load_px == (286, 286)
+
+
+BAD_CHANGES = [
+    ("objectiv.l1_weight", "50", "no such key", "objective"),
+    ("objective.l1_wieght", "50", "no such key", "l1_weight"),
+    ("batch_size", "0", "batch_size", "greater than 0"),
+    ("batch_size", "many", "batch_size", "integer"),
+    ("augmentation.crop_px", "512", "augmentation", "crop_px"),
+    ("constant_epochs", "999", "recipe", "more than epochs"),
+    ("objective.adversarial", "wgan", "adversarial", "least_squares"),
+    ("name.first", "x", "no keys below it", "--set"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "found", "hint"), BAD_CHANGES)
+def test_wrong_change_is_named_with_a_remedy(key: str, value: str, found: str, hint: str) -> None:
+    with pytest.raises(RecipeError, match=found) as caught:
+        load_recipe("paper", [(key, value)])
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["name = ", "\x00", "[generator"])
+def test_recipe_that_is_no_toml_is_named(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r"mine\.toml"):
+        load_recipe(str(path))
+
+
+def test_missing_recipe_lists_the_named_ones() -> None:
+    with pytest.raises(RecipeError, match="no such recipe") as caught:
+        load_recipe("papr")
+    assert "paper" in (caught.value.hint or "")
