@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import torch
@@ -21,7 +22,9 @@ from sat2map.nn.unet import Noise
 
 LARGEST_AXIS_PX = 2**16
 FAR = 2**40
-"""Where padding lies: so far beyond every pixel that it wins no minimum and no maximum."""
+"""Beyond every pixel: what is seen through padding, so that an axis too short to keep padding away is noticed."""
+NO_TAP = -FAR
+"""Index of a position that is not there to be seen."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,12 @@ class _Span:
     scale: Fraction
 
     def gather(self, index: Tensor, factor: Fraction) -> _Span:
-        """Position j of the result sees positions `index[j, :]`; those outside are padding, which sees nothing."""
+        """Position j of the result sees positions `index[j, :]`; those outside are padding, which is seen as `FAR`."""
         inside = (index >= 0) & (index < len(self.low))
         safe = index.clamp(0, len(self.low) - 1)
-        low = torch.where(inside, self.low[safe], FAR).amin(1)
-        high = torch.where(inside, self.high[safe], -FAR).amax(1)
+        outside = torch.where(index == NO_TAP, FAR, -FAR)
+        low = torch.where(inside, self.low[safe], outside).amin(1)
+        high = torch.where(inside, self.high[safe], -outside).amax(1)
         return _Span(low, high, self.scale * factor)
 
     def join(self, other: _Span) -> _Span:
@@ -80,7 +84,7 @@ def _convolve_transposed(span: _Span, m: nn.ConvTranspose2d) -> _Span:
     kernel, stride, padding = map(_side, (m.kernel_size, m.stride, m.padding))
     j = torch.arange((len(span.low) - 1) * stride - 2 * padding + kernel)[:, None]
     from_tap = j + padding - torch.arange(kernel)
-    index = torch.where(from_tap % stride == 0, from_tap // stride, -1)
+    index = torch.where(from_tap % stride == 0, from_tap // stride, NO_TAP)
     return span.gather(index, Fraction(1, stride))
 
 
@@ -128,13 +132,16 @@ class _Spans(fx.Interpreter):
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if target is F.relu:
             return args[0]
-        if target is operator.add:
+        if target is operator.add and all(isinstance(a, _Span) for a in args):
             return args[0].join(args[1])
-        if target is torch.cat:
-            spans = args[0]
-            return spans[0].join(spans[1]) if len(spans) == 2 else spans[0]
-        if target is F.interpolate and kwargs["mode"] == "nearest":
-            return _enlarge(args[0], int(kwargs["scale_factor"]))
+        if target is torch.cat and args[1:] == (1,):
+            return reduce(_Span.join, args[0])
+        factor = kwargs.get("scale_factor") or 0.5
+        if target is F.interpolate and kwargs["mode"] == "nearest" and factor % 1 == 0:
+            return _enlarge(args[0], int(factor))
+        raise NotImplementedError(f"no rule for the reach of {target}")
+
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         raise NotImplementedError(f"no rule for the reach of {target}")
 
 

@@ -68,6 +68,7 @@ class PaletteLoss(nn.Module):
 
     palette: Tensor
     colour_weights: Tensor
+    is_road: Tensor
 
     def __init__(
         self,
@@ -82,15 +83,18 @@ class PaletteLoss(nn.Module):
         self.register_buffer("palette", palette)
         self.register_buffer("colour_weights", torch.tensor(colour_weights))
         self.road_colours = list(road_colours)
+        is_road = [float(i in self.road_colours) for i in range(len(palette))]
+        self.register_buffer("is_road", torch.tensor(is_road))
         self.dice_weight = dice_weight
         self.l1_weight = l1_weight
 
     def forward(self, output: Tensor, picture: Tensor, target: Tensor) -> Tensor:
         """Loss of logits `output`, shape (B, K, H, W), and of their mean colour `picture` against the true map."""
         index = self.nearest(target)
-        loss = F.cross_entropy(output, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target)
-        p_road = output.softmax(1)[:, self.road_colours].sum(1)
-        is_road = torch.isin(index, torch.tensor(self.road_colours, device=index.device)).to(p_road.dtype)
+        log_p = output.log_softmax(1)
+        loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target)
+        p_road = log_p[:, self.road_colours].exp().sum(1)
+        is_road = self.is_road[index]
         dice = (2 * (p_road * is_road).sum() + 1) / (p_road.sum() + is_road.sum() + 1)
         return loss + self.dice_weight * (1 - dice)
 
