@@ -42,16 +42,10 @@ def nearest_colour(rgb_hwc: UInt8) -> UInt8:
     Returns:
         uint8, shape (...): squared Euclidean distance in RGB decides; on a tie the earlier row wins.
     """
-    best = np.full(rgb_hwc.shape[:-1], np.iinfo(np.int32).max, np.int32)
-    index = np.zeros(rgb_hwc.shape[:-1], np.uint8)
-    pixels = rgb_hwc.astype(np.int32)
-    # One colour at a time: twelve distances at once would need 12 times the memory of the picture.
-    for i, colour in enumerate(COLOURS_RGB.astype(np.int32)):
-        distance = ((pixels - colour) ** 2).sum(-1)
-        closer = distance < best
-        best[closer] = distance[closer]
-        index[closer] = i
-    return index
+    colours = COLOURS_RGB.astype(np.float32)
+    # |c|^2 - 2 p.c orders the colours as |p - c|^2 does; all values are integers below 2^24, so float32 is exact.
+    order = (colours**2).sum(1) - 2 * (rgb_hwc.astype(np.float32) @ colours.T)
+    return order.argmin(-1).astype(np.uint8)
 
 
 def classify(rgb_hwc: UInt8) -> UInt8:

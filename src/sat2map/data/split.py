@@ -33,7 +33,7 @@ def read_groups(folder: str | Path, names: Sequence[str], file: str | Path | Non
         A group for each name; a picture that no file mentions is a group of its own.
 
     Raises:
-        DataError: `file` is missing or lacks a column.
+        DataError: `file` is missing, or lacks a column or a value in one.
     """
     root = Path(folder).resolve()
     found = (
@@ -42,11 +42,15 @@ def read_groups(folder: str | Path, names: Sequence[str], file: str | Path | Non
     if found is None:
         return list(names)
     try:
-        with found.open(newline="", encoding="utf-8") as handle:
-            rows = list(csv.DictReader(handle))
-        group_of = {r["file"]: r["group"] for r in rows if r.get("split", root.name) == root.name}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
+        # Spreadsheets put a byte order mark before the first column's name.
+        with found.open(newline="", encoding="utf-8-sig") as handle:
+            table = csv.DictReader(handle)
+            rows = list(table)
+        if not {"file", "group"} <= set(table.fieldnames or ()) or not all(r["file"] and r["group"] for r in rows):
+            raise KeyError("file, group")
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("groups cannot be read", found, hint="a CSV with the columns file, group [, split]") from error
+    group_of = {r["file"]: r["group"] for r in rows if r.get("split", root.name) == root.name}
     return [group_of.get(name, name) for name in names]
 
 

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from sat2map.data.split import hold_out, read_groups
+from sat2map.errors import DataError
+
+NAMES = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+PLAIN = "file,group\n1.jpg,a\n2.jpg,b\n3.jpg,a\n"
+WITH_SPLIT = "split,file,group,x_px\ntrain,1.jpg,a,0\nval,1.jpg,z,0\nval,2.jpg,z,1\ntrain,2.jpg,b,1\ntrain,3.jpg,a,2\n"
+
+
+@given(
+    groups=st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60),
+    share=st.floats(0, 0.5),
+    seed=st.integers(0, 2**32),
+)
+def test_groups_never_straddle_and_the_share_is_reached(groups: list[str], share: float, seed: int) -> None:
+    try:
+        split = hold_out(groups, share, seed)
+    except DataError:
+        # Only where one group more than the others together would have to go.
+        largest = max(Counter(groups).values())
+        assert len(groups) - largest < share * len(groups)
+        assume(False)
+    assert sorted(split.train + split.holdout) == list(range(len(groups)))
+    held = Counter(groups[i] for i in split.holdout)
+    assert not held.keys() & {groups[i] for i in split.train}
+    assert len(split.holdout) >= share * len(groups)
+    assert split.train
+    # No more than it takes: without the last group drawn, the share would be missed.
+    assert not held or any(len(split.holdout) - n < share * len(groups) for n in held.values())
+    assert split == hold_out(groups, share, seed)
+
+
+def test_split_follows_the_seed_and_not_the_order_of_the_pictures() -> None:
+    groups = [f"g{i % 20}" for i in range(100)]
+    held = {frozenset(groups[i] for i in hold_out(groups, 0.2, seed).holdout) for seed in range(10)}
+    assert len(held) > 5
+    shuffled = groups.copy()
+    random.Random(0).shuffle(shuffled)
+    assert {shuffled[i] for i in hold_out(shuffled, 0.2, 3).holdout} == {
+        groups[i] for i in hold_out(groups, 0.2, 3).holdout
+    }
+
+
+def test_nothing_is_held_out_for_a_share_of_zero() -> None:
+    assert hold_out(NAMES, 0, 0) == ([0, 1, 2, 3], [])
+    assert hold_out(["a", "a"], 0, 0) == ([0, 1], [])
+
+
+@pytest.mark.parametrize(("groups", "share"), [(["a"] * 4, 0.05), (["a", "b"], 0.9), (["a"], 1)])
+def test_holding_everything_out_is_refused(groups: list[str], share: float) -> None:
+    with pytest.raises(DataError, match="leaves nothing to train on") as caught:
+        hold_out(groups, share, 0)
+    assert caught.value.hint == "--set holdout=0"
+
+
+@pytest.mark.parametrize("where", ["inside", "beside", "given"])
+@pytest.mark.parametrize("text", [PLAIN, WITH_SPLIT], ids=["plain", "split"])
+def test_groups_are_found(tmp_path: Path, where: str, text: str) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    file = {"inside": folder, "beside": tmp_path, "given": tmp_path / "else"}[where] / "groups.csv"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    given = file if where == "given" else None
+    assert read_groups(folder, NAMES, given) == ["a", "b", "a", "4.jpg"]
+
+
+def test_given_file_comes_before_the_one_inside_and_that_before_the_one_beside(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    for path, group in ((tmp_path, "beside"), (folder, "inside")):
+        (path / "groups.csv").write_text(f"file,group\n1.jpg,{group}\n")
+    (tmp_path / "own.csv").write_text("file,group\n1.jpg,given\n")
+    assert read_groups(folder, ["1.jpg"]) == ["inside"]
+    assert read_groups(str(folder), ["1.jpg"], tmp_path / "own.csv") == ["given"]
+
+
+def test_split_column_is_compared_with_the_folders_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "val").mkdir()
+    (tmp_path / "groups.csv").write_text(WITH_SPLIT)
+    assert read_groups(tmp_path / "val", NAMES) == ["z", "z", "3.jpg", "4.jpg"]
+    monkeypatch.chdir(tmp_path / "val")
+    assert read_groups(".", NAMES[:2]) == ["z", "z"]
+
+
+def test_without_a_file_each_picture_is_a_group(tmp_path: Path) -> None:
+    assert read_groups(tmp_path, NAMES) == NAMES
+
+
+def test_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    (tmp_path / "groups.csv").write_text(PLAIN, encoding="utf-8-sig")
+    assert read_groups(tmp_path, NAMES) == ["a", "b", "a", "4.jpg"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name,group\n1.jpg,a\n",
+        b"file,place\n1.jpg,a\n",
+        b"file;group\n1.jpg;a\n",
+        b"file,group\n1.jpg\n",
+        b"file,place\n",
+        b"",
+        b"file,group\n1.jpg,\n",
+        b"file,group\n" + b"x" * 200_000,
+        b"file,group\n\xff\xfe,a\n",
+        None,
+    ],
+    ids=[
+        "no file",
+        "no group",
+        "semicolons",
+        "short row",
+        "no rows",
+        "empty",
+        "no value",
+        "no end",
+        "not UTF-8",
+        "missing",
+    ],
+)
+def test_file_without_the_columns_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "own.csv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(DataError, match="groups cannot be read") as caught:
+        read_groups(tmp_path, NAMES, file)
+    assert caught.value.value == file
+    assert "columns file, group" in str(caught.value.hint)
