@@ -101,35 +101,24 @@ def test_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_first_column(tmp_pat
     assert read_groups(tmp_path, NAMES) == ["a", "b", "a", "4.jpg"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"name,group\n1.jpg,a\n",
-        b"file,place\n1.jpg,a\n",
-        b"file;group\n1.jpg;a\n",
-        b"file,group\n1.jpg\n",
-        b"file,place\n",
-        b"",
-        b"file,group\n1.jpg,\n",
-        b"file,group\n" + b"x" * 200_000,
-        b"file,group\n\xff\xfe,a\n",
-        None,
-    ],
-    ids=[
-        "no file",
-        "no group",
-        "semicolons",
-        "short row",
-        "no rows",
-        "empty",
-        "no value",
-        "no end",
-        "not UTF-8",
-        "missing",
-    ],
-)
-def test_file_without_the_columns_is_refused(tmp_path: Path, content: bytes | None) -> None:
+NOT_GROUPS = {
+    "no file": b"name,group\n1.jpg,a\n",
+    "no group": b"file,place\n1.jpg,a\n",
+    "semicolons": b"file;group\n1.jpg;a\n",
+    "short row": b"file,group\n1.jpg\n",
+    "no value": b"file,group\n1.jpg,\n",
+    "no rows": b"file,place\n",
+    "empty": b"",
+    "endless": b"file,group\n" + b"x" * 200_000,
+    "not UTF-8": b"file,group\n\xff\xfe,a\n",
+    "missing": None,
+}
+
+
+@pytest.mark.parametrize("case", NOT_GROUPS)
+def test_file_without_the_columns_is_refused(tmp_path: Path, case: str) -> None:
     file = tmp_path / "own.csv"
+    content = NOT_GROUPS[case]
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(DataError, match="groups cannot be read") as caught:

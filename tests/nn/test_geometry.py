@@ -82,6 +82,14 @@ def test_geometry_of_any_compact_generator_is_what_a_nan_shows(dilations: tuple[
     assert any(sides_reached(network, claim.stride, claim.margin_px - claim.stride, n_cells=1))
 
 
+@given(kernel=st.integers(1, 5), dilation=st.integers(1, 4), padding=st.integers(0, 20))
+def test_geometry_of_one_convolution_is_the_farther_of_its_sides(kernel: int, dilation: int, padding: int) -> None:
+    """Our generators all see farther to the left, so that they prove nothing about the right."""
+    found = geometry(nn.Sequential(nn.Conv2d(3, 1, kernel, padding=padding, dilation=dilation)))
+    reach = max(padding, dilation * (kernel - 1) - padding)
+    assert found == Geometry(stride=1, reach_px=reach, receptive_field_px=2 * reach + 1, margin_px=reach)
+
+
 @pytest.mark.parametrize("make", NETWORKS)
 def test_window_grown_by_the_margin_equals_the_whole(make: Callable[[], nn.Module]) -> None:
     network = make()

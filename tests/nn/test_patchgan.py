@@ -19,6 +19,12 @@ def test_papers_discriminator_judges_30_by_30_patches_of_256_px() -> None:
         assert PatchDiscriminator(width=1)(picture, picture).shape == (1, 1, 30, 30)
 
 
+def test_pixel_discriminator_judges_every_pixel() -> None:
+    picture = torch.zeros(1, 3, 6, 8)
+    network = PatchDiscriminator(receptive_field_px=1, width=2)
+    assert network(picture, picture).shape == (1, 1, 6, 8)
+
+
 @pytest.mark.parametrize("field", [1, 16, 34, 70, 142, 286])
 def test_logit_sees_its_receptive_field_to_the_edge_and_not_one_pixel_more(field: int) -> None:
     torch.manual_seed(field)

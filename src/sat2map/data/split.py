@@ -46,8 +46,8 @@ def read_groups(folder: str | Path, names: Sequence[str], file: str | Path | Non
         with found.open(newline="", encoding="utf-8-sig") as handle:
             table = csv.DictReader(handle)
             rows = list(table)
-        if not {"file", "group"} <= set(table.fieldnames or ()) or not all(r["file"] and r["group"] for r in rows):
-            raise KeyError("file, group")
+            if not {"file", "group"} <= set(table.fieldnames or ()) or not all(r["file"] and r["group"] for r in rows):
+                raise KeyError("file, group")
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("groups cannot be read", found, hint="a CSV with the columns file, group [, split]") from error
     group_of = {r["file"]: r["group"] for r in rows if r.get("split", root.name) == root.name}
