@@ -45,7 +45,8 @@ def nearest_colour(rgb_hwc: UInt8) -> UInt8:
     colours = COLOURS_RGB.astype(np.float32)
     # |c|^2 - 2 p.c orders the colours as |p - c|^2 does; all values are integers below 2^24, so float32 is exact.
     order = (colours**2).sum(1) - 2 * (rgb_hwc.astype(np.float32) @ colours.T)
-    return order.argmin(-1).astype(np.uint8)
+    nearest: UInt8 = order.argmin(-1).astype(np.uint8)
+    return nearest
 
 
 def classify(rgb_hwc: UInt8) -> UInt8:

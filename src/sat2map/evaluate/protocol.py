@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sat2map.data.pairs import read_pair
-from sat2map.errors import ModelFileError
 from sat2map.evaluate.bootstrap import N_DRAWS, intervals
 from sat2map.evaluate.measures import (
     FLOOR_RGB,
@@ -83,11 +82,9 @@ def by_engine(engine: Engine, output: str | None = None) -> Predict:
         ModelFileError: the model has no such output.
     """
     # Only now: whoever scores arrays need not load a runtime.
-    from sat2map.engine import run_whole
+    from sat2map.engine import choose_output, run_whole
 
-    outputs = engine.card.outputs
-    if output is not None and output not in outputs:
-        raise ModelFileError("model has no such output", output, hint=f"it has: {', '.join(outputs)}")
+    choose_output(engine.card, output)
     return lambda picture_hwc: run_whole(engine, picture_hwc, output)
 
 

@@ -1,0 +1,36 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sat2map.errors import OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A neighbour of `path` to write to; flushed to the disk and renamed to `path` at the end, removed on any error.
+
+    Raises:
+        OutputError: the folder is missing or cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+    work = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        work.touch()
+    except OSError as error:
+        raise OutputError("folder cannot be written to", path.parent, hint="choose another with -o") from error
+    try:
+        yield work
+        with work.open("rb+") as written:
+            os.fsync(written.fileno())
+        work.replace(path)
+    finally:
+        # What is written beside it on the way is named after it.
+        for left in path.parent.glob(f"{work.name}*"):
+            left.unlink()

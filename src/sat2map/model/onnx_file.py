@@ -1,0 +1,46 @@
+"""Model files that ONNX Runtime runs: the whole way from bytes to bytes, the card in the metadata properties."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+
+from sat2map.errors import ModelFileError
+from sat2map.model.card import HEADER_KEY, Card
+
+
+def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.InferenceSession, Card]:
+    """Load a model for the processor.
+
+    Args:
+        path: of the file.
+        n_threads: threads of one run; by default one for each core.
+
+    Raises:
+        ModelFileError: the file is missing, truncated, no ONNX, or without a card that this version reads.
+    """
+    if not path.is_file():
+        raise ModelFileError("no such model file", path, hint="sat2map model export writes them")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    # Windows at a scene's border have shapes of their own: a plan of memory for each would be kept for ever.
+    options.enable_mem_pattern = False
+    if n_threads:
+        options.intra_op_num_threads = n_threads
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no base class but Exception
+        raise ModelFileError(
+            "model file is truncated or no ONNX", path, hint="copy or download it again, or export it anew"
+        ) from error
+    return session, Card.from_header(session.get_modelmeta().custom_metadata_map.get(HEADER_KEY), path)
+
+
+def read_card(path: Path) -> Card:
+    """Read the card; ONNX has no way to it but through the whole file.
+
+    Raises:
+        ModelFileError: see `open_session`.
+    """
+    return open_session(path)[1]

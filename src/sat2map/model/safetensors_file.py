@@ -1,0 +1,61 @@
+"""Model files that torch goes on from: a state dict as safetensors, the card in its metadata; needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from sat2map.errors import ModelFileError
+from sat2map.model.atomic import replacing
+from sat2map.model.card import HEADER_KEY, Card
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+def save(path: Path, tensors: Tensors, card: Card) -> None:
+    """Write weights and card.
+
+    Raises:
+        OutputError: the folder is missing or cannot be written.
+    """
+    with replacing(path) as work:
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, work, {HEADER_KEY: card.model_dump_json()})
+
+
+def read_card(path: Path) -> Card:
+    """Read the card alone.
+
+    Raises:
+        ModelFileError: see `load`.
+    """
+    return _open(path, with_tensors=False)[1]
+
+
+def load(path: Path) -> tuple[Tensors, Card]:
+    """Read weights and card.
+
+    Raises:
+        ModelFileError: the file is missing, truncated, no safetensors, or without a card that this version reads.
+    """
+    return _open(path, with_tensors=True)
+
+
+def _open(path: Path, *, with_tensors: bool) -> tuple[Tensors, Card]:
+    if not path.is_file():
+        raise ModelFileError("no such model file", path, hint="sat2map train writes them into its run's folder")
+    try:
+        with safe_open(path, framework="np") as content:
+            metadata = content.metadata() or {}
+            keys = content.keys() if with_tensors else []
+            tensors = {key: content.get_tensor(key) for key in keys}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(
+            "model file is truncated or no safetensors", path, hint="copy or download it again"
+        ) from error
+    return tensors, Card.from_header(metadata.get(HEADER_KEY), path)

@@ -1,0 +1,5 @@
+"""Windows, margins and stitching, so that a scene in windows is the scene in one piece; numpy only, no files."""
+
+from sat2map.tiling.windows import TiledWindow, Window, padded_size, plan, read_padded, translate_windows
+
+__all__ = ["TiledWindow", "Window", "padded_size", "plan", "read_padded", "translate_windows"]

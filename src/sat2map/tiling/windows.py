@@ -1,0 +1,125 @@
+"""The geometry of tiling.
+
+A scene is padded once, on the right and at the bottom, to a multiple of the network's stride. Core windows partition
+the padded scene; each is read with a margin, clipped to the padded scene, so that the network's own padding acts at the
+scene's border as it does on the whole, and nowhere else on a pixel that is kept. All sides lie on multiples of the
+stride.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of a scene, in its pixels."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The window as an index of an array (H, W, ...)."""
+        return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
+
+    def grown(self, margin: int) -> Window:
+        """The window with `margin` more pixels on each side."""
+        return Window(self.row - margin, self.col - margin, self.height + 2 * margin, self.width + 2 * margin)
+
+    def clipped(self, height: int, width: int) -> Window:
+        """The part of the window that lies in a scene of that size."""
+        top, left = max(self.row, 0), max(self.col, 0)
+        bottom, right = min(self.row + self.height, height), min(self.col + self.width, width)
+        return Window(top, left, max(bottom - top, 0), max(right - left, 0))
+
+    def inside(self, outer: Window) -> Window:
+        """The same ground, counted from the corner of `outer`."""
+        return Window(self.row - outer.row, self.col - outer.col, self.height, self.width)
+
+
+class TiledWindow(NamedTuple):
+    """The pixels that are written (within the scene itself), and those that are read for them (padding included)."""
+
+    core: Window
+    read: Window
+
+
+def padded_size(height: int, width: int, stride: int) -> tuple[int, int]:
+    """Height and width, each raised to a multiple of the stride."""
+    return -(-height // stride) * stride, -(-width // stride) * stride
+
+
+def plan(height: int, width: int, *, stride: int, margin: int, core: int) -> list[TiledWindow]:
+    """Windows that together write every pixel of a scene once, row by row.
+
+    Args:
+        height: of the scene.
+        width: of the scene.
+        stride: of the network.
+        margin: pixels of context on each side; raised to a multiple of the stride.
+        core: side of a core window; raised to a multiple of the stride.
+    """
+    core, margin = padded_size(core, margin, stride)
+    padded = padded_size(height, width, stride)
+    return [
+        TiledWindow(cell.clipped(height, width), cell.grown(margin).clipped(*padded))
+        for row in range(0, height, core)
+        for col in range(0, width, core)
+        for cell in [Window(row, col, core, core)]
+    ]
+
+
+def read_padded(read: Callable[[Window], Array], window: Window, height: int, width: int) -> Array:
+    """Read a window of the padded scene; what lies beyond the scene is its reflection, the same from every window.
+
+    Args:
+        read: reads a window that lies within the scene; shape (h, w, ...).
+        window: to read; begins within the scene.
+        height: of the scene.
+        width: of the scene.
+    """
+    rows = _reflected(window.row, window.height, height)
+    cols = _reflected(window.col, window.width, width)
+    needed = Window(
+        int(rows.min()), int(cols.min()), int(rows.max() - rows.min()) + 1, int(cols.max() - cols.min()) + 1
+    )
+    real = read(needed)
+    if needed == window:
+        return real
+    return real[rows - needed.row][:, cols - needed.col]
+
+
+def _reflected(start: int, length: int, size: int) -> npt.NDArray[np.intp]:
+    """Indices `start` to `start + length` of an axis that is continued by its mirror image (c b a | a b c | c b a)."""
+    position = np.arange(start, start + length) % (2 * size)
+    return np.minimum(position, 2 * size - 1 - position)
+
+
+def translate_windows(
+    read: Callable[[Window], Array], run: Callable[[Array], Array], windows: list[TiledWindow], height: int, width: int
+) -> Iterator[tuple[Window, Array]]:
+    """Translate a scene window by window.
+
+    Args:
+        read: reads a window that lies within the scene; shape (h, w, ...).
+        run: translates an array; same height and width out.
+        windows: of `plan`, or some of them.
+        height: of the scene.
+        width: of the scene.
+
+    Yields:
+        Each core window and its pixels.
+    """
+    for core, read_window in windows:
+        answer = run(read_padded(read, read_window, height, width))
+        yield core, answer[core.inside(read_window).slices]
