@@ -74,7 +74,7 @@ class Translator:
         """
         return cls(load_engine(model, device))
 
-    def translate(self, picture_hwc: UInt8, settings: Settings = Settings()) -> UInt8:  # noqa: B008  (it is frozen)
+    def translate(self, picture_hwc: UInt8, settings: Settings = Settings()) -> UInt8:
         """Draw the map of a picture of any size.
 
         Args:
@@ -93,7 +93,7 @@ class Translator:
             raise PictureError(
                 "array is not uint8 of shape (H, W, 3)", f"{array.dtype} {array.shape}", hint="convert it to RGB bytes"
             )
-        planned = self.plan(*array.shape[:2], settings)
+        planned = self.plan(array.shape[0], array.shape[1], settings)
         result = np.empty_like(array)
         run = self._runner(settings)
         windows = translate_windows(lambda w: array[w.slices], run, planned.windows, planned.height, planned.width)
@@ -121,7 +121,7 @@ class Translator:
         self,
         source: Path,
         destination: Path,
-        settings: Settings = Settings(),  # noqa: B008  (it is frozen)
+        settings: Settings = Settings(),
         *,
         overwrite: bool = False,
         begin: Callable[[Plan], Progress] = lambda _: lambda _: None,

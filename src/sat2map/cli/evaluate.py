@@ -39,7 +39,7 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.argument("data", type=click.Path(path_type=Path))
 @options.model_option
 @options.size_option
-@click.option("--output", "head", metavar="crisp|smooth|rgb", help="Which output of the model.  [default: its first]")
+@options.head_option
 @click.option(
     "--groups",
     "groups_file",

@@ -58,11 +58,11 @@ model_option = click.option(
     metavar="NAME|FILE",
     help="Bundled model or model file (.onnx, .safetensors).  [default: bundled]",
 )
-output_option = click.option(
-    "-o", "--output", "output", type=click.Path(path_type=Path), required=True, help="Where the result goes."
+out_option = click.option(
+    "-o", "--out", "out", type=click.Path(path_type=Path), required=True, help="Where the result goes."
 )
-optional_output_option = click.option(
-    "-o", "--output", "output", type=click.Path(path_type=Path), help="Where the result goes."
+head_option = click.option(
+    "--output", "head", metavar="crisp|smooth|rgb", help="Which output of the model.  [default: its first]"
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 window_option = click.option(

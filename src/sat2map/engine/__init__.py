@@ -43,11 +43,16 @@ def load_engine(model: str | Path | None = None, device: str = "auto") -> Engine
         device: `auto`, `cpu`, `cuda` or `mps`; ONNX files run on the processor.
 
     Raises:
-        ModelFileError: there is no such model, its file is broken, or it is no generator.
+        ModelFileError: there is no such model, its file is broken, it is no generator, or not for that device.
         MissingExtraError: the model needs torch, which is not installed.
     """
     path = resolve(model)
     if path.suffix == ".onnx":
+        if device not in ("auto", "cpu"):
+            raise ModelFileError(
+                f"ONNX models run on the processor, not on {device}", path,
+                hint="--device auto, or --model with the .safetensors file",
+            )  # fmt: skip
         from sat2map.engine.onnx import OnnxEngine
 
         return OnnxEngine(path)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from sat2map.model.onnx_file import open_session
+from sat2map.model.onnx_file import SWITCH, open_session
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -26,13 +25,12 @@ class OnnxEngine:
 
     def __init__(self, path: Path, n_threads: int | None = None) -> None:
         self._session, self.card = open_session(path, n_threads)
-        self._options = onnxruntime.RunOptions()
-        # Without this the graph's other outputs are computed too, and thrown away.
-        self._options.only_execute_path_to_fetches = True
-        # What a large window took is given back; otherwise the largest ever seen stays.
-        self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        known = {switch.name for switch in self._session.get_overridable_initializers()}
+        self._switches = {name: SWITCH.format(name) for name in self.card.outputs if SWITCH.format(name) in known}
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         """See `Engine.run`."""
-        maps: UInt8 = self._session.run([output], {"satellite": sat_bhwc}, self._options)[0]
+        # The other outputs would be computed too, and thrown away.
+        wanted = {switch: np.array(name == output) for name, switch in self._switches.items()}
+        maps: UInt8 = self._session.run([output], {"satellite": sat_bhwc, **wanted})[0]
         return maps

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sat2map.errors import ModelFileError
+from sat2map.errors import ModelFileError, Sat2mapError
 from sat2map.model import safetensors_file
 from sat2map.model.card import Card
 from sat2map.nn import build
@@ -20,12 +20,17 @@ UInt8 = npt.NDArray[np.uint8]
 
 
 def pick_device(name: str) -> str:
-    """The device that `auto` means here: cuda, then mps, then cpu; any other name stays."""
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    """The device that `auto` means here: cuda, then mps, then cpu; any other name stays.
+
+    Raises:
+        Sat2mapError: there is no such device here.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, is_there in present.items() if is_there)
+    if not present[name]:
+        raise Sat2mapError("this torch finds no such device", name, hint="--device auto")
+    return name
 
 
 def load_generator(path: Path) -> tuple[Generator, Card]:

@@ -23,10 +23,13 @@ def replacing(path: Path) -> Iterator[Path]:
     work = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         work.touch()
+        mode = work.stat().st_mode
     except OSError as error:
         raise OutputError("folder cannot be written to", path.parent, hint="choose another with -o") from error
     try:
         yield work
+        # safetensors puts a file of its own in the place of this one, which only its owner may read.
+        work.chmod(mode)
         with work.open("rb+") as written:
             os.fsync(written.fileno())
         work.replace(path)

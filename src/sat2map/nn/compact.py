@@ -22,13 +22,17 @@ def _conv(a: int, b: int, statistics: Statistics, *, stride: int = 1, dilation: 
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside an identity (He et al. 2015); same shape out."""
+    """Two 3 x 3 convolutions beside an identity (He et al. 2015); same shape out.
+
+    It begins as the identity: its last scale is 0 (Goyal et al. 2017, section 5.1).
+    """
 
     def __init__(self, channels: int, statistics: Statistics, dilation: int = 1) -> None:
         super().__init__()
         self.first = _conv(channels, channels, statistics, dilation=dilation)
         self.second = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
         self.norm = Norm2d(channels, statistics)
+        nn.init.zeros_(self.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what the two convolutions see."""

@@ -1,4 +1,4 @@
-"""Where a map goes: written by windows to a tiled neighbour of the destination, which appears finished or not at all."""
+"""Where a map goes: written by windows to a neighbour of the destination, which appears finished or not at all."""
 
 from __future__ import annotations
 

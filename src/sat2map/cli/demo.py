@@ -1,0 +1,138 @@
+"""`sat2map demo`: maps of a real and of a synthetic place, to see that all works; draws and scores nothing itself."""
+
+from __future__ import annotations
+
+import time
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from sat2map.cli.options import log_options, model_option, overwrite_option
+from sat2map.errors import MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from sat2map.palette import UInt8
+    from sat2map.translate import Translator
+
+FOLDER = Path("demo")
+CITY_PX, CITY_SEED = 1024, 7
+CITY, CITY_MAP, CITY_SHEET = "city.tif", "city_map.tif", "city.png"
+NAIP_MAP, NAIP_SHEET = "naip_map.tif", "naip.png"
+CAPTION_PX, GAP_PX = 34, 8
+NO_FIGURES = {"road_f1": "-", "miou": "-", "acc5": "-"}
+
+
+class Place(NamedTuple):
+    """One place and what was made of it."""
+
+    name: str
+    picture: Path
+    map: Path
+    sheet: Path
+    truth: Path | None = None
+
+
+@click.command()
+@click.option("-o", "--out", "output", type=click.Path(path_type=Path), help="Folder for the results.  [default: demo]")
+@model_option
+@overwrite_option
+@log_options
+def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -> None:
+    """Make maps of a real photograph (NAIP, 2020) and of a synthetic city whose true map is known.
+
+    Without -o they go to the folder `demo`, where those of an earlier run are replaced.
+    """
+    from sat2map.data.synthetic import truth_path, write_scene
+    from sat2map.translate import Translator
+
+    folder = output or FOLDER
+    city = folder / CITY
+    truth = truth_path(city)
+    _prepare(folder, (city, truth), overwrite=overwrite or output is None)
+    translator = Translator.load(model)
+    with as_file(files("sat2map.bundled") / "naip.tif") as naip:
+        naip_place = Place("photograph", naip, folder / NAIP_MAP, folder / NAIP_SHEET)
+        rows = [_show(translator, naip_place)]
+    write_scene(city, CITY_PX, seed=CITY_SEED)
+    rows.append(_show(translator, Place("synthetic city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
+    if not quiet:
+        _print_table(rows, f"in {folder}, by model {translator.engine.card.name}")
+
+
+def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
+    """Make the folder, and refuse what is there before any work.
+
+    Raises:
+        OutputError: the folder is a file, cannot be made, or holds a file that would be replaced.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError("folder cannot be made", folder, hint="choose another with -o") from error
+    made = (*drawn, *(folder / name for name in (CITY_MAP, CITY_SHEET, NAIP_MAP, NAIP_SHEET)))
+    for path in made:
+        if path.exists() and not overwrite:
+            raise OutputError("output exists", path, hint="--overwrite, or another folder with -o")
+
+
+def _show(translator: Translator, place: Place) -> tuple[str, ...]:
+    """Translate a place and lay picture, map and truth side by side; answers with its row of the table."""
+    begun = time.perf_counter()
+    translator.translate_file(place.picture, place.map, overwrite=True)
+    seconds = time.perf_counter() - begun
+    pictures = [_read(path) for path in (place.picture, place.map, place.truth) if path]
+    figures = _figures(pictures[1], pictures[2]) if place.truth else NO_FIGURES
+    title = "picture | map | truth" if place.truth else "picture | map"
+    words = "   ".join(f"{name} {value}" for name, value in figures.items()) if place.truth else "truth unknown"
+    _write_sheet(place.sheet, pictures, f"{place.name}: {title}   {words}")
+    return place.name, place.map.name, place.sheet.name, *figures.values(), f"{seconds:.1f}"
+
+
+def _read(path: Path) -> UInt8:
+    from sat2map.scene.source import open_source
+    from sat2map.tiling import Window
+
+    with open_source(path) as scene:
+        return scene.read(Window(0, 0, scene.grid.height, scene.grid.width))
+
+
+def _figures(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
+    from sat2map.evaluate.measures import score_picture, total
+
+    try:
+        measured = total([score_picture(prediction_hwc, truth_hwc, truth_hwc.shape[0])])
+    except MissingExtraError as error:
+        click.echo(f"no figures: {error}; {error.hint}", err=True)
+        return NO_FIGURES
+    return {"road_f1": f"{measured.road_f1:.3f}", "miou": f"{measured.miou:.3f}", "acc5": f"{measured.acc5:.1f} %"}
+
+
+def _write_sheet(path: Path, pictures: list[UInt8], caption: str) -> None:
+    from PIL import Image, ImageDraw, ImageFont
+
+    from sat2map.model.atomic import replacing
+
+    height, width = pictures[0].shape[:2]
+    # A small picture is shown larger, pixel by pixel, so that its caption has room.
+    zoom = max(1, 512 // height)
+    shown = [Image.fromarray(p).resize((width * zoom, height * zoom), Image.Resampling.NEAREST) for p in pictures]
+    step = width * zoom + GAP_PX
+    sheet = Image.new("RGB", (step * len(shown) - GAP_PX, height * zoom + CAPTION_PX), "white")
+    for i, picture in enumerate(shown):
+        sheet.paste(picture, (i * step, 0))
+    ImageDraw.Draw(sheet).text((GAP_PX, height * zoom + 6), caption, "black", ImageFont.load_default(18))
+    with replacing(path) as work:
+        sheet.save(work)
+
+
+def _print_table(rows: list[tuple[str, ...]], title: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("place", "map", "side by side", *NO_FIGURES, "s", box=box.SIMPLE, title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,99 @@
+"""`sat2map model`: look into a model file, or export one to ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
+
+RUN_MODEL_FILE = "generator_best.safetensors"
+"""What stands for a run where its folder is given."""
+CHECK_SHAPE_PX = (256, 384)
+"""Least height and width of the pictures that an export is checked on: not the shape that it was traced with."""
+CHECK_STARTS_PX = ((0, 0), (60, 80))
+"""Where they begin in the bundled photograph (row, column)."""
+
+
+@click.group()
+def model() -> None:
+    """Look into a model file, or export one to ONNX."""
+
+
+@model.command()
+@click.argument("model_name", metavar="[NAME|FILE]", required=False)
+@json_option
+@log_options
+def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
+    """Print the card of a model, by default the bundled one."""
+    from sat2map.model.bundled import read_card
+
+    card = read_card(model_name)
+    if as_json:
+        click.echo(card.model_dump_json(indent=2))
+        return
+    lines = [(key, _in_words(value)) for key, value in card.model_dump(mode="json").items() if key != "recipe"]
+    width = max(len(key) for key, _ in lines)
+    for key, words in lines:
+        click.echo(f"{key:{width}}  {words}")
+
+
+@model.command()
+@click.argument("run_or_file", metavar="RUN|SAFETENSORS", type=click.Path(path_type=Path))
+@out_option
+@overwrite_option
+@log_options
+def export(run_or_file: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Write a generator as ONNX, which needs no torch; it is checked against torch before it appears.
+
+    Of a run's folder, its best generator is taken.
+    """
+    from sat2map.errors import ModelFileError, OutputError
+
+    if out.suffix != ".onnx":
+        raise OutputError("export writes ONNX", out, hint=f"-o {out.with_suffix('.onnx')}")
+    if out.exists() and not overwrite:
+        raise OutputError("output exists", out, hint="--overwrite replaces it")
+    file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
+    if file.suffix == ".onnx":
+        raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
+
+    from sat2map.engine.torch import load_generator
+    from sat2map.model.bundled import resolve
+    from sat2map.model.export import export as export_onnx
+
+    generator, card = load_generator(resolve(file))
+    export_onnx(generator, card, out, _check_pictures(card.stride))
+    if not quiet:
+        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, equal to torch on real ground)", err=True)
+
+
+def _check_pictures(stride: int) -> Any:
+    """Two crops of the bundled aerial photograph, uint8, shape (2, H, W, 3), sides multiples of the stride."""
+    from importlib.resources import as_file, files
+
+    import numpy as np
+    from PIL import Image
+
+    from sat2map.tiling import Window, padded_size, read_padded
+
+    with as_file(files("sat2map.bundled") / "naip.tif") as file, Image.open(file) as photograph:
+        ground_hwc = np.asarray(photograph.convert("RGB"))
+    size = padded_size(*CHECK_SHAPE_PX, stride)
+    windows = [Window(row, col, *size) for row, col in CHECK_STARTS_PX]
+    return np.stack([read_padded(lambda w: ground_hwc[w.slices], window, *ground_hwc.shape[:2]) for window in windows])
+
+
+def _in_words(value: Any) -> str:
+    match value:
+        case float():
+            return f"{value:.4g}"
+        case [[int(), int(), int()], *_]:
+            return " ".join(f"#{bytes(colour).hex()}" for colour in value)
+        case list():
+            return ", ".join(_in_words(part) for part in value) or "-"
+        case dict():
+            return "; ".join(f"{key} {_in_words(part)}" for key, part in value.items()) or "-"
+    return "-" if value in (None, "") else str(value)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sat2map.cli.main import sat2map
+from sat2map.engine import load_engine
+from sat2map.model.card import Card
+from tests.model.networks import tiny
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(sat2map, ["model", *map(str, arguments)], prog_name="sat2map")
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """What training leaves, as far as exporting is concerned."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    tiny("compact").save(folder / "generator_best.safetensors")
+    tiny("unet").save(folder / "generator_last.safetensors")
+    return folder
+
+
+def test_info_prints_the_card_for_people_and_for_programs(run_folder: Path) -> None:
+    file = run_folder / "generator_best.safetensors"
+    card = tiny("compact").card
+    told = run("info", file)
+    assert told.exit_code == 0
+    assert f"architecture{' ' * 11}compact\n" in told.stdout
+    assert "#e8e5de" in told.stdout
+    printed = run("info", file, "--json").stdout
+    assert Card.model_validate(json.loads(printed)) == card
+
+
+def test_export_of_a_run_takes_its_best_generator(run_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    result = run("export", run_folder, "-o", output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"wrote {output}")
+    assert load_engine(output).card == tiny("compact").card
+
+
+def test_export_of_a_file_takes_that_file(run_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    assert run("export", run_folder / "generator_last.safetensors", "-o", output, "--quiet").output == ""
+    assert load_engine(output).card == tiny("unet").card
+
+
+def test_export_replaces_an_output_only_with_overwrite(run_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    output.write_bytes(b"mine")
+    # Refused before any work: the model is not even looked for.
+    refused = run("export", tmp_path / "nowhere", "-o", output)
+    assert refused.exit_code == 2
+    assert refused.stderr == f"error: output exists: '{output}'\nhint: --overwrite replaces it\n"
+    assert output.read_bytes() == b"mine"
+    assert run("export", run_folder, "-o", output, "--overwrite").exit_code == 0
+    assert load_engine(output).card.name == "tiny-compact"
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "found"),
+    [
+        ("generator_best.safetensors", "out.safetensors", "error: export writes ONNX"),
+        ("nothing.safetensors", "out.onnx", "error: no such model"),
+        ("m.onnx", "out.onnx", "error: model is ONNX already"),
+        ("empty", "out.onnx", "error: no such model"),
+        ("generator_best.safetensors", "nowhere/out.onnx", "error: no such folder to write to"),
+    ],
+)
+def test_bad_export_is_refused_and_leaves_nothing(
+    source: str, output: str, found: str, run_folder: Path, tmp_path: Path
+) -> None:
+    (run_folder / "empty").mkdir()
+    (run_folder / "m.onnx").touch()
+    result = run("export", run_folder / source, "-o", tmp_path / output)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(found)
+    assert "hint: " in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]

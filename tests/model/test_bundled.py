@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sat2map.errors import ModelFileError
+from sat2map.model import bundled
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of bundled models in the place of the package's own; empty files, since none is opened."""
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    for name in ("compact.onnx", "paper.onnx", "naip.tif"):
+        (folder / name).touch()
+    monkeypatch.setattr(bundled, "files", lambda _: folder)
+    return folder
+
+
+def test_default_is_the_compact_model(shelf: Path) -> None:
+    assert bundled.bundled_names() == ["compact", "paper"]
+    assert bundled.resolve() == bundled.resolve(None) == shelf / "compact.onnx"
+
+
+def test_name_and_path_are_told_apart(shelf: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "paper.onnx"
+    mine.touch()
+    assert bundled.resolve("paper") == shelf / "paper.onnx"
+    assert bundled.resolve(mine) == bundled.resolve(str(mine)) == mine
+
+
+def test_unknown_name_lists_what_there_is(shelf: Path) -> None:
+    with pytest.raises(ModelFileError, match="no such model: 'papr'") as caught:
+        bundled.resolve("papr")
+    assert "compact, paper" in str(caught.value.hint)
