@@ -128,8 +128,8 @@ class Translator:
     ) -> None:
         """Translate a raster or a picture to a file: a Cloud-Optimized GeoTIFF or a PNG, by its ending.
 
-        The map has the source's grid and mask. Where there is no data, nothing is drawn, and windows without any are not
-        computed. Memory does not grow with the scene, unless it is a picture, which is decoded whole.
+        The map has the source's grid and mask. Where there is no data, nothing is drawn, and windows without any are
+        not computed. Memory does not grow with the scene, unless it is a picture, which is decoded whole.
 
         Args:
             source: raster or picture.

@@ -47,7 +47,8 @@ def test_map_is_a_valid_cog_on_the_grid_with_mask_and_tags(tmp_path: Path, valid
 @pytest.mark.parametrize("valid", [None, VALID], ids=["no mask", "mask"])
 def test_png_carries_the_mask_as_alpha(tmp_path: Path, valid: np.ndarray | None) -> None:
     write(tmp_path / "map.png", Grid(HEIGHT, WIDTH), valid)
-    pixels = np.asarray(Image.open(tmp_path / "map.png"))
+    with Image.open(tmp_path / "map.png") as drawn:
+        pixels = np.asarray(drawn)
     if valid is None:
         np.testing.assert_array_equal(pixels, RGB)
     else:

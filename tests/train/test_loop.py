@@ -109,8 +109,8 @@ def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None
     assert {"rmse", "road_f1", "cldice"} <= rows[0].keys()
     best = min(float(row["rmse"]) for row in rows)
     assert run.state.best == pytest.approx(best, abs=1e-3)
-    grid = Image.open(tmp_path / "run" / "grids" / "epoch_0003.png")
-    assert grid.size == (3 * 32, len(run.split.holdout) * 32)
+    with Image.open(tmp_path / "run" / "grids" / "epoch_0003.png") as grid:
+        assert grid.size == (3 * 32, len(run.split.holdout) * 32)
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
     assert (card.steps, card.seed, card.statistics, card.dropout) == (15, 0, "image", 0.5)

@@ -32,7 +32,7 @@ COMMANDS = {
     "evaluate": LazyCommand("sat2map.cli.evaluate:evaluate", "Score a model on pairs under the protocol."),
     "model": LazyCommand("sat2map.cli.model:model", "Look into a model file, or export one to ONNX."),
     "demo": LazyCommand("sat2map.cli.demo:demo", "Make a scene and its map, to see that all works."),
-    "data": LazyCommand("sat2map.cli.data:data", "Inspect, split or make data sets of pairs."),
+    "data": LazyCommand("sat2map.cli.data:data", "Make data sets: synthetic pairs and scenes."),
 }
 
 EXTRA_OF_PACKAGE = {
