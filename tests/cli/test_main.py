@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -39,15 +38,6 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[[click.Command], None]:
         monkeypatch.setitem(frame.COMMANDS, "demo", LazyCommand("sat2map.cli.options:test_command", "Test."))
 
     return put
-
-
-@pytest.fixture(autouse=True)
-def log_as_before() -> Iterator[None]:
-    logger = logging.getLogger("sat2map")
-    level, handlers = logger.level, list(logger.handlers)
-    yield
-    logger.setLevel(level)
-    logger.handlers[:] = handlers
 
 
 def run(*arguments: str) -> Result:

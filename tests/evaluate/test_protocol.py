@@ -90,7 +90,7 @@ def test_by_engine_runs_the_chosen_output(output: str | None, inverted: bool) ->
 def test_by_engine_names_the_outputs_that_there_are() -> None:
     with pytest.raises(ModelFileError, match="no such output: 'rgb'") as caught:
         by_engine(cast("Any", _Inverse()), "rgb")
-    assert caught.value.hint == "it has: crisp, smooth"
+    assert caught.value.hint == "--output crisp|smooth"
 
 
 def test_summarise_is_json_with_every_figure_between_its_ends() -> None:

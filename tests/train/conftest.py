@@ -9,6 +9,8 @@ from PIL import Image
 from sat2map.train.recipe import Recipe, parse_recipe
 
 N_PAIRS = 11
+STEPS_PER_EPOCH = 4
+"""Of eleven pairs three are held out, and two make a batch."""
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from sat2map.train.run import Places, Run
 from .conftest import tiny_compact_recipe, tiny_recipe
 
 STOP_AT = 7
-"""In the middle of the second of three epochs of five steps."""
+"""In the middle of the second of three epochs of four steps."""
 
 
 class Stop(BaseException):

@@ -22,7 +22,7 @@ from sat2map.train.loop import learning_rate_factor, train
 from sat2map.train.recipe import Recipe
 from sat2map.train.run import Places
 
-from .conftest import tiny_compact_recipe, tiny_recipe
+from .conftest import STEPS_PER_EPOCH, tiny_compact_recipe, tiny_recipe
 
 SAT2MAP = [sys.executable, "-c", "from sat2map.cli.main import main; main()"]
 
@@ -88,16 +88,16 @@ def kill_and_resume(folder: Path, recipe: Recipe, tmp_path: Path, n_kills: int) 
 
 
 def test_killed_run_resumes_bitwise(pairs_folder: Path, tmp_path: Path) -> None:
-    killed_at = kill_and_resume(pairs_folder, tiny_recipe(epochs=40), tmp_path, n_kills=2)
-    assert any(step % 5 for step in killed_at)
+    killed_at = kill_and_resume(pairs_folder, tiny_recipe(epochs=16), tmp_path, n_kills=2)
+    assert any(step % STEPS_PER_EPOCH for step in killed_at)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("make", [tiny_recipe, tiny_compact_recipe], ids=["unet", "compact"])
 def test_run_killed_often_resumes_bitwise(make: type, precision: str, pairs_folder: Path, tmp_path: Path) -> None:
-    killed_at = kill_and_resume(pairs_folder, make(epochs=120, precision=precision), tmp_path, n_kills=6)
-    assert any(step % 5 for step in killed_at)
+    killed_at = kill_and_resume(pairs_folder, make(epochs=50, precision=precision), tmp_path, n_kills=6)
+    assert any(step % STEPS_PER_EPOCH for step in killed_at)
 
 
 def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None
     run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
     with (tmp_path / "run" / "epochs.csv").open() as table:
         rows = list(csv.DictReader(table))
-    assert [int(row["step"]) for row in rows] == [5, 10, 15]
+    assert [int(row["step"]) for row in rows] == [4, 8, 12]
     assert {"rmse", "road_f1", "cldice"} <= rows[0].keys()
     best = min(float(row["rmse"]) for row in rows)
     assert run.state.best == pytest.approx(best, abs=1e-3)
@@ -113,7 +113,7 @@ def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None
         assert grid.size == (3 * 32, len(run.split.holdout) * 32)
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
-    assert (card.steps, card.seed, card.statistics, card.dropout) == (15, 0, "image", 0.5)
+    assert (card.steps, card.seed, card.statistics, card.dropout) == (12, 0, "image", 0.5)
     assert Recipe.model_validate(card.recipe) == recipe
     assert card.measures["hold-out"]["n_pictures"] == len(run.split.holdout)
 

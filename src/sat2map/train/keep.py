@@ -30,8 +30,8 @@ def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.
     arguments = configuration(network)
     shape = geometry(module)
     statistics = statistics_of(module)
-    # A network that is frozen now must be built as a frozen one.
-    if statistics == "frozen" and "statistics" in arguments:
+    if statistics == "frozen":
+        # Whatever they were in training: the network that the card describes is the one that is used.
         arguments["statistics"] = "frozen"
     measures = {"size_px": recipe.validation_px, "n_pictures": len(run.split.holdout), **run.state.measures}
     return Card(
