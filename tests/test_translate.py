@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
+import rasterio.shutil
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sat2map import Translator
 from sat2map.engine import run_whole
 from sat2map.engine.torch import TorchEngine
-from sat2map.errors import ModelFileError, PictureError
+from sat2map.errors import ModelFileError, OutputError, PictureError
 from sat2map.model.card import Card
 from sat2map.nn import UNetGenerator
 from sat2map.nn.geometry import geometry
@@ -174,6 +175,22 @@ def test_windows_without_data_are_not_computed(
         source, tmp_path / "map.tif", Settings(core_px=256), begin=lambda planned: lambda n_px: done.append(n_px)
     )
     assert (len(runs), sum(done)) == (1, 512 * 512)
+
+
+def test_map_never_replaces_a_member_of_the_mosaic_it_is_made_from(bundled: Translator, tmp_path: Path) -> None:
+    member = write_raster(tmp_path / "member.tif", random_bands(3), **PLACE)
+    rasterio.shutil.copy(member, tmp_path / "mosaic.vrt", driver="VRT")
+    before = member.read_bytes()
+    with pytest.raises(OutputError, match="input itself"):
+        bundled.translate_file(tmp_path / "mosaic.vrt", member, overwrite=True)
+    assert member.read_bytes() == before
+
+
+def test_margin_below_the_models_is_told(frozen: Translator, caplog: pytest.LogCaptureFixture) -> None:
+    frozen.translate(ground(32, 32), Settings(margin_px=frozen.engine.card.margin_px))
+    assert not caplog.text
+    frozen.translate(ground(32, 32), Settings(margin_px=frozen.engine.card.margin_px - 1))
+    assert "expect seams" in caplog.text
 
 
 @pytest.mark.parametrize(

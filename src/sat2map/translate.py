@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sat2map.engine import Engine, choose_output, load_engine
 from sat2map.errors import PictureError
-from sat2map.scene.sink import Sink, check_destination, open_sink
+from sat2map.scene.sink import Sink, check_destination, check_no_input, open_sink
 from sat2map.scene.source import Source, open_source
 from sat2map.tiling import TiledWindow, padded_size, plan, translate_windows
 
@@ -115,6 +115,8 @@ class Translator:
                     "the model normalises each window by itself, so expect seams; one with frozen statistics has none"
                 )
         margin = card.margin_px if settings.margin_px is None else settings.margin_px
+        if margin < card.margin_px:
+            log.warning("a margin of %d px is less than the model's %d, so expect seams", margin, card.margin_px)
         return Plan(height, width, plan(height, width, stride=card.stride, margin=margin, core=core))
 
     def translate_file(
@@ -143,6 +145,7 @@ class Translator:
         """
         check_destination(source, destination, overwrite=overwrite)
         with open_source(source) as scene:
+            check_no_input(destination, scene.files)
             grid = scene.grid
             planned = self.plan(grid.height, grid.width, settings)
             run = self._runner(settings)

@@ -67,3 +67,12 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     result = run(picture(tmp_path / "a.png"), picture(tmp_path / "a.jpg"), "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert "one name" in result.stderr
+
+
+def test_batch_with_an_existing_map_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b.png").write_bytes(b"before")
+    result = run(picture(tmp_path / "a.png"), picture(tmp_path / "b.png"), "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "output exists" in result.stderr
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.png"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio._err import CPLE_AppDefinedError
 from rio_cogeo.cogeo import cog_validate
 
 from sat2map.errors import OutputError
@@ -42,6 +44,35 @@ def test_map_is_a_valid_cog_on_the_grid_with_mask_and_tags(tmp_path: Path, valid
         np.testing.assert_array_equal(dataset.dataset_mask() > 0, shown)
         np.testing.assert_array_equal(np.moveaxis(dataset.read(), 0, -1), np.where(shown[..., None], RGB, 0))
     assert [p.name for p in tmp_path.iterdir()] == ["map.tif"]
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(700, 512), (1100, 1024), (1025, 1023), (2475, 71), (1, 513), (1300, 600)]
+)
+def test_map_of_any_shape_is_a_valid_cog(tmp_path: Path, height: int, width: int) -> None:
+    with open_sink(tmp_path / "map.tif", Grid(height, width, **PLACE), with_mask=False, tags={}) as sink:
+        sink.write(Window(0, 0, 1, 1), RGB[:1, :1], None)
+    assert cog_validate(tmp_path / "map.tif") == (True, [], [])
+
+
+def _truncate(work: Path, finished: Path, **_: object) -> None:
+    """What GDAL leaves when the disk is full and nobody is told."""
+    finished.write_bytes(work.read_bytes()[:-1000])
+
+
+def _raise(*_: object, **__: object) -> None:
+    raise CPLE_AppDefinedError(3, 1, "no space left on device")
+
+
+@pytest.mark.parametrize("copy", [_truncate, _raise], ids=["unsaid", "said"])
+@pytest.mark.parametrize("name", ["map.tif", "map.png"])
+def test_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, name: str, copy: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rasterio.shutil.copy", copy)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write(tmp_path / name, Grid(HEIGHT, WIDTH), VALID)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("valid", [None, VALID], ids=["no mask", "mask"])

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
 from sat2map.errors import PictureError, Sat2mapError, SceneError
-from sat2map.scene.source import open_source
+from sat2map.scene.source import Grid, open_source
 from sat2map.tiling import Window
 
 from .rasters import PLACE, random_bands, write_raster
@@ -75,6 +76,43 @@ def test_pixel_is_nodata_only_if_every_band_is(tmp_path: Path) -> None:
     bands[0, 7, 8] = 0
     _, valid = everything(write_raster(tmp_path / "a.tif", bands, nodata=0))
     assert np.argwhere(~valid).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("alpha", ["no", "yes"])
+def test_pixel_is_nodata_only_if_every_band_is_infrared_included(tmp_path: Path, alpha: str) -> None:
+    bands = random_bands(4)
+    bands[:3, 3, 4] = 0  # black, but lit in the infrared
+    bands[:, 7, 8] = 0
+    _, valid = everything(write_raster(tmp_path / "a.tif", bands, nodata=0, photometric="RGB", alpha=alpha, **PLACE))
+    assert np.argwhere(~valid).tolist() == [[7, 8]]
+
+
+def test_faintest_alpha_of_a_raster_is_data_as_gdal_has_it(tmp_path: Path) -> None:
+    bands = random_bands(4)
+    bands[3] = 255
+    bands[3, :2], bands[3, 2] = 0, 3
+    path = write_raster(tmp_path / "a.tif", bands, colours=[RED, GREEN, BLUE, ALPHA], **PLACE)
+    _, valid = everything(path)
+    with rasterio.open(path) as dataset:
+        np.testing.assert_array_equal(valid, dataset.dataset_mask() > 0)
+    assert valid[2].all()
+
+
+def test_raster_placed_by_ground_control_points_has_no_place_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    corners = [(0, 0), (0, 50), (40, 0), (40, 50)]
+    points = [GroundControlPoint(row, col, 10 + col / 100, 50 - row / 100) for row, col in corners]
+    path = write_raster(tmp_path / "a.tif", random_bands(3), gcps=points, crs=PLACE["crs"])
+    with open_source(path) as source:
+        assert source.grid == Grid(40, 50)
+    assert "ground control points" in caplog.text
+
+
+def test_raster_with_a_transform_alone_keeps_it_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with open_source(write_raster(tmp_path / "a.tif", random_bands(3), transform=PLACE["transform"])) as source:
+        assert source.grid == Grid(40, 50, None, PLACE["transform"])
+    assert "no CRS" in caplog.text
 
 
 def test_binary_alpha_is_the_mask(tmp_path: Path) -> None:
@@ -194,3 +232,11 @@ def test_corrupt_block_halfway_is_named(tmp_path: Path) -> None:
         assert source.read(Window(0, 0, 100, 100)).any()
         with pytest.raises(SceneError, match="corrupt in rows 256 to 512"):
             source.read(Window(256, 256, 256, 256))
+
+
+def test_corrupt_alpha_is_named(tmp_path: Path) -> None:
+    bands = random_bands(4, 512, 512)
+    path = write_raster(tmp_path / "a.tif", bands, colours=[RED, GREEN, BLUE, ALPHA], tiled=True, interleave="pixel")
+    path.write_bytes(path.read_bytes()[:-100_000])
+    with pytest.raises(SceneError, match="corrupt in its alpha band"):
+        everything(path)

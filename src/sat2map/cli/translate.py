@@ -46,8 +46,11 @@ def translate(
     """
     jobs = _jobs(sources, out)
 
+    from sat2map.scene.sink import check_destination
     from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
 
+    for source, destination in jobs:
+        check_destination(source, destination, overwrite=overwrite)
     translator = Translator.load(model, device)
     settings = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
     if len(jobs) == 1:

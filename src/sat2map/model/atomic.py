@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -35,5 +36,5 @@ def replacing(path: Path) -> Iterator[Path]:
         work.replace(path)
     finally:
         # What is written beside it on the way is named after it.
-        for left in path.parent.glob(f"{work.name}*"):
+        for left in path.parent.glob(f"{glob.escape(work.name)}*"):
             left.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import rasterio
 import rasterio.shutil
 import rasterio.windows
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from sat2map.errors import OutputError
@@ -34,8 +35,7 @@ ENVIRONMENT = {
     "GDAL_CACHEMAX": 64,
 }
 COG = {
-    "driver": "COG", "compress": "deflate", "predictor": "yes", "blocksize": BLOCK_PX, "bigtiff": "if_safer",
-    "overview_resampling": "average",
+    "driver": "COG", "compress": "deflate", "predictor": "yes", "bigtiff": "if_safer", "overview_resampling": "average",
 }  # fmt: skip
 PNG = {"driver": "PNG", "zlevel": 6}
 
@@ -52,8 +52,7 @@ def check_destination(source: Path, destination: Path, *, overwrite: bool) -> No
         )
     if destination.is_dir():
         raise OutputError("output is a folder", destination, hint="name a file in it")
-    if destination.exists() and destination.samefile(source):
-        raise OutputError("output is the input itself", destination, hint="choose another name with -o")
+    check_no_input(destination, [source])
     if destination.exists() and not overwrite:
         raise OutputError("output exists", destination, hint="--overwrite to replace it")
     folder = destination.parent
@@ -61,6 +60,16 @@ def check_destination(source: Path, destination: Path, *, overwrite: bool) -> No
         raise OutputError("no such folder to write to", folder, hint=f"mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError("folder cannot be written to", folder, hint="choose another with -o")
+
+
+def check_no_input(destination: Path, inputs: Iterable[Path]) -> None:
+    """See that a map does not replace what it is made from, by whatever name (the members of a mosaic included).
+
+    Raises:
+        OutputError: it would.
+    """
+    if destination.exists() and any(path.exists() and destination.samefile(path) for path in inputs):
+        raise OutputError("output is the input itself", destination, hint="choose another name with -o")
 
 
 class Sink:
@@ -110,9 +119,36 @@ def open_sink(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, str
             with rasterio.open(work, "w", **_profile(grid, 4 if as_png and with_mask else 3)) as dataset:
                 dataset.update_tags(**tags)
                 yield Sink(dataset)
-            rasterio.shutil.copy(work, finished, **(PNG if as_png else COG))
-        except RasterioError as error:
+            rasterio.shutil.copy(work, finished, **(PNG if as_png else COG | {"blocksize": _cog_block_px(grid)}))
+            _check_written(work, finished)
+        # rasterio.shutil lets GDAL's own errors through.
+        except (RasterioError, CPLE_BaseError) as error:
             raise OutputError("map cannot be written", path, hint="is the disk full?") from error
+
+
+def _cog_block_px(grid: Grid) -> int:
+    """Side of a block: never the width of a level that is higher, which validators take for one in strips."""
+    height, width = grid.height, grid.width
+    while max(height, width) > BLOCK_PX:
+        if width == BLOCK_PX:
+            return BLOCK_PX * 3 // 4
+        height, width = -(-height // 2), -(-width // 2)
+    return BLOCK_PX
+
+
+def _check_written(work: Path, finished: Path) -> None:
+    """See that every pixel arrived: when the disk is full, GDAL can close a truncated GeoTIFF without an error.
+
+    Raises:
+        RasterioError: it did not.
+    """
+    with rasterio.open(work) as wanted, rasterio.open(finished) as written:
+        n_rows = max(1, min(BLOCK_PX, 2**24 // wanted.width))
+        for row in range(0, wanted.height, n_rows):
+            strip = rasterio.windows.Window(0, row, wanted.width, min(n_rows, wanted.height - row))
+            same = np.array_equal(wanted.read(window=strip), written.read(window=strip))
+            if not same or not np.array_equal(wanted.read_masks(1, window=strip), written.read_masks(1, window=strip)):
+                raise RasterioError(f"rows from {row} are not as they were written")
 
 
 def _profile(grid: Grid, n_bands: int) -> dict[str, Any]:
@@ -123,7 +159,7 @@ def _profile(grid: Grid, n_bands: int) -> dict[str, Any]:
         "compress": "deflate", "zlevel": 1, "interleave": "pixel", "bigtiff": "if_safer",
     }  # fmt: skip
     if n_bands == 4:
-        profile["alpha"] = "unassociated"
+        profile["alpha"] = "non-premultiplied"
     if grid.transform is not None:
         profile |= {"crs": grid.crs, "transform": grid.transform}
     return profile

@@ -16,7 +16,7 @@ import rasterio
 import rasterio.windows
 from PIL import Image, ImageOps
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from sat2map.errors import PictureError, SceneError
 from sat2map.scene.mask import alpha_is_a_mask
@@ -47,6 +47,8 @@ class Source(Protocol):
     grid: Grid
     has_mask: bool
     """Whether any pixel can be invalid."""
+    files: tuple[Path, ...]
+    """Everything that is read, the members of a mosaic included."""
 
     def read(self, window: Window) -> UInt8:
         """RGB of a window within the scene: uint8, shape (h, w, 3)."""
@@ -71,6 +73,8 @@ def open_source(path: Path) -> Iterator[Source]:
     with warnings.catch_warnings():
         # A raster without a place is translated like a picture.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        # Nodata beside an alpha band: `RasterSource` decides which of them counts.
+        warnings.simplefilter("ignore", NodataShadowWarning)
         try:
             dataset = rasterio.open(path)
         except RasterioError as error:
@@ -94,24 +98,26 @@ class RasterSource:
 
     def __init__(self, dataset: Any, path: Path) -> None:
         self._dataset, self._path = dataset, path
-        kinds = sorted(set(dataset.dtypes))
-        if kinds != ["uint8"]:
-            raise SceneError(
-                f"raster holds {', '.join(kinds)}, the model takes uint8", path,
-                hint="gdal_translate -ot Byte -scale SRC 8bit.tif",
-            )  # fmt: skip
-        has_place = dataset.crs is not None or not dataset.transform.is_identity
-        # With ground control points alone there is a CRS, and the transform is the identity: no place on a grid.
-        placed = has_place and not dataset.transform.is_identity
-        self.grid = Grid(
-            dataset.height, dataset.width, dataset.crs if placed else None, dataset.transform if placed else None
-        )
+        _refuse_what_is_no_picture(dataset, path)
+        self.files = tuple(Path(name) for name in dataset.files)
+        self.grid = self._find_place()
         self._bands = self._pick_bands()
         self._palette = self._read_palette()
         self._alpha = self._find_alpha()
         self.has_mask = self._alpha is not None or any(
             rasterio.enums.MaskFlags.all_valid not in flags for flags in self._mask_flags()
         )
+
+    def _find_place(self) -> Grid:
+        dataset = self._dataset
+        if dataset.transform.is_identity:
+            # With ground control points alone there may be a CRS, and still no place on a grid.
+            if dataset.gcps[0]:
+                log.warning("placed by ground control points only, so its map has no place: %s", self._path)
+            return Grid(dataset.height, dataset.width)
+        if dataset.crs is None:
+            log.warning("has a transform but no CRS, and so will its map: %s", self._path)
+        return Grid(dataset.height, dataset.width, dataset.crs, dataset.transform)
 
     def _pick_bands(self) -> list[int]:
         colours = list(self._dataset.colorinterp)
@@ -134,16 +140,16 @@ class RasterSource:
         if ColorInterp.alpha not in colours:
             return None
         band = colours.index(ColorInterp.alpha) + 1
-        if alpha_is_a_mask(self._dataset, band):
-            return band
+        with self._one_line("in its alpha band"):
+            if alpha_is_a_mask(self._dataset, band):
+                return band
         log.warning("band %d is tagged alpha but is no mask (near infrared?), so it is ignored: %s", band, self._path)
         return None
 
     def _mask_flags(self) -> list[Any]:
         alpha = rasterio.enums.MaskFlags.alpha
-        flags = [self._dataset.mask_flag_enums[band - 1] for band in self._bands]
         # The flag is on every band of a raster with an alpha band, whether it is a mask or not.
-        return [f for f in flags if alpha not in f]
+        return [flags for flags in self._dataset.mask_flag_enums if alpha not in flags]
 
     def read(self, window: Window) -> UInt8:
         """See `Source.read`."""
@@ -156,25 +162,43 @@ class RasterSource:
     def valid(self, window: Window) -> Bool:
         """See `Source.valid`."""
         if self._alpha is not None:
-            alpha: Bool = self._read(self._dataset.read, self._alpha, window) >= 128
+            # As GDAL has it, so that the map's mask is the raster's: the faintest alpha is data.
+            alpha: Bool = self._read(self._dataset.read, self._alpha, window) > 0
             return alpha
         if not self.has_mask:
             return np.ones((window.height, window.width), bool)
         # A pixel is real if any of its bands is: the nodata value may be a legal brightness in one of them.
-        masks = self._read(self._dataset.read_masks, self._bands, window)
+        masks = self._read(self._dataset.read_masks, None, window)
         valid: Bool = masks.any(0)
         return valid
 
     def _read(self, reader: Any, bands: Any, window: Window) -> Any:
         place = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        try:
+        rows = f"rows {window.row} to {window.row + window.height}"
+        with self._one_line(f"in {rows}, columns {window.col} to {window.col + window.width}"):
             return reader(bands, window=place)
+
+    @contextmanager
+    def _one_line(self, where: str) -> Iterator[None]:
+        try:
+            yield
         except RasterioIOError as error:
-            where = f"rows {window.row} to {window.row + window.height}, columns {window.col} to "
-            raise SceneError(
-                f"raster is corrupt in {where}{window.col + window.width}", self._path,
-                hint="copy or download it again",
-            ) from error  # fmt: skip
+            raise SceneError(f"raster is corrupt {where}", self._path, hint="copy or download it again") from error
+
+
+def _refuse_what_is_no_picture(dataset: Any, path: Path) -> None:
+    kinds = sorted(set(dataset.dtypes))
+    if any("complex" in kind for kind in kinds):
+        raise SceneError(
+            f"raster holds {', '.join(kinds)}, which are no picture",
+            path,
+            hint="give a picture of 8-bit red, green, blue",
+        )
+    if kinds != ["uint8"]:
+        raise SceneError(
+            f"raster holds {', '.join(kinds)}, the model takes uint8", path,
+            hint="gdal_translate -ot Byte -scale SRC 8bit.tif",
+        )  # fmt: skip
 
 
 class PictureSource:
@@ -201,6 +225,7 @@ class PictureSource:
             ) from error  # fmt: skip
         except (OSError, ValueError, SyntaxError, EOFError) as error:
             raise PictureError("picture cannot be read", path, hint="is it empty, truncated or no picture?") from error
+        self.files: tuple[Path, ...] = (path,)
         self.grid = Grid(*self._rgb.shape[:2])
         self.has_mask = self._valid is not None
 
