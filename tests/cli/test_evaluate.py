@@ -59,7 +59,7 @@ def data(tmp_path: Path) -> Path:
 class _Blur:
     """Stands for a model: `crisp` gives the picture back, `smooth` a shifted and blurred one."""
 
-    card = SimpleNamespace(name="blur", outputs=("crisp", "smooth"), stride=8)
+    card = SimpleNamespace(name="blur", outputs=("crisp", "smooth"), stride=8, recipe={})
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         if output == "crisp":
@@ -70,7 +70,7 @@ class _Blur:
 
 @pytest.fixture
 def blur(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sat2map.engine.load_engine", lambda model, device="auto": _Blur(), raising=False)
+    monkeypatch.setattr("sat2map.engine.load_engine", lambda model, device="auto": _Blur())
 
 
 def _run(*arguments: object) -> Result:
@@ -118,8 +118,24 @@ def test_evaluate_writes_the_protocol_and_prints_the_same_json(data: Path, tmp_p
         "seed": 5,
         "model": "blur",
         "output": "smooth",
+        "direction": "AtoB",
     }
     assert [p.name for p in out.iterdir()] == ["metrics.json"]
+
+
+@pytest.mark.usefixtures("blur")
+def test_evaluate_reads_pairs_in_the_direction_that_the_model_was_trained_in(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in data.iterdir():
+        with Image.open(path) as pair:
+            pixels = np.roll(np.asarray(pair), 48, 1)
+        Image.fromarray(pixels).save(path)
+    flipped = _json(data, "--size", 48)["measures"]
+    monkeypatch.setattr(_Blur.card, "recipe", {"direction": "BtoA"})
+    found = _json(data, "--size", 48)
+    assert found["protocol"]["direction"] == "BtoA"
+    assert found["measures"] != flipped
 
 
 @pytest.mark.usefixtures("blur")

@@ -52,6 +52,11 @@ def test_export_of_a_file_takes_that_file(run_folder: Path, tmp_path: Path) -> N
     assert load_engine(output).card == tiny("unet").card
 
 
+def test_export_states_the_licence_of_the_weights(run_folder: Path, tmp_path: Path) -> None:
+    assert run("export", run_folder, "-o", tmp_path / "out.onnx", "--licence", "for experiments").exit_code == 0
+    assert load_engine(tmp_path / "out.onnx").card.licence == "for experiments"
+
+
 def test_export_replaces_an_output_only_with_overwrite(run_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.onnx"
     output.write_bytes(b"mine")

@@ -86,7 +86,7 @@ def evaluate(
     predict, scored = _what_to_score(model, head, colour_rgb, device)
 
     with _results_folder(out) as folder:
-        judged = _with_progress(judge(predict, decode_pairs(paths), size_px), len(paths), quiet)
+        judged = _with_progress(judge(predict, decode_pairs(paths, scored["direction"]), size_px), len(paths), quiet)
         scores, floor = _collect(judged, folder if save_images else None)
         protocol = {"data": data.resolve().name, "size_px": size_px, "every": every, "n_pictures": len(scores)}
         draws = {"n_groups": len(set(groups)), "n_draws": N_DRAWS, "seed": seed}
@@ -132,11 +132,13 @@ def _what_to_score(
     from sat2map.evaluate.protocol import by_engine, constant
 
     if colour_rgb is not None:
-        return constant(colour_rgb), {"model": None, "output": None, "constant_rgb": colour_rgb}
+        return constant(colour_rgb), {"model": None, "output": None, "constant_rgb": colour_rgb, "direction": "AtoB"}
     from sat2map.engine import load_engine
 
     engine = load_engine(model, device)
-    return by_engine(engine, head), {"model": engine.card.name, "output": head or engine.card.outputs[0]}
+    card = engine.card
+    scored = {"model": card.name, "output": head or card.outputs[0], "direction": card.recipe.get("direction", "AtoB")}
+    return by_engine(engine, head), scored
 
 
 def _collect(judged: Iterable[Judged], images: Path | None) -> tuple[list[PictureScore], list[PictureScore]]:

@@ -43,9 +43,10 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @model.command()
 @click.argument("run_or_file", metavar="RUN|SAFETENSORS", type=click.Path(path_type=Path))
 @out_option
+@click.option("--licence", metavar="TEXT", help="Licence of the weights, for the card.  [default: as it is]")
 @overwrite_option
 @log_options
-def export(run_or_file: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
     """Write a generator as ONNX, which needs no torch; it is checked against torch before it appears.
 
     Of a run's folder, its best generator is taken.
@@ -65,6 +66,8 @@ def export(run_or_file: Path, out: Path, overwrite: bool, quiet: bool) -> None:
     from sat2map.model.export import export as export_onnx
 
     generator, card = load_generator(resolve(file))
+    if licence:
+        card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_pictures(card.stride))
     if not quiet:
         click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, equal to torch on real ground)", err=True)

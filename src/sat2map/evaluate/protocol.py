@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sat2map.data.pairs import read_pair
+from sat2map.data.pairs import Direction, read_pair
 from sat2map.evaluate.bootstrap import N_DRAWS, intervals
 from sat2map.evaluate.measures import (
     FLOOR_RGB,
@@ -65,14 +65,14 @@ def evaluate(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_p
     return [judged.score for judged in judge(predict, pairs, size_px)]
 
 
-def decode_pairs(paths: Iterable[Path]) -> Iterator[tuple[str, UInt8, UInt8]]:
+def decode_pairs(paths: Iterable[Path], direction: Direction = "AtoB") -> Iterator[tuple[str, UInt8, UInt8]]:
     """Name, source and target of each file, decoded when its turn comes.
 
     Raises:
         DataError: a file is no pair.
     """
     for path in paths:
-        yield path.name, *read_pair(path)
+        yield path.name, *read_pair(path, direction)
 
 
 def by_engine(engine: Engine, output: str | None = None) -> Predict:
