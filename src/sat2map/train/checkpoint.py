@@ -76,6 +76,7 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         "data": data,
         "environment": environment(),
     }
+    # One name for all: what a kill leaves is written over, not added to.
     work = path.with_suffix(".tmp")
     with work.open("wb") as out:
         torch.save(content, out)
