@@ -79,6 +79,7 @@ def kill_and_resume(folder: Path, recipe: Recipe, tmp_path: Path, n_kills: int) 
         step = checkpoint.load(killed / checkpoint.FILE_NAME)["step"]
         killed_at.append(step)
     subprocess.run(command(folder, recipe, killed), check=True, env=environment)
+    assert not list(killed.glob(".*"))
     names = sorted(p.name for p in (tmp_path / "whole").glob("*.safetensors"))
     assert "generator_best.safetensors" in names
     assert "discriminator_last.safetensors" in names
@@ -186,3 +187,11 @@ def test_wrong_run_is_refused_in_one_line(case: str, pairs_folder: Path, tmp_pat
     assert caught.value.hint
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_run_left_half_written_is_removed(pairs_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    left = tmp_path / "run" / ".generator_last.0123abcd.part.safetensors"
+    left.write_bytes(b"half")
+    train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
+    assert not left.exists()

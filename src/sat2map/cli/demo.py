@@ -56,7 +56,7 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
         naip_place = Place("photograph", naip, folder / NAIP_MAP, folder / NAIP_SHEET)
         rows = [_show(translator, naip_place)]
     write_scene(city, CITY_PX, seed=CITY_SEED)
-    rows.append(_show(translator, Place("synthetic city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
+    rows.append(_show(translator, Place("city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
     if not quiet:
         _print_table(rows, f"in {folder}, by model {translator.engine.card.name}")
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from sat2map.errors import OutputError
 
+UNFINISHED = ".*.part*"
+"""Names of what is being written, or was when a kill came."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from sat2map.data.pairs import list_pairs
 from sat2map.data.split import Split, hold_out, read_groups
 from sat2map.errors import CheckpointError, OutputError, RecipeError
 from sat2map.evaluate.measures import Truth
+from sat2map.model.atomic import UNFINISHED
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
@@ -124,6 +125,9 @@ def open_run(folder: Path, recipe: Recipe, places: Places) -> Run:
     else:
         begin_from(state, places.init)
     places.run.mkdir(parents=True, exist_ok=True)
+    for left in places.run.glob(UNFINISHED):
+        # A kill while model files were written left it.
+        left.unlink()
     (places.run / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
     return run
 
