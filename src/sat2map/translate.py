@@ -114,7 +114,7 @@ class Translator:
                 log.warning(
                     "the model normalises each window by itself, so expect seams; one with frozen statistics has none"
                 )
-        margin = card.margin_px if settings.margin_px is None else settings.margin_px
+        margin = self._margin_px(settings)
         if margin < card.margin_px:
             log.warning("a margin of %d px is less than the model's %d, so expect seams", margin, card.margin_px)
         return Plan(height, width, plan(height, width, stride=card.stride, margin=margin, core=core))
@@ -176,6 +176,9 @@ class Translator:
         output = choose_output(self.engine.card, settings.output)
         return lambda picture_hwc: self.engine.run(np.ascontiguousarray(picture_hwc)[None], output)[0]
 
+    def _margin_px(self, settings: Settings) -> int:
+        return self.engine.card.margin_px if settings.margin_px is None else settings.margin_px
+
     def _tags(self, settings: Settings) -> dict[str, str]:
         from sat2map import __version__
 
@@ -185,5 +188,5 @@ class Translator:
             "SAT2MAP_MODEL": f"{card.name}, {card.steps} steps",
             "SAT2MAP_MODEL_LICENCE": card.licence,
             "SAT2MAP_OUTPUT": choose_output(card, settings.output),
-            "SAT2MAP_MARGIN_PX": str(card.margin_px if settings.margin_px is None else settings.margin_px),
+            "SAT2MAP_MARGIN_PX": str(self._margin_px(settings)),
         }

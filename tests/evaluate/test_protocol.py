@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,8 +13,8 @@ import pytest
 from PIL import Image
 
 from sat2map.errors import DataError, ModelFileError
-from sat2map.evaluate.measures import FLOOR_RGB, MEASURES, score_picture, total
-from sat2map.evaluate.protocol import by_engine, constant, decode_pairs, evaluate, judge, summarise
+from sat2map.evaluate.measures import FLOOR_RGB, MEASURES, PictureScore, score_picture, total
+from sat2map.evaluate.protocol import Predict, by_engine, constant, decode_pairs, judge, summarise
 from sat2map.palette import CLASS_NAMES, UInt8
 
 NATIVE, SIDE = 48, 32
@@ -35,13 +36,17 @@ class _Inverse:
         return 255 - sat_bhwc if output == "crisp" else sat_bhwc
 
 
-def test_evaluate_scores_each_pair_as_score_picture_does() -> None:
+def _scores(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[PictureScore]:
+    return [judged.score for judged in judge(predict, pairs, size_px)]
+
+
+def test_judge_scores_each_pair_as_score_picture_does() -> None:
     pairs = [_pair(0), _pair(1)]
     expected = [score_picture(np.full((SIDE, SIDE, 3), 200, np.uint8), target, SIDE) for _, _, target in pairs]
-    assert evaluate(constant((200, 200, 200)), pairs, SIDE) == expected
+    assert _scores(constant((200, 200, 200)), pairs, SIDE) == expected
 
 
-def test_evaluate_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
+def test_judge_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
     seen = []
 
     def predict(picture_hwc: UInt8) -> UInt8:
@@ -49,15 +54,15 @@ def test_evaluate_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
         return picture_hwc
 
     name, source, target = _pair(0)
-    evaluate(predict, [(name, source, target)], SIDE)
+    _scores(predict, [(name, source, target)], SIDE)
     np.testing.assert_array_equal(
         seen[0], np.asarray(Image.fromarray(source).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     )
 
 
-def test_evaluate_at_the_native_size_resizes_nothing() -> None:
+def test_judge_at_the_native_size_resizes_nothing() -> None:
     _, source, target = _pair(0)
-    found = total(evaluate(lambda _: target, [("0.png", source, target)], NATIVE))
+    found = total(_scores(lambda _: target, [("0.png", source, target)], NATIVE))
     assert (found.rmse, found.acc5, found.miou) == (0, 100, 1)
 
 
@@ -94,7 +99,7 @@ def test_by_engine_names_the_outputs_that_there_are() -> None:
 
 
 def test_summarise_is_json_with_every_figure_between_its_ends() -> None:
-    scores = evaluate(constant((250, 250, 250)), [_pair(seed) for seed in range(6)], SIDE)
+    scores = _scores(constant((250, 250, 250)), [_pair(seed) for seed in range(6)], SIDE)
     found = summarise(scores, ["a", "a", "b", "b", "c", "c"])
     assert tuple(found["measures"]) == MEASURES
     assert tuple(found["iou"]) == CLASS_NAMES
@@ -106,7 +111,7 @@ def test_summarise_is_json_with_every_figure_between_its_ends() -> None:
 
 def test_summarise_has_no_number_for_an_infinite_psnr() -> None:
     _, source, target = _pair(0)
-    found = summarise(evaluate(lambda _: target, [("0.png", source, target)], NATIVE), ["a"])
+    found = summarise(_scores(lambda _: target, [("0.png", source, target)], NATIVE), ["a"])
     assert found["measures"]["psnr"] == {"value": None, "low": None, "high": None}
     assert found["measures"]["rmse"]["value"] == 0
 

@@ -40,12 +40,7 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @options.model_option
 @options.size_option
 @options.head_option
-@click.option(
-    "--groups",
-    "groups_file",
-    type=click.Path(path_type=Path),
-    help="CSV with the columns file, group [, split].  [default: groups.csv in DATA or beside it]",
-)
+@options.groups_option
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Every Nth pair.")
 @click.option("--constant", "colour_rgb", metavar="R,G,B", callback=_colour, help="Score one colour, not a model.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for metrics.json (and pictures).")

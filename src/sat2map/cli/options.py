@@ -75,8 +75,11 @@ margin_option = click.option(
     metavar="PX",
     help="Pixels read around each window and thrown away.  [default: the model's]",
 )
-batch_size_option = click.option(
-    "--batch-size", type=click.IntRange(min=1), metavar="N", help="Windows or pairs at once."
+groups_option = click.option(
+    "--groups",
+    "groups_file",
+    type=click.Path(path_type=Path),
+    help="CSV with the columns file, group [, split].  [default: groups.csv in DATA or beside it]",
 )
 device_option = click.option(
     "--device",

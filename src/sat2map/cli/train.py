@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sat2map.cli.options import device_option, log_options, overwrite_option, resume_option, set_option
+from sat2map.cli.options import device_option, groups_option, log_options, overwrite_option, resume_option, set_option
 
 
 @click.command()
@@ -16,7 +16,7 @@ from sat2map.cli.options import device_option, log_options, overwrite_option, re
 @click.option(
     "--init", type=click.Path(path_type=Path), multiple=True, help="Begin with this model file's weights (G or D)."
 )
-@click.option("--groups", type=click.Path(path_type=Path), help="CSV (file, group) of pictures that overlap.")
+@groups_option
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
 @set_option
@@ -28,7 +28,7 @@ def train(
     recipe_name: str,
     out: Path,
     init: tuple[Path, ...],
-    groups: Path | None,
+    groups_file: Path | None,
     threads: int | None,
     resume: str | None,
     assignments: tuple[tuple[str, str], ...],
@@ -50,5 +50,5 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
-    places = Places(out, pick_device(device), resume, init, groups, overwrite=overwrite, quiet=quiet)
+    places = Places(out, pick_device(device), resume, init, groups_file, overwrite=overwrite, quiet=quiet)
     train_recipe(data, load_recipe(recipe_name, assignments), places)

@@ -60,11 +60,6 @@ def judge(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: 
         yield Judged(name, prediction, truth, score(prediction, truth))
 
 
-def evaluate(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[PictureScore]:
-    """Scores of `judge`, in the order of the pairs."""
-    return [judged.score for judged in judge(predict, pairs, size_px)]
-
-
 def decode_pairs(paths: Iterable[Path], direction: Direction = "AtoB") -> Iterator[tuple[str, UInt8, UInt8]]:
     """Name, source and target of each file, decoded when its turn comes.
 

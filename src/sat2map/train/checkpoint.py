@@ -5,7 +5,6 @@ Never shipped: a model file carries weights and card, a checkpoint the state of 
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from sat2map.errors import CheckpointError
+from sat2map.model.atomic import replacing
 
 FILE_NAME = "checkpoint.pt"
 
@@ -76,13 +76,8 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         "data": data,
         "environment": environment(),
     }
-    # One name for all: what a kill leaves is written over, not added to.
-    work = path.with_suffix(".tmp")
-    with work.open("wb") as out:
-        torch.save(content, out)
-        out.flush()
-        os.fsync(out.fileno())
-    work.replace(path)
+    with replacing(path) as work:
+        torch.save(content, work)
 
 
 def load(path: Path) -> dict[str, Any]:

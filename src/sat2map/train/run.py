@@ -126,7 +126,7 @@ def open_run(folder: Path, recipe: Recipe, places: Places) -> Run:
         begin_from(state, places.init)
     places.run.mkdir(parents=True, exist_ok=True)
     for left in places.run.glob(UNFINISHED):
-        # A kill while model files were written left it.
+        # A kill while a checkpoint or a model file was written left it.
         left.unlink()
     (places.run / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
     return run

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from sat2map.nn.objectives import Adversarial, discriminator_loss, generator_loss
 
-Generate = Callable[[Tensor], Tensor]
 Discriminate = Callable[[Tensor, Tensor], Tensor]
 Reconstruction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
