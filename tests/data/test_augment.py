@@ -210,13 +210,13 @@ def test_bright_sources_are_clipped_not_wrapped() -> None:
 @pytest.mark.parametrize(
     "configuration",
     [
-        {"load_px": (200, 286)},
+        {"load_px": (120, 286)},
         {"load_px": (300, 290)},
         {"crop_px": 0, "load_px": (10, 10)},
         {"gain": -0.1},
-        {"gain": 1},
+        {"gain": 4},
         {"gamma": 4},
-        {"colour": 1},
+        {"colour": 4},
         {"flip": True},
     ],
     ids=str,
@@ -224,3 +224,77 @@ def test_bright_sources_are_clipped_not_wrapped() -> None:
 def test_augmentation_out_of_range_is_refused(configuration: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Augmentation(**configuration)
+
+
+@pytest.mark.parametrize("skew", [1, 3])
+def test_skew_makes_small_sides_commoner(skew: float) -> None:
+    """A half that is a ramp tells how much of itself a chip holds."""
+    ramp = np.broadcast_to(np.linspace(0, 255, 256).astype(np.uint8)[None, :, None], (256, 256, 3))
+    how = Augmentation(load_px=(64, 256), crop_px=64, mirror=False, load_skew=skew)
+    spans = [
+        int(chip.source_hwc[0, -1, 0]) - int(chip.source_hwc[0, 0, 0]) for chip in chips(Pair(ramp, ramp), how, 200)
+    ]
+    loads = 64 * 255 / np.array(spans)
+    assert np.log(np.median(loads) / 64) / np.log(4) == pytest.approx(0.5**skew, abs=0.1)
+
+
+def test_half_smaller_than_the_chip_is_continued_by_its_mirror_image() -> None:
+    how = Augmentation(load_px=(24, 24), crop_px=32, mirror=False)
+    whole = [np.asarray(Image.fromarray(half).resize((24, 24), Image.Resampling.BICUBIC)) for half in PAIR]
+    ends = set()
+    for chip in chips(PAIR, how, 20):
+        added = (0, 8) if np.array_equal(chip.source_hwc[:24, :24], whole[0]) else (8, 0)
+        ends.add(added)
+        for half, expected in zip(chip, whole, strict=True):
+            np.testing.assert_array_equal(half, np.pad(expected, (added, added, (0, 0)), "symmetric"))
+    assert len(ends) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "amount"),
+    [("saturation", 1), ("haze", 0.9), ("shadow", 0.9), ("blur_px", 3), ("noise", 30), ("stretch", 1)],
+)
+def test_change_of_light_spares_the_target(change: str, amount: float) -> None:
+    levels = np.array([[60.0] * 3, [120.0] * 3])
+    how = Augmentation(load_px=(60, 60), crop_px=60, mirror=False, **{change: amount})
+    n_changed = 0
+    for i in range(40):
+        chip = draw_chip(PAIR, how, seed=0, epoch=0, index=i, levels=levels)
+        np.testing.assert_array_equal(chip.target_hwc, PAIR.target_hwc)
+        n_changed += not np.array_equal(chip.source_hwc, PAIR.source_hwc)
+    # Most of them apply to half of the chips.
+    assert n_changed > 10
+
+
+def test_full_loss_of_saturation_is_grey() -> None:
+    spread = []
+    for chip in chips(PAIR, Augmentation(load_px=(60, 60), crop_px=60, mirror=False, saturation=1), 60):
+        spread.append(float(np.ptp(chip.source_hwc.astype(int), axis=2).mean()))
+    plain = np.ptp(PAIR.source_hwc.astype(int), axis=2).mean()
+    assert min(spread) < 0.15 * plain
+    assert max(spread) > 1.1 * plain
+
+
+def test_haze_lifts_black_and_lowers_contrast() -> None:
+    how = Augmentation(load_px=(60, 60), crop_px=60, mirror=False, haze=0.9)
+    spans = [(int(c.source_hwc.min()), int(np.ptp(c.source_hwc))) for c in chips(PAIR, how, 60)]
+    assert max(low for low, _ in spans) > 80
+    assert min(span for _, span in spans) < 130
+
+
+def test_shadow_darkens_one_side_of_a_line() -> None:
+    how = Augmentation(load_px=(64, 64), crop_px=64, mirror=False, shadow=0.8)
+    shares = [float((chip.source_hwc < 200).mean()) for chip in chips(Pair(flat(64, 200), flat(64, 200)), how, 100)]
+    assert 0.3 < np.mean([share > 0 for share in shares]) < 0.65
+    assert len({round(share, 2) for share in shares if 0 < share < 1}) > 10
+
+
+def test_stretched_source_has_the_given_levels() -> None:
+    dark = Pair(hills(60, 5) // 4, hills(60, 6))
+    levels = np.array([[30.0, 40.0, 50.0], [200.0, 180.0, 160.0]])
+    how = Augmentation(load_px=(60, 60), crop_px=60, mirror=False, stretch=1)
+    chip = draw_chip(dark, how, seed=0, epoch=0, index=0, levels=levels)
+    found = np.percentile(chip.source_hwc.reshape(-1, 3), (2, 98), axis=0)
+    assert found == pytest.approx(levels, abs=25)
+    flat_one = draw_chip(Pair(flat(60, 9), flat(60, 9)), how, seed=0, epoch=0, index=0, levels=levels)
+    assert len(np.unique(flat_one.source_hwc.reshape(-1, 3), axis=0)) == 1

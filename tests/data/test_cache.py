@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import sat2map
 from sat2map.data import cache as cache_module
 from sat2map.data.cache import CachedPairs, default_cache_folder, fingerprint, open_cached
-from sat2map.data.pairs import Pair, list_pairs, read_pair
+from sat2map.data.pairs import Pair, TwoFolders, list_pairs, read_pair
 from sat2map.errors import DataError
 from tests.data.pictures import noise, save_folder, save_pair
 
@@ -221,3 +222,48 @@ def test_cache_lies_where_the_environment_says(tmp_path: Path, folder: Path, mon
     save_folder(folder, [(2, 2)])
     open_cached(folder)
     assert len(list((tmp_path / "own").iterdir())) == 2
+
+
+def test_two_folders_are_cached_as_pairs_and_a_change_in_either_is_seen(folder: Path, place: Path) -> None:
+    pairs = [Pair(noise(4, 6, i), noise(4, 6, i + 9)) for i in range(3)]
+    for i, pair in enumerate(pairs):
+        for name, half in zip("AB", pair, strict=True):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(half).save(folder / name / f"{i}.png")
+    cached = open_cached(folder, cache=place)
+    check(cached, pairs)
+    assert cached.names == ("0.png", "1.png", "2.png")
+    check(open_cached(TwoFolders(folder / "B", folder / "A"), cache=place), [Pair(b, a) for a, b in pairs])
+    before = fingerprint(list_pairs(folder))
+    for name in "AB":
+        os.utime(folder / name / "1.png", ns=(0, 10**18))
+        assert fingerprint(list_pairs(folder)) != before
+        before = fingerprint(list_pairs(folder))
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from sat2map.data import cache
+def killed(*_):
+    os.kill(os.getpid(), 9)
+cache.check_pairs = killed
+cache.open_cached(sys.argv[1], cache=Path(sys.argv[2]))
+"""
+
+
+def test_what_a_killed_decode_left_goes_with_the_next_one(tmp_path: Path, folder: Path, place: Path) -> None:
+    save_folder(folder, [(4, 6)])
+    environment = {**os.environ, "PYTHONPATH": str(Path(sat2map.__file__).parents[1])}
+    run = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(place)], env=environment, check=False)
+    assert run.returncode == -9
+    (left,) = place.iterdir()
+    save_folder(tmp_path / "second", [(4, 6)])
+    open_cached(tmp_path / "second", cache=place)
+    assert left.exists()  # it may still be written to
+    for path in (*left.iterdir(), left):
+        os.utime(path, (0, 0))
+    save_folder(tmp_path / "third", [(4, 6)])
+    open_cached(tmp_path / "third", cache=place)
+    assert not left.exists()
+    assert len(list(place.iterdir())) == 4

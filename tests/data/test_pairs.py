@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
+import tifffile
 from PIL import Image
+from rasterio.transform import from_origin
 
 from sat2map.data.augment import Augmentation, draw_chip
-from sat2map.data.pairs import Pair, check_pairs, list_pairs, read_pair
+from sat2map.data.pairs import Pair, TwoFolders, check_pairs, list_pairs, read_pair
 from sat2map.errors import DataError
 from tests.data.pictures import flat, noise, save_pair
 
@@ -129,3 +133,182 @@ def test_check_pairs_names_every_problem() -> None:
 def test_pair_unpacks_as_source_and_target() -> None:
     source, target = Pair(flat(2, 1), flat(2, 2))
     assert source.max() < target.min()
+
+
+def save(path: Path, picture_hwc: np.ndarray, **how: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture_hwc).save(path, **how)
+    return path
+
+
+def save_two(root: Path, names: tuple[str, str], halves: tuple[np.ndarray, np.ndarray]) -> None:
+    for folder, name, half in zip("AB", names, halves, strict=True):
+        save(root / folder / name, half)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["b10", "b9", "a2", "a10", "a1"], ["a1", "a2", "a10", "b9", "b10"]),
+        (["x2y10", "x10y1", "x2y9"], ["x2y9", "x2y10", "x10y1"]),
+        (["010", "9", "10"], ["9", "010", "10"]),
+        (["tile", "tile2", "2"], ["2", "tile", "tile2"]),
+    ],
+)
+def test_numbers_sort_by_value_wherever_they_stand(tmp_path: Path, names: list[str], wanted: list[str]) -> None:
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
+    assert [path.name.removesuffix(".png") for path in list_pairs(tmp_path)] == wanted
+
+
+def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("._1.jpg", "1.jpg", ".hidden.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_pairs(tmp_path)] == ["1.jpg"]
+
+
+def test_two_folders_pair_by_name_whatever_the_endings(tmp_path: Path) -> None:
+    halves = {name: (noise(5, 7, i), noise(5, 7, i + 50)) for i, name in enumerate(["10", "9"])}
+    for name, pair in halves.items():
+        save_two(tmp_path, (f"{name}.png", f"{name}.bmp"), pair)
+    (tmp_path / "sheet.png").touch()  # beside the two folders, so not of the set
+    pairs = list_pairs(tmp_path)
+    assert [pair.name for pair in pairs] == ["9.png", "10.png"]
+    for given, name in zip(pairs, ["9", "10"], strict=True):
+        a, b = halves[name]
+        np.testing.assert_array_equal(read_pair(given).source_hwc, a)
+        np.testing.assert_array_equal(read_pair(given).target_hwc, b)
+        np.testing.assert_array_equal(read_pair(given, "BtoA").source_hwc, b)
+    apart = TwoFolders(tmp_path / "A", tmp_path / "B")
+    assert list_pairs(apart) == pairs
+    assert Path(apart) == tmp_path / "A"
+
+
+TWO = {
+    "missing in B": (lambda d: save(d / "A" / "2.png", noise(2, 2)), "1 pictures have none of the same name in .*B"),
+    "missing in A": (lambda d: save(d / "B" / "2.png", noise(2, 2)), "1 pictures have none of the same name in .*A"),
+    "one name twice": (lambda d: save(d / "A" / "1.bmp", noise(2, 2)), "two pictures of a folder have one name"),
+    "B empty": (lambda d: (d / "B" / "1.png").unlink(), "folder holds no picture"),
+    "sizes": (lambda d: save(d / "B" / "1.png", noise(4, 9)), r"differ in size \(6 x 4 and 9 x 4 px\)"),
+    "truncated": (lambda d: (d / "B" / "1.png").write_bytes(encoded("PNG")[:-900]), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", TWO)
+def test_two_folders_that_do_not_match_are_refused(tmp_path: Path, case: str) -> None:
+    save_two(tmp_path, ("1.png", "1.png"), (noise(4, 6), noise(4, 6)))
+    make, found = TWO[case]
+    make(tmp_path)
+    with pytest.raises(DataError, match=found) as caught:
+        read_pair(list_pairs(tmp_path)[0])
+    assert caught.value.hint is not None
+
+
+def test_folder_of_folders_is_refused_with_their_names(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    with pytest.raises(DataError) as caught:
+        list_pairs(tmp_path)
+    assert "train" in str(caught.value.hint)
+
+
+def raster(path: Path, picture_hwc: np.ndarray, **profile: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width, count = picture_hwc.shape
+    place = {"crs": "EPSG:32618", "transform": from_origin(583_000, 4_507_000, 0.5, 0.5)} | profile
+    with rasterio.open(
+        path, "w", driver="GTiff", height=height, width=width, count=count, dtype=picture_hwc.dtype, **place
+    ) as dataset:
+        dataset.write(np.moveaxis(picture_hwc, -1, 0))
+    return path
+
+
+def test_geotiffs_on_one_grid_are_a_pair(tmp_path: Path) -> None:
+    a, b = noise(5, 7, 1), noise(5, 7, 2)
+    raster(tmp_path / "A" / "1.tif", a)
+    nearly = from_origin(583_000 + 1e-4, 4_507_000, 0.5, 0.5)
+    raster(tmp_path / "B" / "1.tiff", b, transform=nearly)
+    (pair,) = list_pairs(tmp_path)
+    np.testing.assert_array_equal(read_pair(pair).source_hwc, a)
+    np.testing.assert_array_equal(read_pair(pair).target_hwc, b)
+
+
+def test_geotiff_pairs_with_a_picture_of_its_size(tmp_path: Path) -> None:
+    a, b = noise(5, 7, 1), noise(5, 7, 2)
+    raster(tmp_path / "A" / "1.tif", a)
+    save(tmp_path / "B" / "1.png", b)
+    np.testing.assert_array_equal(np.concatenate(read_pair(list_pairs(tmp_path)[0])), np.concatenate([a, b]))
+
+
+NOT_ON_ONE_GRID = {
+    "half a pixel off": {"transform": from_origin(583_000.25, 4_507_000, 0.5, 0.5)},
+    "other resolution": {"transform": from_origin(583_000, 4_507_000, 0.6, 0.5)},
+    "other CRS": {"crs": "EPSG:32619"},
+}
+
+
+@pytest.mark.parametrize("case", NOT_ON_ONE_GRID)
+def test_geotiffs_elsewhere_are_refused(tmp_path: Path, case: str) -> None:
+    raster(tmp_path / "A" / "1.tif", noise(5, 7))
+    raster(tmp_path / "B" / "1.tif", noise(5, 7), **NOT_ON_ONE_GRID[case])
+    with pytest.raises(DataError, match="not on the same grid") as caught:
+        read_pair(list_pairs(tmp_path)[0])
+    assert "--like" in str(caught.value.hint)
+
+
+def deep(path: Path) -> Path:
+    return raster(path, noise(4, 6).astype(np.uint16) * 200)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("grey.png", lambda p: Image.fromarray(noise(4, 6)[..., 0].astype(np.uint16) * 256).save(p)),
+        ("rgb.png", lambda p: raster(p.with_suffix(".tif"), noise(4, 6).astype(np.uint16)) and to_png(p)),
+        ("rgb.tif", lambda p: tifffile.imwrite(p, noise(4, 6).astype(np.uint16), photometric="rgb")),
+        ("float.tif", lambda p: tifffile.imwrite(p, noise(4, 6)[..., 0].astype(np.float32))),
+    ],
+)
+def test_more_than_8_bits_are_refused_not_cut(tmp_path: Path, name: str, make: Callable[[Path], object]) -> None:
+    make(tmp_path / name)
+    with pytest.raises(DataError, match="more than 8 bits") as caught:
+        read_pair(tmp_path / name)
+    assert "gdal_translate" in str(caught.value.hint)
+
+
+def to_png(path: Path) -> None:
+    rasterio.shutil.copy(path.with_suffix(".tif"), path, driver="PNG")
+
+
+def test_16_bit_geotiff_of_two_is_refused(tmp_path: Path) -> None:
+    deep(tmp_path / "A" / "1.tif")
+    raster(tmp_path / "B" / "1.tif", noise(4, 6))
+    with pytest.raises(DataError, match="uint16") as caught:
+        read_pair(list_pairs(tmp_path)[0])
+    assert "gdal_translate" in str(caught.value.hint)
+
+
+def test_bitmap_of_five_and_six_bits_is_read(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    Image.new("RGB", (8, 4)).save(header, "BMP")
+    # The same header, for 16 bits a pixel: 5 red, 5 green, 5 blue.
+    data = bytearray(header.getvalue()[:54])
+    data[28:30] = (16).to_bytes(2, "little")
+    (tmp_path / "1.bmp").write_bytes(bytes(data) + (0b0_11111_00000_00000).to_bytes(2, "little") * 32)
+    assert (read_pair(tmp_path / "1.bmp").source_hwc == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_picture_is_turned_as_its_exif_says(tmp_path: Path, orientation: int) -> None:
+    upright = np.concatenate([flat(16, 40), flat(16, 220)], 1)
+    upright[:8, :16] = 120
+    how = {
+        1: lambda x: x, 2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1], 4: lambda x: x[::-1],
+        5: lambda x: x.transpose(1, 0, 2), 6: lambda x: np.rot90(x, 1),
+        7: lambda x: x[::-1, ::-1].transpose(1, 0, 2), 8: lambda x: np.rot90(x, -1),
+    }  # fmt: skip
+    stored = how[orientation](upright)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "1.png", np.ascontiguousarray(stored), exif=exif)
+    np.testing.assert_array_equal(np.concatenate(read_pair(path), 1), upright)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from PIL import Image
 
 from sat2map.engine import load_engine
-from sat2map.errors import OutputError, RecipeError, Sat2mapError
+from sat2map.errors import CheckpointError, OutputError, RecipeError, Sat2mapError
 from sat2map.model import safetensors_file
 from sat2map.train import checkpoint
 from sat2map.train.loop import learning_rate_factor, train
@@ -29,7 +30,7 @@ SAT2MAP = [sys.executable, "-c", "from sat2map.cli.main import main; main()"]
 
 def command(folder: Path, recipe: Recipe, run: Path) -> list[str]:
     recipe_file = run.parent / "recipe.toml"
-    lines = [f"{key} = {_toml(value)}" for key, value in recipe.model_dump(mode="json").items()]
+    lines = [f"{key} = {_toml(value)}" for key, value in recipe.model_dump(mode="json", exclude_none=True).items()]
     recipe_file.write_text("\n".join(lines))
     return [
         *SAT2MAP,
@@ -152,7 +153,7 @@ def test_training_without_hold_out_and_without_discriminator(pairs_folder: Path,
     recipe = tiny_recipe(holdout=0, objective={"adversarial_weight": 0}, epochs=1)
     run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
     assert list(run.state.modules) == ["generator"]
-    assert len(run.split.train) == len(run.pairs)
+    assert len(run.split.train) == len(run.known.pairs)
     assert (tmp_path / "run" / "grids" / "epoch_0001.png").exists()
 
 
@@ -195,3 +196,52 @@ def test_what_a_killed_run_left_half_written_is_removed(pairs_folder: Path, tmp_
     left.write_bytes(b"half")
     train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
     assert not left.exists()
+
+
+def test_run_may_be_made_longer_while_its_learning_rate_is_constant(pairs_folder: Path, tmp_path: Path) -> None:
+    def go(name: str, recipe: Recipe) -> bytes:
+        train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
+        return (tmp_path / name / "generator_last.safetensors").read_bytes()
+
+    short, long = tiny_recipe(epochs=2, constant_epochs=2), tiny_recipe(epochs=4, constant_epochs=3)
+    go("changed", short)
+    assert go("changed", long) == go("straight", long)
+    with pytest.raises(CheckpointError, match="epochs"):
+        go("changed", tiny_recipe(epochs=5, constant_epochs=3))
+
+
+def test_road_masks_are_learned_from_and_belong_to_the_run(pairs_folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    roads = tmp_path / "roads"
+    for i, share in enumerate([0.2, 0.3, 0, 0.9]):
+        for kind, pixels in (
+            ("image", rng.integers(0, 256, (40, 40, 3))),
+            ("mask", 255 * (rng.random((40, 40)) < share)),
+        ):
+            (roads / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(roads / kind / f"{i}.png")
+    recipe = tiny_compact_recipe(epochs=1, roads={"load_px": [36, 40], "per_batch": 2})
+    places = [
+        Places(tmp_path / n, roads=r, cache=tmp_path, quiet=True) for n, r in (("with", roads), ("without", None))
+    ]
+    with_roads, without = (train(pairs_folder, recipe, place) for place in places)
+    # Masks without a road, or with little else, say nothing.
+    assert [len(run.known.roads) for run in (with_roads, without)] == [2, 0]
+    weights = [run.generator.head.weight for run in (with_roads, without)]
+    assert not torch.equal(*weights)
+    with pytest.raises(CheckpointError, match="data"):
+        train(pairs_folder, recipe, replace(places[0], roads=None, resume="auto"))
+
+
+def test_validation_comes_as_often_as_the_recipe_says(pairs_folder: Path, tmp_path: Path) -> None:
+    train(pairs_folder, tiny_recipe(epochs=5, validate_every=2), Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    with (tmp_path / "run" / "epochs.csv").open() as table:
+        assert [row["epoch"] for row in csv.DictReader(table)] == ["1", "3", "4"]
+
+
+def test_card_tells_the_levels_of_the_training_pictures(pairs_folder: Path, tmp_path: Path) -> None:
+    run = train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
+    sources = np.concatenate([run.known.pairs[i].source_hwc.reshape(-1, 3) for i in run.split.train])
+    assert card.levels is not None
+    assert np.array(card.levels).T == pytest.approx(np.percentile(sources, (2, 98), axis=0), abs=16)

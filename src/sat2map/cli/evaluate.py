@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,6 +17,8 @@ from sat2map.cli import options
 from sat2map.errors import OutputError
 
 if TYPE_CHECKING:
+    from sat2map.data.pairs import PairFile
+    from sat2map.engine import Engine
     from sat2map.evaluate.measures import PictureScore
     from sat2map.evaluate.protocol import Judged, Predict
 
@@ -24,6 +26,33 @@ METRICS, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 SMALLEST_PX = 11
 """Side of the window of SSIM."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
+
+
+class Contestant(NamedTuple):
+    """What is scored."""
+
+    predict: Predict
+    scored: dict[str, Any]
+    """What the protocol says of it."""
+    engine: Engine | None
+
+
+class Pairs(NamedTuple):
+    """What it is scored on."""
+
+    paths: Sequence[PairFile]
+    groups: list[str]
+    size_px: int
+    seed: int
+    quiet: bool
+
+
+class Tally(NamedTuple):
+    """What a contestant got: a score for each picture, the floor's, and the table of `metrics.json`."""
+
+    scores: list[PictureScore]
+    floor: list[PictureScore]
+    table: dict[str, Any]
 
 
 def _colour(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -38,12 +67,17 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @options.model_option
+@options.target_option
 @options.size_option
 @options.head_option
 @options.groups_option
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Every Nth pair.")
 @click.option("--constant", "colour_rgb", metavar="R,G,B", callback=_colour, help="Score one colour, not a model.")
+@click.option("--versus", metavar="NAME|FILE", help="Another model, compared on the same pictures (paired).")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for metrics.json (and pictures).")
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write all of it as one HTML file."
+)
 @click.option("--save-images", is_flag=True, help="Put predictions and truths in two folders of the output.")
 @options.overwrite_option
 @options.device_option
@@ -53,12 +87,15 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 def evaluate(
     data: Path,
     model: str | None,
+    target_folder: Path | None,
     size_px: int,
     head: str | None,
     groups_file: Path | None,
     every: int,
     colour_rgb: tuple[int, ...] | None,
+    versus: str | None,
     out: Path | None,
+    report: Path | None,
     save_images: bool,
     overwrite: bool,
     device: str,
@@ -66,33 +103,44 @@ def evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Score a model on DATA, a folder of side-by-side pairs, beside the floor: one constant colour."""
-    from sat2map.data.pairs import list_pairs
+    """Score a model on DATA, beside the floor: one constant colour.
+
+    DATA is a folder of side-by-side pairs, or of two folders A and B with equal names.
+    """
+    from sat2map.data.pairs import TwoFolders, list_pairs
     from sat2map.data.split import read_groups
-    from sat2map.evaluate.bootstrap import N_DRAWS
     from sat2map.evaluate.measures import FLOOR_RGB
-    from sat2map.evaluate.protocol import decode_pairs, judge, summarise
+    from sat2map.evaluate.protocol import compare, summarise
 
     _refuse_contradictions(model, head, colour_rgb, size_px, save_images=save_images and out is None)
     if out is not None:
         _refuse_existing(out, (METRICS, *((PREDICTION, TRUTH) if save_images else ())), overwrite)
-    paths = list_pairs(data)[::every]
+    if report is not None:
+        _prepare_report(report, overwrite)
+    paths = list_pairs(TwoFolders(data, target_folder) if target_folder else data)[::every]
     groups = read_groups(data, [path.name for path in paths], groups_file)
-    predict, scored = _what_to_score(model, head, colour_rgb, device)
+    pairs = Pairs(paths, groups, size_px, seed, quiet)
+    contestant = _what_to_score(model, head, colour_rgb, device)
+    rival = _rival(versus, contestant, device) if versus else None
 
     with _results_folder(out) as folder:
-        judged = _with_progress(judge(predict, decode_pairs(paths, scored["direction"]), size_px), len(paths), quiet)
-        scores, floor = _collect(judged, folder if save_images else None)
-        protocol = {"data": data.resolve().name, "size_px": size_px, "every": every, "n_pictures": len(scores)}
-        draws = {"n_groups": len(set(groups)), "n_draws": N_DRAWS, "seed": seed}
+        tally = _score(contestant, pairs, images=folder if save_images else None, with_floor=True)
         metrics = {
-            "protocol": {**protocol, **draws, **scored, "sat2map_version": __version__},
-            **summarise(scores, groups, seed=seed),
-            "floor": {"constant_rgb": FLOOR_RGB, **summarise(floor, groups, seed=seed)},
+            "protocol": _protocol(data, every, pairs, contestant),
+            **tally.table,
+            "floor": {"constant_rgb": FLOOR_RGB, **summarise(tally.floor, groups, seed=seed)},
         }
+        rivals = None
+        if rival is not None:
+            rivals = _score(rival, pairs)
+            metrics["versus"] = {**rival.scored, **rivals.table}
+            metrics["difference"] = compare(tally.scores, rivals.scores, groups, seed=seed)
         text = json.dumps(metrics, indent=2, allow_nan=False)
         if folder is not None:
             (folder / METRICS).write_text(text + "\n", encoding="utf-8")
+        if report is not None:
+            points = _frontier(contestant, model, device, pairs)
+            _write_report(report, metrics | {"frontier": points}, pairs, (contestant, tally), (rival, rivals))
     if as_json:
         click.echo(text)
     else:
@@ -120,31 +168,109 @@ def _refuse_existing(folder: Path, names: tuple[str, ...], overwrite: bool) -> N
             raise OutputError("output exists", folder / name, hint="--overwrite, or another folder")
 
 
-def _what_to_score(
-    model: str | None, head: str | None, colour_rgb: tuple[int, ...] | None, device: str
-) -> tuple[Predict, dict[str, Any]]:
-    """The prediction, and what the protocol says of it."""
+def _prepare_report(report: Path, overwrite: bool) -> None:
+    """Find out before any work that the report can be written at all."""
+    import sat2map.evaluate.charts  # noqa: F401  (whether matplotlib is there)
+
+    if report.suffix.lower() not in (".html", ".htm"):
+        raise OutputError("a report is HTML", report, hint=f"--report {report.with_suffix('.html')}")
+    if not report.parent.is_dir():
+        raise OutputError("no such folder to write to", report.parent, hint=f"mkdir -p {report.parent}")
+    if report.exists() and not overwrite:
+        raise OutputError("output exists", report, hint="--overwrite, or another name")
+
+
+def _what_to_score(model: str | None, head: str | None, colour_rgb: tuple[int, ...] | None, device: str) -> Contestant:
     from sat2map.evaluate.protocol import by_engine, constant
 
     if colour_rgb is not None:
-        return constant(colour_rgb), {"model": None, "output": None, "constant_rgb": colour_rgb, "direction": "AtoB"}
+        scored = {"model": None, "output": None, "constant_rgb": colour_rgb, "direction": "AtoB"}
+        return Contestant(constant(colour_rgb), scored, None)
     from sat2map.engine import load_engine
 
     engine = load_engine(model, device)
     card = engine.card
     scored = {"model": card.name, "output": head or card.outputs[0], "direction": card.recipe.get("direction", "AtoB")}
-    return by_engine(engine, head), scored
+    return Contestant(by_engine(engine, head), scored, engine)
 
 
-def _collect(judged: Iterable[Judged], images: Path | None) -> tuple[list[PictureScore], list[PictureScore]]:
-    """Scores of the predictions and of the floor; the pictures themselves go to the folder `images`, if any."""
-    scores, floor = [], []
-    for picture in judged:
+def _rival(model: str, contestant: Contestant, device: str) -> Contestant:
+    """The other model: the same output where it has one of that name, on pairs in the same direction."""
+    from sat2map.evaluate.protocol import by_engine
+
+    rival = _what_to_score(model, None, None, device)
+    if rival.scored["direction"] != contestant.scored["direction"]:
+        raise click.UsageError(f"the models draw in opposite directions ({model}: {rival.scored['direction']})")
+    assert rival.engine is not None
+    output = contestant.scored["output"]
+    if output not in rival.engine.card.outputs:
+        return rival
+    return Contestant(by_engine(rival.engine, output), {**rival.scored, "output": output}, rival.engine)
+
+
+def _score(contestant: Contestant, pairs: Pairs, *, images: Path | None = None, with_floor: bool = False) -> Tally:
+    """Predict and score every pair; the pictures themselves go to the folder `images`, if any."""
+    import numpy as np
+
+    from sat2map.evaluate.protocol import decode_pairs, judge, summarise
+
+    decoded = decode_pairs(pairs.paths, contestant.scored["direction"])
+    scores, floor, confusions = [], [], []
+    for picture in _with_progress(judge(contestant.predict, decoded, pairs.size_px), len(pairs.paths), pairs.quiet):
         scores.append(picture.score)
-        floor.append(picture.floor())
+        confusions.append(picture.confusion())
+        if with_floor:
+            floor.append(picture.floor())
         if images is not None:
             _save_images(images, picture)
-    return scores, floor
+    table = summarise(scores, pairs.groups, seed=pairs.seed)
+    return Tally(scores, floor, {**table, "confusion": np.sum(confusions, axis=0).tolist()})
+
+
+def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> dict[str, Any]:
+    from sat2map.evaluate.bootstrap import N_DRAWS
+
+    return {
+        "data": data.resolve().name,
+        "size_px": pairs.size_px,
+        "every": every,
+        "n_pictures": len(pairs.paths),
+        "n_groups": len(set(pairs.groups)),
+        "n_draws": N_DRAWS,
+        "seed": pairs.seed,
+        **contestant.scored,
+        "sat2map_version": __version__,
+    }
+
+
+def _frontier(contestant: Contestant, model: str | None, device: str, pairs: Pairs) -> dict[str, dict[str, Any]]:
+    """Figures of each point of a palette head; none of any other model."""
+    from sat2map.evaluate.frontier import frontier
+
+    if contestant.engine is None:
+        return {}
+    points = frontier(contestant.engine, model, device)
+    return {name: _score(contestant._replace(predict=predict), pairs).table for name, predict in points}
+
+
+def _write_report(
+    report: Path,
+    metrics: dict[str, Any],
+    pairs: Pairs,
+    own: tuple[Contestant, Tally],
+    other: tuple[Contestant | None, Tally | None],
+) -> None:
+    from sat2map.evaluate.report import choose, draw_examples, labels, render
+    from sat2map.model.atomic import replacing
+
+    contestants, tallies = zip(own, *([other] if other[0] else []), strict=True)
+    ranking = choose([tally.scores for tally in tallies], pairs.groups)
+    predictions = {name: c.predict for name, c in zip(labels(metrics), contestants, strict=True)}
+    examples = draw_examples(
+        ranking, pairs.paths, predictions, direction=own[0].scored["direction"], size_px=pairs.size_px
+    )
+    with replacing(report) as work:
+        work.write_text(render(metrics, ranking.measure, examples), encoding="utf-8")
 
 
 def _with_progress(judged: Iterator[Judged], n_pictures: int, quiet: bool) -> Iterator[Judged]:
@@ -196,14 +322,29 @@ def _print_table(metrics: dict[str, Any]) -> None:
     from rich.table import Table
 
     protocol, floor = metrics["protocol"], metrics["floor"]
+    name = protocol["model"] or "constant"
+    rival, difference = metrics.get("versus"), metrics.get("difference")
+    titles = (
+        (f"A: {name}", f"B: {rival['model']}", "A - B", "95 %", "floor") if rival else (name, "95 %", "floor", "95 %")
+    )
     table = Table(box=box.SIMPLE)
     table.add_column("measure")
-    for title in (protocol["model"] or "constant", "95 %", "floor", "95 %"):
+    for title in titles:
         table.add_column(title, justify="right")
     for part, prefix in (("measures", ""), ("iou", "iou ")):
         for name, cell in metrics[part].items():
-            n_decimals = DECIMALS.get(name, 3)
-            table.add_row(prefix + name, *_in_words(cell, n_decimals), *_in_words(floor[part][name], n_decimals))
+            n = DECIMALS.get(name, 3)
+            own, bottom = _in_words(cell, n), _in_words(floor[part][name], n)
+            # Beside each other, three values and one interval fit a terminal; the other intervals are in metrics.json.
+            values = (*own, *bottom)
+            if rival:
+                values = (
+                    own[0],
+                    _in_words(rival[part][name], n)[0],
+                    *_in_words(difference[part][name], n, "+"),
+                    bottom[0],
+                )
+            table.add_row(prefix + name, *values)
         table.add_section()
     stdout = Console()
     stdout.print(table)
@@ -215,6 +356,6 @@ def _print_table(metrics: dict[str, Any]) -> None:
     )
 
 
-def _in_words(cell: dict[str, float | None], n_decimals: int) -> tuple[str, str]:
-    value, low, high = ("-" if cell[k] is None else f"{cell[k]:.{n_decimals}f}" for k in ("value", "low", "high"))
+def _in_words(cell: dict[str, float | None], n_decimals: int, sign: str = "") -> tuple[str, str]:
+    value, low, high = ("-" if cell[k] is None else f"{cell[k]:{sign}.{n_decimals}f}" for k in ("value", "low", "high"))
     return value, f"{low} to {high}"

@@ -75,6 +75,13 @@ margin_option = click.option(
     metavar="PX",
     help="Pixels read around each window and thrown away.  [default: the model's]",
 )
+target_option = click.option(
+    "--target",
+    "target_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder of the maps, of the same names; DATA then holds the pictures alone.",
+)
 groups_option = click.option(
     "--groups",
     "groups_file",

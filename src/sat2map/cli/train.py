@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from sat2map.cli.options import device_option, groups_option, log_options, overwrite_option, resume_option, set_option
+from sat2map.cli.options import (
+    device_option,
+    groups_option,
+    log_options,
+    overwrite_option,
+    resume_option,
+    set_option,
+    target_option,
+)
 
 
 @click.command()
@@ -16,7 +24,13 @@ from sat2map.cli.options import device_option, groups_option, log_options, overw
 @click.option(
     "--init", type=click.Path(path_type=Path), multiple=True, help="Begin with this model file's weights (G or D)."
 )
+@target_option
 @groups_option
+@click.option(
+    "--roads",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures (image/) and road masks (mask/) to learn from too.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
 @set_option
@@ -28,7 +42,9 @@ def train(
     recipe_name: str,
     out: Path,
     init: tuple[Path, ...],
+    target_folder: Path | None,
     groups_file: Path | None,
+    roads: Path | None,
     threads: int | None,
     resume: str | None,
     assignments: tuple[tuple[str, str], ...],
@@ -36,13 +52,14 @@ def train(
     device: str,
     quiet: bool,
 ) -> None:
-    """Train on DATA, a folder of side-by-side pairs.
+    """Train on DATA, a folder of side-by-side pairs, or of two folders A and B with equal names.
 
     The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of pictures
     after each epoch. Killed at any moment, the same command with --resume auto goes on as if it had not been.
     """
     import torch
 
+    from sat2map.data.pairs import TwoFolders
     from sat2map.engine.torch import pick_device
     from sat2map.train.loop import train as train_recipe
     from sat2map.train.recipe import load_recipe
@@ -50,5 +67,6 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
-    places = Places(out, pick_device(device), resume, init, groups_file, overwrite=overwrite, quiet=quiet)
-    train_recipe(data, load_recipe(recipe_name, assignments), places)
+    places = Places(out, pick_device(device), resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
+    pairs = TwoFolders(data, target_folder) if target_folder else data
+    train_recipe(pairs, load_recipe(recipe_name, assignments), places)

@@ -5,37 +5,33 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sat2map.data.pairs import Pair, UInt8
+from sat2map.data.recolour import Levels, Recolouring, levels_of, recolour
 
 
-class Augmentation(BaseModel):
+class Augmentation(Recolouring):
     """How chips are cut and changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     load_px: tuple[int, int] = (286, 286)
-    """Smallest and largest side that a whole half is resized to, uniform in its logarithm; 286 in the paper."""
+    """Smallest and largest side that a whole half is resized to; 286 in the paper. One smaller than the chip is
+    continued by its mirror image."""
+    load_skew: float = Field(1, ge=1)
+    """smallest * (largest / smallest) ** (u ** load_skew), u uniform in 0..1: above 1, more small sides."""
     crop_px: int = Field(256, gt=0)
     """Side of a chip."""
     mirror: bool = True
     """Mirror left and right with probability one half."""
     quarter_turns: bool = False
     """Turn by a multiple of 90 degrees."""
-    gain: float = Field(0, ge=0, lt=1)
-    """Multiply the source by up to 1 + gain or down to 1 / (1 + gain), uniform in its logarithm."""
-    gamma: float = Field(0, ge=0, lt=4)
-    """Likewise for an exponent on the source in 0..1."""
-    colour: float = Field(0, ge=0, lt=1)
-    """Likewise for a gain on each channel of the source by itself."""
 
     @model_validator(mode="after")
-    def _crop_fits(self) -> Augmentation:
-        if not self.crop_px <= self.load_px[0] <= self.load_px[1]:
-            raise ValueError(f"must be crop_px <= load_px[0] <= load_px[1], not {self.crop_px}, {self.load_px}")
+    def _sides_fit(self) -> Augmentation:
+        smallest, largest = self.load_px
+        if not self.crop_px <= 2 * smallest or not 0 < smallest <= largest:
+            raise ValueError(f"must be crop_px / 2 <= load_px[0] <= load_px[1], not {self.crop_px}, {self.load_px}")
         return self
 
 
@@ -46,22 +42,37 @@ class Chip(NamedTuple):
     target_hwc: UInt8
 
 
-def draw_chip(pair: Pair, how: Augmentation, *, seed: int, epoch: int, index: int) -> Chip:
-    """Cut one chip: resize, crop, turn, mirror, change the source's brightness.
+def draw_chip(
+    pair: Pair, how: Augmentation, *, seed: int, epoch: int, index: int, levels: Levels | None = None
+) -> Chip:
+    """Cut one chip: resize, crop, turn, mirror, change the source's colours.
 
     Source and target are cut at the same place and resized apart from each other, with Pillow's bicubic filter.
+
+    Args:
+        pair: what to cut from.
+        how: to do it.
+        seed: with `epoch` and `index`, of all that is drawn.
+        epoch: from 0.
+        index: of the pair.
+        levels: what the source is stretched to, where `how` has it stretched.
     """
     rng = np.random.default_rng([seed, epoch, index])
-    smallest, largest = np.log(how.load_px)
-    load = round(np.exp(rng.uniform(smallest, largest)))
-    top, left = rng.integers(0, load - how.crop_px + 1, 2)
-    halves = [_crop(half, load, int(top), int(left), how.crop_px) for half in pair]
+    smallest, largest = how.load_px
+    load = round(smallest * (largest / smallest) ** (rng.random() ** how.load_skew))
+    side = min(load, how.crop_px)
+    top, left = rng.integers(0, load - side + 1, 2)
+    halves = [_crop(half, load, int(top), int(left), side) for half in pair]
+    if side < how.crop_px:
+        before, after = rng.permutation([0, how.crop_px - side])
+        halves = [np.pad(half, ((before, after), (before, after), (0, 0)), "symmetric") for half in halves]
     turns = int(rng.integers(4)) if how.quarter_turns else 0
     halves = [np.rot90(half, turns) for half in halves]
     if how.mirror and rng.random() < 0.5:
         halves = [half[:, ::-1] for half in halves]
-    source, target = halves
-    return Chip(_recolour(source, how, rng), np.ascontiguousarray(target))
+    source, target = (np.ascontiguousarray(half) for half in halves)
+    own = levels_of(pair.source_hwc[::8, ::8]) if how.stretch else None
+    return Chip(recolour(source, how, rng, own, levels), target)
 
 
 def _crop(half: UInt8, load: int, top: int, left: int, side: int) -> UInt8:
@@ -70,18 +81,3 @@ def _crop(half: UInt8, load: int, top: int, left: int, side: int) -> UInt8:
     y, x = height / load, width / load
     box = (left * x, top * y, (left + side) * x, (top + side) * y)
     return np.asarray(Image.fromarray(half).resize((side, side), Image.Resampling.BICUBIC, box))
-
-
-def _recolour(source: UInt8, how: Augmentation, rng: np.random.Generator) -> UInt8:
-    def factor(amount: float, n: int = 1) -> npt.NDArray[np.float64]:
-        factors: npt.NDArray[np.float64] = np.exp(rng.uniform(-1, 1, n) * np.log1p(amount))
-        return factors
-
-    gains = factor(how.gain) * factor(how.colour, 3)
-    exponent = factor(how.gamma)
-    if not (how.gain or how.gamma or how.colour):
-        return np.ascontiguousarray(source)
-    # One table for each channel: 256 powers in place of one for each pixel.
-    levels = np.arange(256)[:, None] / 255
-    table = np.rint(255 * np.clip(gains * levels**exponent, 0, 1)).astype(np.uint8)
-    return np.stack([table[source[..., c], c] for c in range(3)], -1)

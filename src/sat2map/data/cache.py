@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -15,10 +18,23 @@ from pathlib import Path
 
 import numpy as np
 
-from sat2map.data.pairs import Direction, Pair, UInt8, check_pairs, list_pairs, read_pair
+from sat2map.data.pairs import (
+    Direction,
+    Pair,
+    PairFile,
+    PairFolder,
+    TwoFiles,
+    UInt8,
+    check_pairs,
+    list_pairs,
+    read_pair,
+)
 from sat2map.errors import DataError
 
 CACHE_VERSION = 1
+WORK_SUFFIX = ".part"
+SILENT_S = 600
+"""A decode writes every few seconds; one that has not for so long was killed."""
 
 
 def default_cache_folder() -> Path:
@@ -28,10 +44,11 @@ def default_cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sat2map"
 
 
-def fingerprint(paths: Sequence[Path]) -> str:
+def fingerprint(pairs: Sequence[PairFile]) -> str:
     """Digest of the names, sizes and times of change of a data set's files: what changes it makes a new cache."""
     digest = hashlib.sha256(f"pairs {CACHE_VERSION}".encode())
-    for path in paths:
+    files = (f for pair in pairs for f in ((pair.a, pair.b) if isinstance(pair, TwoFiles) else (pair,)))
+    for path in files:
         # A link to nowhere is named later, with all the other broken pairs.
         stat = path.stat(follow_symlinks=path.exists())
         digest.update(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
@@ -68,28 +85,39 @@ class CachedPairs:
         return Pair(left, right) if self.direction == "AtoB" else Pair(right, left)
 
 
-def open_cached(folder: str | Path, *, direction: Direction = "AtoB", cache: Path | None = None) -> CachedPairs:
-    """Open a folder of side-by-side pairs, decoding it if no run has done so.
+def open_cached(folder: PairFolder, *, direction: Direction = "AtoB", cache: Path | None = None) -> CachedPairs:
+    """Open a data set, decoding it if no run has done so.
 
     Raises:
-        DataError: the folder is missing or empty, or pairs in it are broken (all of them are named).
+        DataError: what `list_pairs` raises, or pairs are broken (all of them are named).
     """
     paths = list_pairs(folder)
     root = cache or default_cache_folder()
     index, pixels = (root / f"{fingerprint(paths)}{suffix}" for suffix in (".json", ".u8"))
     if not index.exists():
         root.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(root)
         _decode(paths, index, pixels)
     shapes = tuple((h, w) for h, w in json.loads(index.read_text()))
     return CachedPairs(tuple(p.name for p in paths), shapes, np.memmap(pixels, np.uint8, "r"), direction)
 
 
-def _decode(paths: Sequence[Path], index: Path, pixels: Path) -> None:
+def _remove_abandoned(root: Path) -> None:
+    """Remove what killed decodes left; a decode that goes on, of another process, is left alone."""
+    for work in root.glob(f"*{WORK_SUFFIX}"):
+        # Another process may be removing it as well, or have finished it.
+        with suppress(FileNotFoundError):
+            last_write = max(path.stat().st_mtime for path in (work, *work.iterdir()))
+            if time.time() - last_write > SILENT_S:
+                shutil.rmtree(work)
+
+
+def _decode(paths: Sequence[PairFile], index: Path, pixels: Path) -> None:
     """Write both files of a cache beside their places, then rename; two runs at once write the same bytes.
 
     The index comes last: where it is, the pixels are whole.
     """
-    with tempfile.TemporaryDirectory(dir=index.parent, prefix=index.stem) as work:
+    with tempfile.TemporaryDirectory(dir=index.parent, prefix=f"{index.stem}-", suffix=WORK_SUFFIX) as work:
         shapes = []
         problems: list[DataError] = []
         with (Path(work) / "pixels").open("wb") as out:
@@ -105,8 +133,8 @@ def _decode(paths: Sequence[Path], index: Path, pixels: Path) -> None:
         (Path(work) / "index").rename(index)
 
 
-def _decoded(paths: Sequence[Path]) -> Iterator[UInt8 | DataError]:
-    def decode(path: Path) -> UInt8 | DataError:
+def _decoded(paths: Sequence[PairFile]) -> Iterator[UInt8 | DataError]:
+    def decode(path: PairFile) -> UInt8 | DataError:
         try:
             return np.concatenate(read_pair(path), axis=1)
         except DataError as error:

@@ -1,22 +1,37 @@
-"""Side-by-side pairs: one picture whose left half is A and whose right half is B, at the same scale and place."""
+"""Pairs of pictures of one place, A and B: halves of one file, or two files of equal name, which may be GeoTIFFs.
+
+It never resamples: two pictures of different size or place are no pair.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
-from sat2map.errors import DataError
+from sat2map.errors import DataError, Sat2mapError
+
+if TYPE_CHECKING:
+    from sat2map.scene.source import Grid
 
 UInt8 = npt.NDArray[np.uint8]
 Direction = Literal["AtoB", "BtoA"]
-"""`AtoB`: the left half is the source, the right half the target; `BtoA`: the other way round."""
+"""`AtoB`: A (the left half) is the source and B (the right half) the target; `BtoA`: the other way round."""
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+RASTER_SUFFIXES = (".tif", ".tiff")
+FOLDERS = ("A", "B")
+"""Folders of equal names within a data set, as other implementations have them."""
+N_NAMED = 5
+"""How many files an error names."""
+GRID_TOLERANCE_PX = 0.01
 
 
 class Pair(NamedTuple):
@@ -26,46 +41,182 @@ class Pair(NamedTuple):
     target_hwc: UInt8
 
 
-def _natural(path: Path) -> tuple[int, str]:
-    return len(path.stem), path.name
+@dataclass(frozen=True)
+class TwoFiles:
+    """A pair whose pictures are files of their own."""
+
+    a: Path
+    b: Path
+
+    @property
+    def name(self) -> str:
+        """By which the pair is known: that of A's file."""
+        return self.a.name
 
 
-def list_pairs(folder: str | Path) -> list[Path]:
-    """The pictures in a folder, in natural order (2 before 10).
+@dataclass(frozen=True)
+class TwoFolders(os.PathLike[str]):
+    """A data set whose pictures lie in two folders, wherever they are; as a path, it is the first of them."""
+
+    a: Path
+    b: Path
+
+    def __fspath__(self) -> str:
+        return str(self.a)
+
+
+PairFile = Path | TwoFiles
+"""One side-by-side picture, or two files."""
+PairFolder = str | Path | TwoFolders
+"""A folder of side-by-side pictures, a folder with `A` and `B` in it, or two folders."""
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sorting key by which 2 comes before 10, wherever in a name the numbers stand."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def list_pairs(folder: PairFolder) -> Sequence[PairFile]:
+    """The pairs of a data set, in natural order (2 before 10).
 
     Raises:
-        DataError: no such folder, or no picture in it.
+        DataError: no such folder, no picture in it, or a picture of one folder that has none of its name in the other.
     """
+    if isinstance(folder, TwoFolders):
+        return _match(folder)
     root = Path(folder)
     if not root.is_dir():
         raise DataError("no such folder of pairs", folder, hint="give a folder of side-by-side pictures")
-    found = sorted((p for p in root.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES), key=_natural)
-    if not found:
-        raise DataError(
-            "folder holds no picture", folder, hint=f"side-by-side pairs end in {', '.join(PICTURE_SUFFIXES)}"
-        )
-    return found
+    a, b = (root / name for name in FOLDERS)
+    if a.is_dir() and b.is_dir():
+        return _match(TwoFolders(a, b))
+    return _pictures(root)
 
 
-def read_pair(path: Path, direction: Direction = "AtoB") -> Pair:
-    """Decode one pair and cut its halves apart, before anything is resized: no pixel crosses the seam.
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError("no such folder of pairs", folder, hint="give a folder of pictures")
+    # Hidden files are what macOS leaves beside each picture.
+    found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+    if found:
+        return sorted(found, key=lambda path: (natural(path.stem), path.name))
+    hint = f"side-by-side pairs end in {', '.join(PICTURE_SUFFIXES)}; two folders are called A and B"
+    inner = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    if inner:
+        hint = f"it holds folders ({', '.join(inner[:N_NAMED])}): give one of them, and --target where B is another"
+    raise DataError("folder holds no picture", folder, hint=hint)
+
+
+def _match(folders: TwoFolders) -> list[TwoFiles]:
+    """Pairs of the files whose names, without their endings, are equal."""
+    named = []
+    for folder in (folders.a, folders.b):
+        files = _pictures(folder)
+        by_stem = {path.stem: path for path in files}
+        if len(by_stem) < len(files):
+            twice = next(path for path in files if by_stem[path.stem] != path)
+            raise DataError("two pictures of a folder have one name", twice, hint="keep one of them")
+        named.append(by_stem)
+    a, b = named
+    for these, others, other in ((a, b, folders.b), (b, a, folders.a)):
+        alone = [path.name for stem, path in these.items() if stem not in others]
+        if alone:
+            more = ", ..." if len(alone) > N_NAMED else ""
+            raise DataError(
+                f"{len(alone)} pictures have none of the same name in {other}", ", ".join(alone[:N_NAMED]) + more,
+                hint="both folders hold the same names; remove what has no counterpart",
+            )  # fmt: skip
+    return [TwoFiles(path, b[stem]) for stem, path in a.items()]
+
+
+def read_pair(file: PairFile, direction: Direction = "AtoB") -> Pair:
+    """Decode one pair; a side-by-side picture is cut before anything is resized, so that no pixel crosses the seam.
+
+    Pictures are turned as their EXIF says. Of two GeoTIFFs, both lie on the same grid.
 
     Raises:
-        DataError: the file is no picture, is truncated, or cannot be halved.
+        DataError: a file is no picture, truncated, of more than 8 bits, or cannot be halved; or two files differ in
+            size or place.
     """
-    try:
-        with Image.open(path) as picture:
-            both = np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"pair cannot be read ({error})", path, hint="remove the file or replace it") from error
+    a, b = _read_two(file) if isinstance(file, TwoFiles) else _read_halves(file)
+    return Pair(a, b) if direction == "AtoB" else Pair(b, a)
+
+
+def _read_halves(path: Path) -> tuple[UInt8, UInt8]:
+    both = _read_picture(path)
     width = both.shape[1]
     if width % 2:
         raise DataError(f"pair is {width} px wide, which has no two halves", path, hint="remove the file")
-    left, right = both[:, : width // 2], both[:, width // 2 :]
-    return Pair(left, right) if direction == "AtoB" else Pair(right, left)
+    return both[:, : width // 2], both[:, width // 2 :]
 
 
-def check_pairs(paths: Sequence[Path], problems: Sequence[DataError]) -> None:
+def _read_two(files: TwoFiles) -> tuple[UInt8, UInt8]:
+    (a, grid_a), (b, grid_b) = (_read_raster(path) if _is_raster(path) else (_read_picture(path), None)
+                                for path in (files.a, files.b))  # fmt: skip
+    if a.shape != b.shape:
+        sizes = " and ".join(f"{half.shape[1]} x {half.shape[0]}" for half in (a, b))
+        raise DataError(f"pictures of the pair differ in size ({sizes} px)", files.b, hint="bring both to one size")
+    if grid_a is not None and grid_b is not None and not _same_place(grid_a, grid_b):
+        raise DataError(
+            "rasters of the pair are not on the same grid", files.b,
+            hint=f"rio warp {files.b} OUT.tif --like {files.a}",
+        )  # fmt: skip
+    return a, b
+
+
+def _is_raster(path: Path) -> bool:
+    return path.suffix.lower() in RASTER_SUFFIXES
+
+
+def _read_picture(path: Path) -> UInt8:
+    try:
+        with Image.open(path) as picture:
+            _refuse_deep(picture, path)
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"pair cannot be read ({error})", path, hint="remove the file or replace it") from error
+
+
+def _refuse_deep(picture: Image.Image, path: Path) -> None:
+    """Refuse what Pillow would cut or clip to 8 bits without a word."""
+    tiles = getattr(picture, "tile", None)
+    codec = tiles[0].args if tiles else ""
+    raw = codec if isinstance(codec, str) else str((codec or ("",))[0])
+    # BGR;16 is a BMP of five and six bits.
+    if picture.mode.startswith(("I", "F")) or (";16" in raw and not raw.startswith("B")):
+        raise DataError(
+            f"pair has more than 8 bits ({picture.mode})", path,
+            hint="gdal_translate -ot Byte -scale SRC 8bit.tif, with one scale for the whole set",
+        )  # fmt: skip
+
+
+def _read_raster(path: Path) -> tuple[UInt8, Grid]:
+    # Only now: rasterio is slow to load, and pictures do not need it.
+    from sat2map.scene.source import open_source
+    from sat2map.tiling import Window
+
+    try:
+        with open_source(path) as source:
+            grid = source.grid
+            return np.ascontiguousarray(source.read(Window(0, 0, grid.height, grid.width))), grid
+    except Sat2mapError as error:
+        raise DataError(f"pair cannot be read ({error.found})", path, hint=error.hint) from error
+
+
+def _same_place(one: Grid, other: Grid) -> bool:
+    """Whether corners agree to a small part of a pixel; what has no place agrees with everything."""
+    if one.transform is None or other.transform is None:
+        return True
+    if one.crs != other.crs:
+        return False
+    to_pixels = ~one.transform
+    corners = [(x, y) for x in (0, one.width) for y in (0, one.height)]
+    moved = [to_pixels * (other.transform * corner) for corner in corners]
+    return bool(np.abs(np.subtract(moved, corners)).max() < GRID_TOLERANCE_PX)
+
+
+def check_pairs(paths: Sequence[PairFile], problems: Sequence[DataError]) -> None:
     """Name every broken pair at once.
 
     Raises:

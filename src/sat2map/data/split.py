@@ -1,15 +1,21 @@
-"""Hold-outs by overlap group: pictures that share ground never lie on both sides of a split."""
+"""Parts of a data set, by overlap group: pictures that share ground never lie on both sides of a split."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sat2map.errors import DataError
+from sat2map.data.pairs import FOLDERS, PairFile, TwoFiles
+from sat2map.errors import DataError, OutputError
+from sat2map.model.atomic import replacing
 
 GROUPS_FILE = "groups.csv"
 
@@ -21,7 +27,7 @@ class Split(NamedTuple):
     holdout: list[int]
 
 
-def read_groups(folder: str | Path, names: Sequence[str], file: str | Path | None = None) -> list[str]:
+def read_groups(folder: str | os.PathLike[str], names: Sequence[str], file: str | Path | None = None) -> list[str]:
     """The overlap group of each picture.
 
     Args:
@@ -36,22 +42,47 @@ def read_groups(folder: str | Path, names: Sequence[str], file: str | Path | Non
         DataError: `file` is missing, or lacks a column or a value in one.
     """
     root = Path(folder).resolve()
-    found = (
-        Path(file) if file else next((p for p in (root / GROUPS_FILE, root.parent / GROUPS_FILE) if p.exists()), None)
-    )
+    found = Path(file) if file else find_groups_file(root)
     if found is None:
         return list(names)
+    group_of = {r["file"]: r["group"] for r in read_rows(found) if r.get("split", root.name) == root.name}
+    return [group_of.get(name, name) for name in names]
+
+
+def find_groups_file(folder: str | os.PathLike[str]) -> Path | None:
+    """`groups.csv` in a folder of pictures, or beside it."""
+    root = Path(folder).resolve()
+    return next((p for p in (root / GROUPS_FILE, root.parent / GROUPS_FILE) if p.exists()), None)
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """The rows of a groups.csv.
+
+    Raises:
+        DataError: it is missing, or lacks a column or a value in one.
+    """
     try:
         # Spreadsheets put a byte order mark before the first column's name.
-        with found.open(newline="", encoding="utf-8-sig") as handle:
+        with file.open(newline="", encoding="utf-8-sig") as handle:
             table = csv.DictReader(handle)
             rows = list(table)
             if not {"file", "group"} <= set(table.fieldnames or ()) or not all(r["file"] and r["group"] for r in rows):
                 raise KeyError("file, group")
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError("groups cannot be read", found, hint="a CSV with the columns file, group [, split]") from error
-    group_of = {r["file"]: r["group"] for r in rows if r.get("split", root.name) == root.name}
-    return [group_of.get(name, name) for name in names]
+        raise DataError("groups cannot be read", file, hint="a CSV with the columns file, group [, split]") from error
+    return rows
+
+
+def write_rows(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a groups.csv; its columns are those of the first row.
+
+    Raises:
+        OutputError: the folder is missing or cannot be written.
+    """
+    with replacing(file) as work, work.open("w", newline="", encoding="utf-8") as handle:
+        table = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def hold_out(groups: Sequence[str], share: float, seed: int) -> Split:
@@ -77,3 +108,83 @@ def hold_out(groups: Sequence[str], share: float, seed: int) -> Split:
             f"holding {share:.0%} out leaves nothing to train on; groups", len(set(groups)), hint="--set holdout=0"
         )
     return split
+
+
+def divide(groups: Sequence[str], shares: Mapping[str, float], seed: int) -> dict[str, list[int]]:
+    """Indices of `train` and of each named part, whole groups drawn by `seed` until each part has its share.
+
+    Raises:
+        DataError: nothing would be left to train on.
+    """
+    parts: dict[str, list[int]] = {"train": list(range(len(groups)))}
+    for name, share in shares.items():
+        rest = parts["train"]
+        try:
+            train, held = hold_out([groups[i] for i in rest], share * len(groups) / len(rest), seed)
+        except DataError as error:
+            raise DataError(
+                f"a share of {share:g} for {name} leaves nothing to train on; groups", len(set(groups)),
+                hint="smaller shares; or the groups are too large to divide",
+            ) from error  # fmt: skip
+        parts["train"], parts[name] = [rest[i] for i in train], [rest[i] for i in held]
+    return parts
+
+
+def write_folders(out: Path, parts: Mapping[str, Sequence[PairFile]], *, overwrite: bool) -> None:
+    """Make a folder of each part, as hard links where the disk has them, else as copies.
+
+    Raises:
+        OutputError: a folder exists, or the pairs themselves lie in one that would be replaced.
+    """
+    for name, pairs in parts.items():
+        _check_part(out / name, pairs, overwrite)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".split-") as work:
+        for name, pairs in parts.items():
+            for pair in pairs:
+                for file, inner in _files(pair):
+                    _link(file, Path(work) / name / inner / file.name)
+        for name in parts:
+            if (out / name).exists():
+                shutil.rmtree(out / name)
+            (Path(work) / name).rename(out / name)
+
+
+def write_lists(out: Path, parts: Mapping[str, Sequence[PairFile]], *, overwrite: bool) -> None:
+    """Write `NAME.txt` for each part: a path a line, or two with a tab between where pairs are two files.
+
+    Raises:
+        OutputError: a list exists.
+    """
+    for name in parts:
+        if (out / f"{name}.txt").exists() and not overwrite:
+            raise OutputError("output exists", out / f"{name}.txt", hint="--overwrite replaces it")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, pairs in parts.items():
+        with replacing(out / f"{name}.txt") as work:
+            lines = ["\t".join(str(file.resolve()) for file, _ in _files(pair)) for pair in pairs]
+            work.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def _files(pair: PairFile) -> Iterator[tuple[Path, str]]:
+    """Each file of a pair, and the folder within its part that it belongs to."""
+    if isinstance(pair, TwoFiles):
+        yield from zip((pair.a, pair.b), FOLDERS, strict=True)
+    else:
+        yield pair, ""
+
+
+def _check_part(part: Path, pairs: Sequence[PairFile], overwrite: bool) -> None:
+    if part.exists() and not overwrite:
+        raise OutputError("output exists", part, hint="--overwrite replaces it")
+    if any(part.resolve() in file.resolve().parents for pair in pairs for file, _ in _files(pair)):
+        raise OutputError("output would replace the pairs themselves", part, hint="choose another folder with -o")
+
+
+def _link(file: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
+        # Another disk, or one without hard links.
+        os.link(file.resolve(), to)
+        return
+    shutil.copy2(file, to)

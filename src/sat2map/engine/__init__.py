@@ -34,6 +34,20 @@ class Engine(Protocol):
             uint8, shape (B, H, W, 3), RGB.
         """
 
+    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+        """Draw maps, and say how sure they are: uint8, shape (B, H, W, 1), probability of the class shown, 0..255.
+
+        Raises:
+            ModelFileError: the model has no probabilities.
+        """
+
+    def with_own_statistics(self) -> Engine:
+        """The same weights, each picture normalised by its own statistics.
+
+        Raises:
+            ModelFileError: the model's statistics are part of its file.
+        """
+
 
 def load_engine(model: str | Path | None = None, device: str = "auto") -> Engine:
     """Load a model: ONNX through ONNX Runtime, safetensors through torch.

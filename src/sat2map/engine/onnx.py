@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.model.onnx_file import SWITCH, open_session
+from sat2map.errors import ModelFileError
+from sat2map.model.onnx_file import CONFIDENCE, SWITCH, no_confidence, open_session
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -26,11 +27,29 @@ class OnnxEngine:
     def __init__(self, path: Path, n_threads: int | None = None) -> None:
         self._session, self.card = open_session(path, n_threads)
         known = {switch.name for switch in self._session.get_overridable_initializers()}
-        self._switches = {name: SWITCH.format(name) for name in self.card.outputs if SWITCH.format(name) in known}
+        names = [port.name for port in self._session.get_outputs()]
+        self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in known}
+        self._path, self._has_confidence = path, CONFIDENCE in names
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         """See `Engine.run`."""
+        return self._run(sat_bhwc, [output])[0]
+
+    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+        """See `Engine.run_with_confidence`."""
+        if not self._has_confidence:
+            raise no_confidence(self._path)
+        maps, confidence = self._run(sat_bhwc, [output, CONFIDENCE])
+        return maps, confidence
+
+    def with_own_statistics(self) -> OnnxEngine:
+        """See `Engine.with_own_statistics`."""
+        raise ModelFileError(
+            "statistics of an exported model are part of it", self._path, hint="--model with the .safetensors file"
+        )
+
+    def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:
         # The other outputs would be computed too, and thrown away.
-        wanted = {switch: np.array(name == output) for name, switch in self._switches.items()}
-        maps: UInt8 = self._session.run([output], {"satellite": sat_bhwc, **wanted})[0]
-        return maps
+        wanted = {switch: np.array(name in outputs) for name, switch in self._switches.items()}
+        answers: list[UInt8] = self._session.run(outputs, {"satellite": sat_bhwc, **wanted})
+        return answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Self, cast
 
@@ -11,10 +12,12 @@ import torch
 
 from sat2map.errors import ModelFileError, Sat2mapError
 from sat2map.model import safetensors_file
-from sat2map.model.card import Card
+from sat2map.model.card import Card, class_of_colour
+from sat2map.model.onnx_file import CONFIDENCE, no_confidence
 from sat2map.nn import build
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import InferenceModel
+from sat2map.nn.statistics import Norm2d
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -65,7 +68,7 @@ class TorchEngine:
     def __init__(self, generator: Generator, card: Card, device: str = "auto") -> None:
         self.card = card
         self._device = pick_device(device)
-        self._model = InferenceModel(generator).to(self._device)
+        self._model = InferenceModel(generator, class_of_colour(card)).to(self._device)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> Self:
@@ -78,7 +81,24 @@ class TorchEngine:
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         """See `Engine.run`."""
+        return self._run(sat_bhwc)[output].cpu().numpy()
+
+    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+        """See `Engine.run_with_confidence`."""
+        if CONFIDENCE not in self._model.outputs:
+            raise no_confidence(self.card.name)
+        answers = self._run(sat_bhwc)
+        return answers[output].cpu().numpy(), answers[CONFIDENCE].cpu().numpy()
+
+    def with_own_statistics(self) -> TorchEngine:
+        """See `Engine.with_own_statistics`."""
+        generator = copy.deepcopy(self._model.generator)
+        for module in generator.modules():
+            if isinstance(module, Norm2d):
+                module.statistics = "image"
+        return TorchEngine(generator, self.card.model_copy(update={"statistics": "image"}), self._device)
+
+    def _run(self, sat_bhwc: UInt8) -> dict[str, torch.Tensor]:
         with torch.inference_mode():
-            maps = self._model(torch.tensor(sat_bhwc, device=self._device))
-        answer: UInt8 = maps[self.card.outputs.index(output)].cpu().numpy()
-        return answer
+            answers = self._model(torch.tensor(sat_bhwc, device=self._device))
+        return dict(zip(self._model.outputs, answers, strict=True))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from sat2map.data.pairs import Direction, read_pair
-from sat2map.evaluate.bootstrap import N_DRAWS, intervals
+from sat2map.data.pairs import Direction, PairFile, read_pair
+from sat2map.evaluate.bootstrap import N_DRAWS, intervals, paired_difference
 from sat2map.evaluate.measures import (
     FLOOR_RGB,
     MEASURES,
+    Float,
     PictureScore,
     Truth,
     figures,
@@ -21,13 +22,14 @@ from sat2map.evaluate.measures import (
     resize,
     score,
 )
-from sat2map.palette import CLASS_NAMES, UInt8
+from sat2map.palette import CLASS_NAMES, CLASSES, UInt8, classify
 
 if TYPE_CHECKING:
     from sat2map.engine import Engine
 
 Predict = Callable[[UInt8], UInt8]
 """Satellite picture to map: both uint8, shape (s, s, 3), RGB."""
+Counts = npt.NDArray[np.int64]
 
 
 class Judged(NamedTuple):
@@ -41,6 +43,12 @@ class Judged(NamedTuple):
     def floor(self) -> PictureScore:
         """Score that the one constant colour gets on this picture."""
         return score(np.full_like(self.prediction_hwc, FLOOR_RGB), self.truth)
+
+    def confusion(self) -> Counts:
+        """Pixels by true class (rows) and predicted class (columns): int64, shape (6, 6)."""
+        n = len(CLASSES)
+        both = self.truth.classes.astype(np.intp) * n + classify(self.prediction_hwc)
+        return np.bincount(both.ravel(), minlength=n * n).reshape(n, n)
 
 
 def judge(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> Iterator[Judged]:
@@ -60,7 +68,7 @@ def judge(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: 
         yield Judged(name, prediction, truth, score(prediction, truth))
 
 
-def decode_pairs(paths: Iterable[Path], direction: Direction = "AtoB") -> Iterator[tuple[str, UInt8, UInt8]]:
+def decode_pairs(paths: Iterable[PairFile], direction: Direction = "AtoB") -> Iterator[tuple[str, UInt8, UInt8]]:
     """Name, source and target of each file, decoded when its turn comes.
 
     Raises:
@@ -103,11 +111,24 @@ def summarise(
         `measures` and `iou` (by class), each a table of `value`, `low` and `high`. What is undefined (a class that is
         in no picture) or infinite (psnr of a perfect picture) is None, since JSON has neither.
     """
-    value = figures(np.sum([s.sums() for s in scores], axis=0))
-    low, high = intervals(scores, groups, n_draws, seed)
+    return _tables(figures(np.sum([s.sums() for s in scores], axis=0)), intervals(scores, groups, n_draws, seed))
+
+
+def compare(
+    scores_a: Sequence[PictureScore],
+    scores_b: Sequence[PictureScore],
+    groups: Sequence[str],
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Differences a - b of two models on the same pictures, paired, in the form that `summarise` gives figures."""
+    return _tables(*paired_difference(scores_a, scores_b, groups, n_draws, seed))
+
+
+def _tables(values: Float, ends: Float) -> dict[str, Any]:
     cells = [
-        {"value": _finite(v), "low": _finite(lo), "high": _finite(hi)}
-        for v, lo, hi in zip(value.tolist(), low.tolist(), high.tolist(), strict=True)
+        {"value": _finite(value), "low": _finite(low), "high": _finite(high)}
+        for value, low, high in zip(values.tolist(), *ends.tolist(), strict=True)
     ]
     n = len(MEASURES)
     return {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sat2map.errors import ModelFileError
+from sat2map.palette import classify
 
 FORMAT_VERSION: Final = 1
 HEADER_KEY = "sat2map.card"
@@ -28,6 +30,8 @@ class Card(BaseModel):
     input_range: tuple[float, float] = (-1.0, 1.0)
     gsd_m: tuple[float, float]
     """Metres on the ground per pixel that the model was trained for, from finest to coarsest."""
+    levels: tuple[tuple[int, int], ...] | None = None
+    """2nd and 98th percentile of the training pictures per channel, 0..255: where a stretch puts a scene's own."""
     statistics: Literal["image", "frozen"]
     dropout: float = 0.0
     """Probability of the noise z; at test time too only where `configuration` says so."""
@@ -74,3 +78,8 @@ class Card(BaseModel):
                 path,
                 hint="update sat2map, or export the model again",
             ) from error
+
+
+def class_of_colour(card: Card) -> list[int] | None:
+    """The class (index into `sat2map.palette.CLASSES`) that each colour of a palette head stands for."""
+    return None if card.palette is None else classify(np.array(card.palette, np.uint8)).tolist()

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from sat2map.nn.compact import CompactGenerator
 from sat2map.nn.generator import Generator
 
+CONFIDENCE = "confidence"
+"""Name of the output that is no picture."""
+
 
 class InferenceModel(nn.Module):
     """Pictures to maps, both uint8, shape (B, H, W, 3), 0..255, RGB; H and W multiples of the generator's stride.
 
+    A palette head gives one thing more, `confidence`, uint8, shape (B, H, W, 1): the probability, 0..255 for 0 to 1, of
+    the class whose colour `crisp` shows.
+
     Args:
         generator: a generator of this room; put into evaluation mode.
+        class_of_colour: class of each colour of a palette head; by default each is one.
     """
 
-    def __init__(self, generator: Generator) -> None:
+    same_class: Tensor
+
+    def __init__(self, generator: Generator, class_of_colour: Sequence[int] | None = None) -> None:
         super().__init__()
         self.generator = generator.eval()
         self.outputs = generator.outputs
+        if isinstance(generator, CompactGenerator):
+            self.outputs = (*generator.outputs, CONFIDENCE)
+            classes = torch.tensor(class_of_colour or list(range(len(generator.palette))))
+            self.register_buffer("same_class", (classes[:, None] == classes).float(), persistent=False)
 
     def forward(self, satellite: Tensor) -> tuple[Tensor, ...]:
-        """Draw maps: one picture for each name in `outputs`, in their order."""
+        """Draw maps: one answer for each name in `outputs`, in their order."""
         answer = self.generator(satellite.permute(0, 3, 1, 2).float() / 127.5 - 1)
         picture = _as_bytes(self.generator.picture(answer)).permute(0, 2, 3, 1)
         if isinstance(self.generator, CompactGenerator):
-            return _as_bytes(self.generator.palette)[answer.argmax(1)], picture
+            return _as_bytes(self.generator.palette)[answer.argmax(1)], picture, self._confidence(answer)
         return (picture,)
+
+    def _confidence(self, logits_bkhw: Tensor) -> Tensor:
+        of_class = torch.einsum("jk,bkhw->bjhw", self.same_class, logits_bkhw.softmax(1))
+        shown = of_class.gather(1, logits_bkhw.argmax(1, keepdim=True))
+        return (shown * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _as_bytes(colours: Tensor) -> Tensor:

@@ -98,8 +98,27 @@ class PaletteLoss(nn.Module):
         dice = (2 * (p_road * is_road).sum() + 1) / (p_road.sum() + is_road.sum() + 1)
         return loss + self.dice_weight * (1 - dice)
 
+    def of_roads(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
+        """Loss where only the roads are known: cross-entropy and soft Dice of road or not.
+
+        Args:
+            output: logits, float, shape (B, K, H, W).
+            is_road: bool, shape (B, H, W).
+            slack_px: pixels that are no road but so near to one do not count.
+        """
+        road = is_road[:, None].float()
+        near = F.max_pool2d(road, 2 * slack_px + 1, 1, slack_px)
+        known = 1 - near + road
+        road_logit = output[:, self.road_colours].logsumexp(1, keepdim=True)
+        other = [i for i in range(len(self.palette)) if i not in self.road_colours]
+        logit = road_logit - output[:, other].logsumexp(1, keepdim=True)
+        entropy = F.binary_cross_entropy_with_logits(logit, road, known, reduction="sum") / known.sum().clamp(min=1)
+        p_road = logit.sigmoid() * known
+        dice = (2 * (p_road * road).sum() + 1) / (p_road.sum() + road.sum() + 1)
+        return entropy + self.dice_weight * (1 - dice)
+
     def nearest(self, target: Tensor) -> Tensor:
         """Row of the palette nearest to each pixel; int64, shape (B, H, W)."""
         # |c|^2 - 2 t.c orders the colours as the squared distance does.
-        cross = torch.einsum("bchw,kc->bkhw", target, self.palette)
+        cross = torch.einsum("bchw,kc->bkhw", target.contiguous(), self.palette)
         return (self.palette.square().sum(1)[:, None, None] - 2 * cross).argmin(1)

@@ -1,4 +1,4 @@
-"""Which pixels of a raster hold data."""
+"""Which pixels of a raster hold data, and where to look for what is decided once for all of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from sat2map.tiling import Window
+
 LARGEST_SAMPLE_PX = 1024
+SAMPLE_GRID, SAMPLE_PX = 12, 96
+"""Without overviews a decimated read would decode all: so many windows a side, of that many px, instead."""
 SMALLEST_SHARE = 0.9
 
 
 def alpha_is_a_mask(dataset: Any, band: int) -> bool:
-    """Whether a band tagged alpha is one: at least 90 % of an overview of it is 0 or 255.
+    """Whether a band tagged alpha is one: at least 90 % of a sample of it is 0 or 255.
 
     NAIP tags its near infrared so; taken for a mask it would make most of the ground transparent.
 
@@ -19,6 +23,26 @@ def alpha_is_a_mask(dataset: Any, band: int) -> bool:
         dataset: a rasterio dataset, open for reading.
         band: counted from 1.
     """
-    shape = tuple(min(side, LARGEST_SAMPLE_PX) for side in dataset.shape)
-    sample = dataset.read(band, out_shape=shape)
-    return bool(np.isin(sample, (0, 255)).mean() >= SMALLEST_SHARE)
+    n_binary = n_all = 0
+    for window, shape in sample_windows(dataset, Window(0, 0, *dataset.shape)):
+        place = ((window.row, window.row + window.height), (window.col, window.col + window.width))
+        sample = dataset.read(band, window=place, out_shape=shape)
+        n_binary += int(np.isin(sample, (0, 255)).sum())
+        n_all += sample.size
+    return n_binary >= SMALLEST_SHARE * n_all
+
+
+def sample_windows(dataset: Any, area: Window) -> list[tuple[Window, tuple[int, int]]]:
+    """Windows whose pixels stand for those of `area`, and the shape that each is read in.
+
+    One of everything, decimated, where overviews make that cheap or the area is small; else a grid of small ones.
+    """
+    if dataset.overviews(1) or max(area.height, area.width) <= LARGEST_SAMPLE_PX:
+        return [(area, (min(area.height, LARGEST_SAMPLE_PX), min(area.width, LARGEST_SAMPLE_PX)))]
+    rows, cols = (
+        sorted({min(int(place), side - 1) for place in np.linspace(0, max(side - SAMPLE_PX, 0), SAMPLE_GRID)})
+        for side in (area.height, area.width)
+    )
+    windows = [Window(r, c, SAMPLE_PX, SAMPLE_PX).clipped(area.height, area.width) for r in rows for c in cols]
+    moved = [Window(w.row + area.row, w.col + area.col, w.height, w.width) for w in windows]
+    return [(window, (window.height, window.width)) for window in moved]

@@ -6,7 +6,7 @@ Never shipped: a model file carries weights and card, a checkpoint the state of 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,7 @@ def restore(state: State, content: Mapping[str, Any]) -> None:
         module.load_state_dict(content["modules"][name])
     for name, optimizer in state.optimizers.items():
         optimizer.load_state_dict(content["optimizers"][name])
+        _lay_as_weights(optimizer)
     if state.ema:
         state.ema.load_state_dict(content["ema"])
     state.step, state.best, state.measures = content["step"], content["best"], content["measures"]
@@ -112,8 +113,21 @@ def restore(state: State, content: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state_all(content["random_cuda"])
 
 
-def check_same_run(content: Mapping[str, Any], recipe: Mapping[str, Any], data: str) -> list[str]:
+def _lay_as_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Put the moments into their weights' order of memory: a checkpoint of another device may have them in another."""
+    for weight, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                values[name] = torch.empty_like(weight).copy_(value)
+
+
+def check_same_run(content: Mapping[str, Any], recipes: Sequence[Mapping[str, Any]], data: str) -> list[str]:
     """See whether a checkpoint belongs to this recipe and data.
+
+    Args:
+        content: of the checkpoint.
+        recipes: the checkpoint's and the run's, in what made a difference so far.
+        data: fingerprint of the run's data.
 
     Returns:
         What differs in the environment, so that the run goes on, but not bit by bit.
@@ -121,7 +135,8 @@ def check_same_run(content: Mapping[str, Any], recipe: Mapping[str, Any], data: 
     Raises:
         CheckpointError: recipe or data differ.
     """
-    changed = [key for key in recipe if content["recipe"].get(key) != recipe[key]]
+    before, recipe = recipes
+    changed = [key for key in recipe if before.get(key) != recipe[key]]
     if changed:
         raise CheckpointError(
             "recipe differs from the one that the checkpoint was made with, in", ", ".join(changed),

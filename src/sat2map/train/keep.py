@@ -47,6 +47,7 @@ def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.
         margin_px=shape.margin_px,
         outputs=getattr(module, "outputs", ()),
         palette=arguments.get("palette"),
+        levels=tuple((round(low), round(high)) for low, high in run.known.levels.T),
         temperature=getattr(module, "temperature", None),
         training_data=recipe.training_data,
         training_data_licence=recipe.training_data_licence,
@@ -77,7 +78,14 @@ def _freeze_batches(run: Run) -> Iterator[Tensor]:
     """Chips of training pictures that lie evenly over the set, one at a time."""
     step = max(len(run.split.train) // N_FREEZE_PICTURES, 1)
     for i in run.split.train[::step]:
-        chip = draw_chip(run.pairs[i], run.recipe.augmentation, seed=run.recipe.seed, epoch=0, index=i)
+        chip = draw_chip(
+            run.known.pairs[i],
+            run.recipe.augmentation,
+            seed=run.recipe.seed,
+            epoch=0,
+            index=i,
+            levels=run.known.levels,
+        )
         yield as_input([chip.source_hwc]).to(run.device)
 
 

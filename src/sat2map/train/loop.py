@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sat2map.data.pairs import PairFolder
 from sat2map.engine.torch import TorchEngine
 from sat2map.evaluate.measures import MEASURES, prepare_truth, resize, score, total
 from sat2map.evaluate.protocol import by_engine
+from sat2map.nn.objectives import PaletteLoss
 from sat2map.nn.statistics import statistics_of
 from sat2map.palette import UInt8
 from sat2map.train.keep import keep, keep_frozen, make_card
 from sat2map.train.monitor import Monitor
 from sat2map.train.recipe import Recipe
 from sat2map.train.run import Places, Run, open_run
-from sat2map.train.setup import batches, build_reconstruction, in_precision
+from sat2map.train.setup import Drawing, batches, build_reconstruction, in_precision, memory_format
 from sat2map.train.step import Batch, Drawn, Reconstruction, discriminator_step, generator_step
 
 SMALLER_IS_BETTER = ("rmse",)
@@ -27,7 +28,7 @@ N_GRID_ROWS = 6
 Forward = dict[str, Callable[..., Tensor]]
 
 
-def train(folder: Path, recipe: Recipe, places: Places) -> Run:
+def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     """Train a recipe on a folder of side-by-side pairs, from the start or from where a checkpoint left it.
 
     The run's folder gets `recipe.json`, `checkpoint.pt`, `steps.csv`, `epochs.csv`, `tensorboard/`, `grids/`, and the
@@ -47,7 +48,7 @@ def train(folder: Path, recipe: Recipe, places: Places) -> Run:
 def fit(run: Run) -> None:
     """Train from the state's step to the end of the recipe."""
     recipe, state = run.recipe, run.state
-    reconstruction = build_reconstruction(recipe, run.generator, run.pairs, run.split.train)
+    reconstruction = build_reconstruction(recipe, run.generator, run.known)
     forward = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
     n_steps = recipe.epochs * run.steps_per_epoch
     with Monitor(
@@ -57,9 +58,9 @@ def fit(run: Run) -> None:
             began = time.monotonic()
             epoch, place = divmod(state.step, run.steps_per_epoch)
             run.generator.train()
-            for batch in batches(recipe, run.pairs, run.split.train, epoch, place):
+            for drawing in batches(recipe, run.known, epoch, place):
                 _set_learning_rates(run)
-                values = _update(run, batch, epoch, forward, reconstruction)
+                values = update(run, drawing, epoch, forward, reconstruction)
                 state.step += 1
                 monitor.step(state.step, epoch, values)
                 # After an epoch's last step the checkpoint waits for the validation.
@@ -68,12 +69,17 @@ def fit(run: Run) -> None:
             _end_epoch(run, monitor, epoch, began)
 
 
-def _update(run: Run, batch: Batch, epoch: int, forward: Forward, reconstruction: Reconstruction) -> dict[str, float]:
+def update(
+    run: Run, drawing: Drawing, epoch: int, forward: Forward, reconstruction: Reconstruction
+) -> dict[str, float]:
     """One step of D, once it is switched on, and one of G; what they saw."""
     state, objective = run.state, run.recipe.objective
     discriminate = forward.get("discriminator") if epoch >= objective.adversarial_from_epoch else None
-    batch = Batch(*(x.to(run.device, memory_format=torch.channels_last) for x in batch))
-    output = forward["generator"](batch.sat)
+    batch = _placed(run, drawing.pairs)
+    if drawing.roads:
+        output, reconstruction = _with_roads(run, drawing.roads, batch, forward, reconstruction)
+    else:
+        output = forward["generator"](batch.sat)
     drawn = Drawn(output, run.generator.picture(output))
     values: dict[str, Tensor] = {}
     if discriminate:
@@ -96,6 +102,24 @@ def _update(run: Run, batch: Batch, epoch: int, forward: Forward, reconstruction
     return {name: float(value) for name, value in values.items()}
 
 
+def _placed(run: Run, batch: Batch) -> Batch:
+    layout = memory_format(run.recipe, run.device)
+    return Batch(*(x.to(run.device, memory_format=layout) for x in batch))
+
+
+def _with_roads(
+    run: Run, roads: Batch, batch: Batch, forward: Forward, reconstruction: Reconstruction
+) -> tuple[Tensor, Reconstruction]:
+    """G's answer to the batch, and an objective that adds what it gets wrong where only the roads are known."""
+    how, n = run.recipe.roads, len(batch.sat)
+    assert how is not None
+    assert isinstance(reconstruction, PaletteLoss)
+    pictures, masks = _placed(run, roads)
+    output = forward["generator"](torch.cat([batch.sat, pictures]))
+    of_roads = how.weight * reconstruction.of_roads(output[n:], masks[:, 0] > 0, how.slack_px)
+    return output[:n], lambda *args: reconstruction(*args) + of_roads
+
+
 def learning_rate_factor(step: int, n_constant: int, n_steps: int) -> float:
     """1 for `n_constant` steps, then linear to zero at `n_steps`."""
     return min(1.0, (n_steps - step) / max(n_steps - n_constant, 1))
@@ -113,6 +137,9 @@ def _set_learning_rates(run: Run) -> None:
 def _end_epoch(run: Run, monitor: Monitor, epoch: int, began: float) -> None:
     """Validate, keep what is best and what is last, and only then write the checkpoint that says so."""
     state, measure = run.state, run.recipe.select_by
+    if (epoch + 1) % run.recipe.validate_every and epoch + 1 < run.recipe.epochs:
+        run.save_checkpoint()
+        return
     state.measures, grid = validate(run)
     monitor.epoch(state.step, epoch, state.measures, time.monotonic() - began)
     monitor.grid(state.step, epoch, grid)
@@ -134,9 +161,9 @@ def validate(run: Run) -> tuple[dict[str, float], list[list[UInt8]]]:
     size = run.recipe.validation_px
     indices = run.split.holdout or run.split.train[:N_GRID_ROWS]
     if not run.truths:
-        run.truths = [prepare_truth(run.pairs[i].target_hwc, size) for i in indices]
+        run.truths = [prepare_truth(run.known.pairs[i].target_hwc, size) for i in indices]
     predict = by_engine(TorchEngine(run.shown, make_card(run, "generator", run.shown), run.places.device))
-    sources = [resize(run.pairs[i].source_hwc, size) for i in indices]
+    sources = [resize(run.known.pairs[i].source_hwc, size) for i in indices]
     predictions = [predict(source) for source in sources]
     grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]
     if not run.split.holdout:

@@ -50,6 +50,18 @@ class Objective(_Part):
     """Palette heads: a colour's weight is (frequency of the commonest / own) to this power, at most 5."""
 
 
+class Roads(_Part):
+    """Pictures of which only the roads are known, beside the pairs."""
+
+    per_batch: int = Field(1, gt=0)
+    """Chips of them in each batch, above `batch_size`."""
+    weight: float = Field(0.5, ge=0)
+    slack_px: int = Field(3, ge=0)
+    """So far beside a road that is drawn, nothing is known: such masks are rarely right to the pixel."""
+    load_px: tuple[int, int]
+    """As in `augmentation`, whose other keys apply to them too."""
+
+
 class Recipe(_Part):
     """Everything that decides the weights that come out, given the data."""
 
@@ -64,6 +76,8 @@ class Recipe(_Part):
     """The paper's Gaussian, or torch's own for each layer."""
     direction: Direction = "AtoB"
     augmentation: Augmentation = Augmentation()
+    roads: Roads | None = None
+    """How road masks are used, where a run is given a folder of them."""
     gsd_m: tuple[float, float]
     """Metres on the ground per pixel of the chips, finest and coarsest."""
     training_data: str = ""
@@ -78,6 +92,8 @@ class Recipe(_Part):
     """Of the running average of G's weights, which is what is validated and kept; 0: none."""
     holdout: float = Field(0.05, ge=0, lt=1)
     """Share of the pictures, whole overlap groups, that only selection sees."""
+    validate_every: int = Field(1, gt=0)
+    """Epochs from one validation to the next; the last epoch is validated in any case."""
     validation_px: int = Field(256, gt=0)
     select_by: Literal["rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou"] = "rmse"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -101,23 +117,47 @@ def recipe_names() -> list[str]:
 def load_recipe(name_or_path: str, changes: Sequence[tuple[str, str]] = ()) -> Recipe:
     """Read a recipe by name or from a TOML file, with changes (key.key, value); values as in TOML, else strings.
 
+    A recipe with `base = NAME` has all that the recipe of that name has, but for what it says itself.
+
     Raises:
         RecipeError: there is no such recipe, it is no TOML, or a key or value is wrong.
     """
     path = Path(name_or_path)
     if name_or_path in recipe_names():
-        text = (files("sat2map.recipes") / f"{name_or_path}.toml").read_text("utf-8")
+        values = _read_named(name_or_path)
     elif path.is_file():
-        text = path.read_text("utf-8")
+        values = _parse_toml(path.read_text("utf-8"), name_or_path)
     else:
         raise RecipeError("no such recipe", name_or_path, hint=f"a TOML file, or one of {', '.join(recipe_names())}")
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"recipe is not valid TOML ({error})", name_or_path, hint="mend that line") from error
+    # Named recipes do not go round in a circle; files might, so none of them can be a base.
+    while "base" in values:
+        base = values.pop("base")
+        if base not in recipe_names():
+            raise RecipeError("no such base of a recipe", base, hint=f"one of {', '.join(recipe_names())}")
+        values = _merge(_read_named(base), values)
     for key, value in changes:
         _set(values, key, value)
     return parse_recipe(values)
+
+
+def _read_named(name: str) -> dict[str, Any]:
+    return _parse_toml((files("sat2map.recipes") / f"{name}.toml").read_text("utf-8"), name)
+
+
+def _parse_toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe is not valid TOML ({error})", name, hint="mend that line") from error
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with every value of `over`, table by table."""
+    merged = base | over
+    for key in base.keys() & over.keys():
+        if isinstance(base[key], dict) and isinstance(over[key], dict):
+            merged[key] = _merge(base[key], over[key])
+    return merged
 
 
 def parse_recipe(values: Mapping[str, Any]) -> Recipe:
@@ -138,8 +178,18 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
         raise RecipeError(f"recipe key {key} is wrong", first["input"], hint=first["msg"]) from error
 
 
+def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
+    """A recipe's values without those that make no difference before `epoch`: its length, and when D begins."""
+    seen = dict(values)
+    if epoch <= seen["constant_epochs"]:
+        seen["epochs"] = seen["constant_epochs"] = None
+    if epoch <= seen["objective"]["adversarial_from_epoch"]:
+        seen["objective"] = {**seen["objective"], "adversarial_from_epoch": None}
+    return seen
+
+
 def _all_keys() -> list[str]:
-    models: tuple[type[BaseModel], ...] = (Recipe, Network, Optimiser, Objective, Augmentation)
+    models: tuple[type[BaseModel], ...] = (Recipe, Network, Optimiser, Objective, Augmentation, Roads)
     return [key for model in models for key in model.model_fields]
 
 

@@ -12,8 +12,8 @@ from typing import cast
 import torch
 from torch import nn
 
-from sat2map.data.cache import CachedPairs, fingerprint, open_cached
-from sat2map.data.pairs import list_pairs
+from sat2map.data.cache import fingerprint, open_cached
+from sat2map.data.pairs import Pair, PairFolder, TwoFolders, list_pairs
 from sat2map.data.split import Split, hold_out, read_groups
 from sat2map.errors import CheckpointError, OutputError, RecipeError
 from sat2map.evaluate.measures import Truth
@@ -22,8 +22,8 @@ from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
 from sat2map.train.checkpoint import State
-from sat2map.train.recipe import Recipe
-from sat2map.train.setup import begin_from, build_state
+from sat2map.train.recipe import Recipe, as_seen_by
+from sat2map.train.setup import Known, begin_from, build_state, levels_of_all
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Places:
         resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
         init: model files to begin with the weights of.
         groups: CSV of overlap groups, if not found beside the data.
+        roads: folder with pictures in `image` and road masks of equal names in `mask`.
         cache: folder of decoded pairs, if not the user's.
         overwrite: begin anew even if the folder holds a run.
         quiet: show nothing.
@@ -48,6 +49,7 @@ class Places:
     resume: str | None = None
     init: Sequence[Path] = ()
     groups: Path | None = None
+    roads: Path | None = None
     cache: Path | None = None
     overwrite: bool = False
     quiet: bool = False
@@ -60,8 +62,8 @@ class Run:
     Attributes:
         recipe: the resolved one.
         places: where the run lies.
-        pairs: all pairs of the data set.
-        split: which of them are trained on, and which are held out.
+        known: what there is to learn from.
+        split: which of the pairs are trained on, and which are held out.
         data: fingerprint of the data set.
         state: what changes.
         truths: the hold-out's true maps, prepared for scoring once.
@@ -69,7 +71,7 @@ class Run:
 
     recipe: Recipe
     places: Places
-    pairs: CachedPairs
+    known: Known
     split: Split
     data: str
     state: State
@@ -101,7 +103,7 @@ class Run:
         checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), self.data)
 
 
-def open_run(folder: Path, recipe: Recipe, places: Places) -> Run:
+def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     """Build a run on a folder of pairs, in the state where it begins or where its checkpoint left it.
 
     Raises:
@@ -117,9 +119,23 @@ def open_run(folder: Path, recipe: Recipe, places: Places) -> Run:
     split = hold_out(read_groups(folder, pairs.names, places.groups), recipe.holdout, recipe.seed)
     state = build_state(recipe, torch.device(places.device))
     _check_sizes(recipe, state.modules["generator"])
-    run = Run(recipe, places, pairs, split, fingerprint(list_pairs(folder)), state)
+    files, roads = [*list_pairs(folder)], list[Pair]()
+    if recipe.roads and places.roads:
+        folders = TwoFolders(places.roads / "image", places.roads / "mask")
+        files += list_pairs(folders)
+        masked = open_cached(folders, cache=places.cache)
+        # A mask that is almost empty was left undone, one half white shows where the picture ends.
+        roads = [
+            pair
+            for pair in (masked[i] for i in range(len(masked)))
+            if 0.01 < (pair.target_hwc[..., 0] > 127).mean() < 0.5
+        ]
+    known = Known(pairs, split.train, levels_of_all(pairs, split.train), roads)
+    run = Run(recipe, places, known, split, fingerprint(files), state)
     if content:
-        for difference in checkpoint.check_same_run(content, recipe.model_dump(mode="json"), run.data):
+        epoch = content["step"] / run.steps_per_epoch
+        recipes = [as_seen_by(values, epoch) for values in (content["recipe"], recipe.model_dump(mode="json"))]
+        for difference in checkpoint.check_same_run(content, recipes, run.data):
             log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
         checkpoint.restore(state, content)
     else:

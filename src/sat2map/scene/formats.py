@@ -1,0 +1,185 @@
+"""From pieces to the file that a user opens: Cloud-Optimized GeoTIFF, PNG, MBTiles or PMTiles, and what lies beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+import rasterio.windows
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from sat2map.palette import CLASSES as MAP_CLASSES
+from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, Piece, Product, one_line
+from sat2map.scene.place import Grid
+
+TILE_SUFFIXES = (".mbtiles", ".pmtiles")
+SUFFIXES = (".tif", ".tiff", ".png", *TILE_SUFFIXES)
+COG = {
+    "driver": "COG", "compress": "deflate", "predictor": "yes", "bigtiff": "if_safer", "overview_resampling": "average",
+}  # fmt: skip
+PNG = {"driver": "PNG", "zlevel": 6}
+MBTILES = {"driver": "MBTiles", "tile_format": "PNG", "resampling": "nearest"}
+
+
+def finish(
+    pieces: Sequence[Piece], grid: Grid, product: Product, *, with_mask: bool, tags: Mapping[str, str], path: Path
+) -> list[Path]:
+    """Put a raster together.
+
+    Args:
+        pieces: of it; together they cover the grid once.
+        grid: of the whole.
+        product: what it is.
+        with_mask: whether pixels may be invalid.
+        tags: of a GeoTIFF.
+        path: of the result, by whose ending its format is chosen.
+
+    Returns:
+        The files made, `path` the last.
+
+    Raises:
+        OutputError: there is no place left.
+    """
+    mosaic = path.with_name(f"{path.name}.vrt")
+    suffix = path.suffix.lower()
+    as_alpha = suffix in TILE_SUFFIXES or (suffix == ".png" and with_mask)
+    mosaic.write_text(_mosaic(pieces, grid, product, masked=with_mask, as_alpha=as_alpha, tags=tags), encoding="utf-8")
+    made = _beside(path, grid, product)
+    with one_line(path):
+        if suffix in TILE_SUFFIXES:
+            _write_tiles(mosaic, path, product)
+        else:
+            options = PNG if suffix == ".png" else _cog(grid, product)
+            rasterio.shutil.copy(mosaic, path, **options)
+            _check_written(mosaic, path)
+    mosaic.unlink()
+    return [*made, path]
+
+
+def _cog(grid: Grid, product: Product) -> dict[str, Any]:
+    options = COG | {"blocksize": cog_block_px(grid)}
+    # The mean of two classes is none.
+    return options | {"overview_resampling": "mode", "predictor": "no"} if product == CLASSES else options
+
+
+def cog_block_px(grid: Grid) -> int:
+    """Side of a block: never the width of a level that is higher, which validators take for one in strips.
+
+    Nor ever wider than a narrow raster that needs overviews, which validators take for one without.
+    """
+    height, width = grid.height, grid.width
+    while max(height, width) > BLOCK_PX:
+        if width == BLOCK_PX:
+            return BLOCK_PX * 3 // 4
+        height, width = -(-height // 2), -(-width // 2)
+    return BLOCK_PX
+
+
+def _write_tiles(mosaic: Path, path: Path, product: Product) -> None:
+    """Web tiles, all zoom levels down to one tile."""
+    tiles = path.with_suffix(".mbtiles")
+    rasterio.shutil.copy(mosaic, tiles, **MBTILES)
+    with rasterio.open(tiles, "r+") as dataset:
+        factors = [2**i for i in range(1, 20) if max(dataset.shape) / 2 ** (i - 1) > 256]
+        if factors:
+            dataset.build_overviews(factors, Resampling.average if product.n_bands == 3 else Resampling.nearest)
+    if path.suffix.lower() == ".pmtiles":
+        from pmtiles import convert
+
+        to_pmtiles: Any = convert.mbtiles_to_pmtiles  # untyped
+        to_pmtiles(str(tiles), str(path), None)
+        tiles.unlink()
+
+
+def _check_written(mosaic: Path, finished: Path) -> None:
+    """See that every pixel arrived: when the disk is full, GDAL can close a truncated file without an error.
+
+    Raises:
+        RasterioError: it did not.
+    """
+    with rasterio.open(mosaic) as wanted, rasterio.open(finished) as written:
+        n_rows = max(1, min(BLOCK_PX, 2**24 // wanted.width))
+        for row in range(0, wanted.height, n_rows):
+            strip = rasterio.windows.Window(0, row, wanted.width, min(n_rows, wanted.height - row))
+            same = np.array_equal(wanted.read(window=strip), written.read(window=strip))
+            if not same or not np.array_equal(wanted.read_masks(1, window=strip), written.read_masks(1, window=strip)):
+                raise RasterioError(f"rows from {row} are not as they were written")
+
+
+def _mosaic(
+    pieces: Sequence[Piece], grid: Grid, product: Product, *, masked: bool, as_alpha: bool, tags: Mapping[str, str]
+) -> str:
+    """The pieces as one GDAL virtual raster."""
+    colours = ["Red", "Green", "Blue"] if product.n_bands == 3 else ["Palette" if product == CLASSES else "Gray"]
+    bands = []
+    for i, colour in enumerate(colours, start=1):
+        bands.append(f'<VRTRasterBand dataType="Byte" band="{i}"><ColorInterp>{colour}</ColorInterp>')
+        if product.nodata is not None and masked:
+            bands.append(f"<NoDataValue>{product.nodata}</NoDataValue>")
+        if product == CLASSES:
+            bands.append(_colour_table())
+        if product == CONFIDENCE:
+            bands.append(f"<Scale>{1 / 255!r}</Scale><Offset>0</Offset>")
+        bands += [*_sources(pieces, str(i)), "</VRTRasterBand>"]
+    if product.nodata is None and (masked or as_alpha):
+        source = str(product.n_bands + 1) if masked else "mask,1"
+        if as_alpha:
+            bands.append(f'<VRTRasterBand dataType="Byte" band="{len(colours) + 1}"><ColorInterp>Alpha</ColorInterp>')
+            bands += [*_sources(pieces, source), "</VRTRasterBand>"]
+        else:
+            bands.append('<MaskBand><VRTRasterBand dataType="Byte">')
+            bands += [*_sources(pieces, source), "</VRTRasterBand></MaskBand>"]
+    place = ""
+    if grid.transform is not None:
+        t = grid.transform
+        place = f"<GeoTransform>{', '.join(repr(float(v)) for v in (t.c, t.a, t.b, t.f, t.d, t.e))}</GeoTransform>"
+        crs = rasterio.crs.CRS.from_user_input(grid.crs) if grid.crs else None
+        if crs:
+            place += f"<SRS>{escape(crs.to_wkt())}</SRS>"
+    words = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in tags.items())
+    return (
+        f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">{place}<Metadata>{words}</Metadata>'
+        f"{''.join(bands)}</VRTDataset>"
+    )
+
+
+def _sources(pieces: Sequence[Piece], band: str) -> list[str]:
+    def rect(name: str, row: int, window: Any) -> str:
+        return f'<{name} xOff="0" yOff="{row}" xSize="{window.width}" ySize="{window.height}"/>'
+
+    return [
+        f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(str(path.resolve()))}</SourceFilename>'
+        f"<SourceBand>{band}</SourceBand>{rect('SrcRect', 0, window)}{rect('DstRect', window.row, window)}"
+        f"</SimpleSource>"
+        for path, window in pieces
+    ]
+
+
+def _colour_table() -> str:
+    entries = [(*c.colours_rgb[0], 255) for c in MAP_CLASSES]
+    entries += [(0, 0, 0, 0)] * (256 - len(entries))
+    rows = "".join(f'<Entry c1="{r}" c2="{g}" c3="{b}" c4="{a}"/>' for r, g, b, a in entries)
+    return f"<ColorTable>{rows}</ColorTable>"
+
+
+def _beside(path: Path, grid: Grid, product: Product) -> list[Path]:
+    """Files that a format needs beside it: a world file, and names of classes, which no GeoTIFF can hold."""
+    made = []
+    if path.suffix.lower() == ".png" and grid.transform is not None:
+        t = grid.transform
+        # Of the upper left pixel a world file tells the centre.
+        x, y = t.c + (t.a + t.b) / 2, t.f + (t.d + t.e) / 2
+        made.append(path.with_suffix(".pgw"))
+        made[-1].write_text("".join(f"{float(v)!r}\n" for v in (t.a, t.d, t.b, t.e, x, y)), encoding="ascii")
+    if product == CLASSES:
+        names = "".join(f"<Category>{escape(c.name)}</Category>" for c in MAP_CLASSES)
+        band = f'<PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
+        made.append(path.with_name(f"{path.name}.aux.xml"))
+        made[-1].write_text(f"<PAMDataset>{band}</PAMDataset>\n", encoding="utf-8")
+    return made

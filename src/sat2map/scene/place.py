@@ -1,0 +1,98 @@
+"""Where a scene lies: its grid, and the part of it that a bounding box means; reads no pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rasterio import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
+from rasterio.warp import transform as transform_points
+
+from sat2map.errors import SceneError
+from sat2map.tiling import Window
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north (least x, least y, greatest x, greatest y)."""
+N_POINTS = 21
+"""Points on each side of a box: straight in one CRS is bent in another."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Size and place of a scene; `crs` and `transform` (pixel to CRS) are None where it has no place."""
+
+    height: int
+    width: int
+    crs: Any = None
+    transform: Any = None
+
+    def part(self, window: Window) -> Grid:
+        """The grid of a window of the scene."""
+        if self.transform is None:
+            return Grid(window.height, window.width, self.crs)
+        old, (x, y) = self.transform, at(self.transform, window.col, window.row)
+        return Grid(window.height, window.width, self.crs, Affine(old.a, old.b, x, old.d, old.e, y))
+
+
+def at(transform: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a transform puts a point; affine 2 and 3 write that in ways of their own."""
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
+
+
+def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Window:
+    """The smallest window of whole pixels that holds all of a box that the scene has.
+
+    Args:
+        grid: of the scene.
+        box: west, south, east, north.
+        box_crs: of the box; None: the scene's.
+        name: of the scene, for errors.
+
+    Raises:
+        SceneError: the box is empty or beside the scene, a CRS is unknown, or the scene has no place.
+    """
+    if grid.transform is None:
+        raise SceneError("scene has no place, so no part of it can be told by --bbox", name, hint="leave --bbox out")
+    west, south, east, north = box
+    if not (west < east and south < north):
+        raise SceneError("--bbox is empty", ",".join(map(str, box)), hint="--bbox WEST,SOUTH,EAST,NORTH")
+    steps = [i / (N_POINTS - 1) for i in range(N_POINTS)]
+    xs = [west + (east - west) * i for i in steps] * 2 + [west] * N_POINTS + [east] * N_POINTS
+    ys = [south] * N_POINTS + [north] * N_POINTS + [south + (north - south) * i for i in steps] * 2
+    if box_crs is not None:
+        xs, ys = _transformed(box_crs, grid, xs, ys, name)
+    to_pixel = ~grid.transform
+    points = [at(to_pixel, x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    # A box drawn along the edges of pixels means those pixels: rounding must not add a neighbour.
+    cols, rows = ([round(point[axis], 6) for point in points] for axis in (0, 1))
+    if not points:
+        raise SceneError("--bbox has no place in the scene's CRS", name, hint="is --bbox-crs right?")
+    first = Window(math.floor(min(rows)), math.floor(min(cols)), 0, 0)
+    full = Window(first.row, first.col, math.ceil(max(rows)) - first.row, math.ceil(max(cols)) - first.col)
+    window = full.clipped(grid.height, grid.width)
+    if not window.height or not window.width:
+        raise SceneError(
+            "--bbox lies beside the scene", name, hint="rio bounds tells where it is; degrees need --bbox-crs EPSG:4326"
+        )
+    return window
+
+
+def _transformed(
+    box_crs: str, grid: Grid, xs: list[float], ys: list[float], name: object
+) -> tuple[list[float], list[float]]:
+    if grid.crs is None:
+        raise SceneError("scene has no CRS, so --bbox-crs says nothing", name, hint="--bbox in the scene's own numbers")
+    try:
+        known = CRS.from_user_input(box_crs)
+    except CRSError as error:
+        raise SceneError("--bbox-crs is none that is known", box_crs, hint="EPSG:4326 for degrees") from error
+    try:
+        x, y = transform_points(known, grid.crs, xs, ys)
+    except Exception as error:
+        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+            raise
+        raise SceneError("--bbox cannot be brought into the scene's CRS", name, hint="give it there") from error
+    return x, y

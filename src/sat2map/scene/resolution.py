@@ -1,0 +1,242 @@
+"""Metres on the ground per pixel: what a scene has, what the model knows, and the way between the two grids.
+
+Resampling is one virtual warp of the whole scene: every window of it is a window of the same picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from rasterio import Affine
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.warp import reproject
+from rasterio.warp import transform as transform_points
+
+from sat2map.scene.place import Grid, at
+from sat2map.scene.source import Source
+from sat2map.tiling import Window
+
+UInt8 = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
+
+TOLERANCE = 0.1
+"""Share by which a scene may lie outside the model's range and still be left as it is."""
+LARGEST_ENLARGEMENT = 2.0
+"""Per axis; beyond it there is nothing to be seen that the scene does not show."""
+LARGEST_READ_PX = 2**23
+"""Pixels of the scene that are held at once to be resampled."""
+STRIP_ROWS = 256
+A_M, E2 = 6378137.0, 0.00669437999014
+"""Equatorial radius and squared eccentricity of WGS 84."""
+
+
+def ground_resolution(grid: Grid) -> tuple[float, float] | None:
+    """Metres on the ground per pixel along a row and along a column, at the scene's centre.
+
+    Measured on the ellipsoid between neighbouring pixels, so that degrees, feet, rotation and the scale error of Web
+    Mercator are all right; in a CRS that is not of this Earth, by its unit.
+
+    Returns:
+        None where the place or its unit is unknown.
+    """
+    if grid.transform is None or grid.crs is None:
+        return None
+    t = grid.transform
+    x, y = at(t, grid.width / 2, grid.height / 2)
+    try:
+        points = [(x, y), (x + t.a, y + t.d), (x + t.b, y + t.e)]
+        lons, lats = transform_points(grid.crs, "EPSG:4326", *zip(*points, strict=True))
+        sides = [_metres(lons[0], lats[0], lons[i], lats[i]) for i in (1, 2)]
+    except Exception as error:
+        # rasterio lets some of GDAL's own errors through: Mars to degrees on Earth, for one.
+        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+            raise
+        sides = []
+    if not sides or not all(math.isfinite(side) and side > 0 for side in sides):
+        factor = _metres_per_unit(grid.crs)
+        sides = [factor * math.hypot(t.a, t.d), factor * math.hypot(t.b, t.e)]
+    return (sides[0], sides[1]) if all(side > 0 for side in sides) else None
+
+
+def _metres(lon_0: float, lat_0: float, lon_1: float, lat_1: float) -> float:
+    """Length of a short way, by the ellipsoid's radii of curvature at its middle."""
+    lat = math.radians((lat_0 + lat_1) / 2)
+    w2 = 1 - E2 * math.sin(lat) ** 2
+    east = math.radians((lon_1 - lon_0 + 180) % 360 - 180) * math.cos(lat) * A_M / math.sqrt(w2)
+    north = math.radians(lat_1 - lat_0) * A_M * (1 - E2) / w2**1.5
+    return math.hypot(east, north)
+
+
+def _metres_per_unit(crs: Any) -> float:
+    """0 where the unit is unknown."""
+    try:
+        return float(crs.linear_units_factor[1]) if crs.is_projected else 0.0
+    except Exception:  # rasterio raises errors of several families for units that PROJ does not know
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scene's own grid and the one that the model sees, which covers the same ground.
+
+    Attributes:
+        height, width: of the scene.
+        seen_height, seen_width: of what the model sees.
+        words: what was decided, and why.
+        poor: whether the map will be poor at this resolution.
+    """
+
+    height: int
+    width: int
+    seen_height: int
+    seen_width: int
+    words: str = ""
+    poor: bool = False
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing is resampled."""
+        return (self.height, self.width) == (self.seen_height, self.seen_width)
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Pixels of the scene to one that the model sees, along a column and along a row."""
+        return self.height / self.seen_height, self.width / self.seen_width
+
+    def home(self, seen: Window) -> Window:
+        """Pixels of the scene whose centres lie in a window that the model sees; windows of a partition give one."""
+        starts, ends = (seen.row, seen.col), (seen.row + seen.height, seen.col + seen.width)
+        limits = (self.height, self.width)
+        row, col = (math.ceil(start * step - 0.5) for start, step in zip(starts, self.steps, strict=True))
+        row_end, col_end = (
+            min(math.ceil(end * step - 0.5), limit) for end, step, limit in zip(ends, self.steps, limits, strict=True)
+        )
+        return Window(row, col, row_end - row, col_end - col)
+
+    def lay_back(self, pixels_hwc: UInt8, seen: Window, home: Window, *, smooth: bool) -> UInt8:
+        """Draw a window of the scene from pixels on the model's grid.
+
+        Args:
+            pixels_hwc: uint8, shape (h, w, channels): those of `seen`.
+            seen: holds the home's window, and one pixel more on each side where the picture goes on.
+            home: window of the scene.
+            smooth: interpolate between pixels; otherwise the nearest is taken.
+        """
+        rows = _taps(home.row, home.height, self.steps[0], self.seen_height, smooth)
+        cols = _taps(home.col, home.width, self.steps[1], self.seen_width, smooth)
+        if not smooth:
+            return pixels_hwc[rows.first - seen.row][:, cols.first - seen.col]
+        drawn = np.empty((home.height, home.width, pixels_hwc.shape[2]), np.uint8)
+        for start in range(0, home.height, STRIP_ROWS):
+            strip = slice(start, start + STRIP_ROWS)
+            some = _Taps(rows.first[strip], rows.second[strip], rows.weight[strip])
+            lines = _blend(pixels_hwc, some, origin=seen.row, axis=0)
+            drawn[strip] = np.rint(_blend(lines, cols, origin=seen.col, axis=1))
+        return drawn
+
+
+class _Taps(NamedTuple):
+    """For each pixel of the scene the two of the model's that it is drawn from, and the weight of the second."""
+
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    weight: npt.NDArray[np.float32]
+
+
+def _taps(start: int, length: int, step: float, limit: int, smooth: bool) -> _Taps:
+    centre = (np.arange(start, start + length) + 0.5) / step
+    position = centre - 0.5 if smooth else centre
+    first = np.floor(position).astype(np.intp)
+    weight = (position - first).astype(np.float32)
+    return _Taps(first.clip(0, limit - 1), (first + 1).clip(0, limit - 1), weight)
+
+
+def _blend(pixels: npt.NDArray[Any], taps: _Taps, *, origin: int, axis: int) -> npt.NDArray[np.float32]:
+    shaped = taps.weight[:, None, None] if axis == 0 else taps.weight[:, None]
+    low = pixels.take(taps.first - origin, axis).astype(np.float32)
+    blended: npt.NDArray[np.float32] = low + (pixels.take(taps.second - origin, axis) - low) * shaped
+    return blended
+
+
+def choose_scale(grid: Grid, known_m: tuple[float, float], gsd_m: float | None = None) -> Scale:
+    """Decide at what ground resolution the model sees a scene.
+
+    Args:
+        grid: of the scene.
+        known_m: metres per pixel that the model was trained for, finest and coarsest.
+        gsd_m: of the scene, where the user knows better.
+    """
+    h, w = grid.height, grid.width
+    found = (gsd_m, gsd_m) if gsd_m else ground_resolution(grid)
+    lo, hi = known_m
+    asked = f"the model knows {lo:g} to {hi:g}"
+    if found is None:
+        return Scale(h, w, h, w, f"ground resolution unknown, so as it is ({asked} m/px; --gsd tells it)")
+    here = f"{found[0]:.3g} m/px" if math.isclose(*found, rel_tol=0.02) else f"{found[0]:.3g} x {found[1]:.3g} m/px"
+    if all(lo * (1 - TOLERANCE) <= side <= hi * (1 + TOLERANCE) for side in found):
+        return Scale(h, w, h, w, f"{here}, as it is ({asked})")
+    # One end for both axes: the model knows square pixels.
+    wanted = min(max(math.sqrt(found[0] * found[1]), lo), hi)
+    if max(found) / wanted > LARGEST_ENLARGEMENT:
+        words = f"{here}, as it is: too coarse to be enlarged ({asked}), so expect a rough map without small streets"
+        return Scale(h, w, h, w, words, poor=True)
+    seen_w, seen_h = (max(1, round(side * step / wanted)) for side, step in zip((w, h), found, strict=True))
+    return Scale(h, w, seen_h, seen_w, f"{here}, resampled to {wanted:.3g} ({asked})")
+
+
+class ResampledSource:
+    """A scene on the grid that the model sees.
+
+    Args:
+        source: the scene.
+        scale: from one grid to the other.
+    """
+
+    def __init__(self, source: Source, scale: Scale) -> None:
+        self._source, self._scale = source, scale
+        self.has_mask = source.has_mask
+
+    def read(self, window: Window) -> tuple[UInt8, Bool | None]:
+        """RGB of a window on the model's grid, uint8, shape (h, w, 3), and where it saw data (None: everywhere)."""
+        rows_per_px, cols_per_px = self._scale.steps
+        n_rows = max(1, int(LARGEST_READ_PX / (window.width * cols_per_px * rows_per_px)))
+        starts = range(0, window.height, n_rows)
+        strips = [Window(window.row + i, window.col, min(n_rows, window.height - i), window.width) for i in starts]
+        warped = np.concatenate([self._warp(strip) for strip in strips])
+        return warped[..., :3], warped[..., 3] > 0 if self.has_mask else None
+
+    def _warp(self, window: Window) -> UInt8:
+        (rows, cols), source = self._scale.steps, self._source
+        # What GDAL's kernel reaches, and a pixel for rounding.
+        reach_rows, reach_cols = math.ceil(rows) + 2, math.ceil(cols) + 2
+        top, left = math.floor(window.row * rows) - reach_rows, math.floor(window.col * cols) - reach_cols
+        bottom = math.ceil((window.row + window.height) * rows) + reach_rows
+        right = math.ceil((window.col + window.width) * cols) + reach_cols
+        fine = Window(top, left, bottom - top, right - left).clipped(source.grid.height, source.grid.width)
+        bands = [*np.moveaxis(source.read(fine), -1, 0)]
+        alpha = {}
+        if self.has_mask:
+            bands.append(source.valid(fine).astype(np.uint8) * 255)
+            alpha = {"src_alpha": 4, "dst_alpha": 4}
+        drawn = np.zeros((len(bands), window.height, window.width), np.float32)
+        reproject(
+            np.stack(bands).astype(np.float32), drawn, resampling=Resampling.bilinear,
+            src_crs="EPSG:3857", dst_crs="EPSG:3857",  # any one: both grids are counted in pixels of the scene
+            src_transform=_pixels(fine.row, fine.col),
+            dst_transform=_pixels(window.row * rows, window.col * cols, rows, cols),
+            # GDAL would find a scale for each window by itself, and windows would not agree.
+            XSCALE=1 / max(cols, 1), YSCALE=1 / max(rows, 1), tolerance=0, **alpha,
+        )  # fmt: skip
+        # Weights are fractions, so halves are common; rounding error must not decide them.
+        rounded: UInt8 = np.moveaxis(np.floor(drawn + 0.503), 0, -1).clip(0, 255).astype(np.uint8)
+        return rounded
+
+
+def _pixels(row: float, col: float, row_step: float = 1, col_step: float = 1) -> Affine:
+    """A window as GDAL has it; away from zero, since a transform like the identity means none to it."""
+    return Affine(col_step, 0, col + 1, 0, -row_step, -row - 1)

@@ -1,0 +1,85 @@
+"""The hidden folder beside a destination in which its map grows, so that what an interruption leaves can go on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sat2map.errors import OutputError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows, where nothing keeps two runs from one destination
+    fcntl = None  # type: ignore[assignment]
+
+JOB, LOCK = "job.json", "lock"
+
+log = logging.getLogger(__name__)
+
+
+def work_folder(destination: Path) -> Path:
+    """Where the map of a destination grows."""
+    return destination.with_name(f".{destination.name}.sat2map")
+
+
+@contextmanager
+def open_work(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
+    """The work folder of a destination, held by this process alone; gone when its map is finished or has failed.
+
+    What an interrupted run left there stays if it was the same job, and goes if it was another. An interruption
+    (Ctrl-C, a kill) leaves the folder for the next run.
+
+    Args:
+        destination: of the map.
+        job: all that the pixels depend on, as JSON has it.
+
+    Raises:
+        OutputError: the folder cannot be made, or another run is at work in it.
+    """
+    folder = work_folder(destination)
+    text = json.dumps(job, sort_keys=True, indent=1, default=str)
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise OutputError("folder cannot be written to", destination.parent, hint="choose another with -o") from error
+    with lock:
+        _hold(lock, destination)
+        _begin(folder, text)
+        try:
+            yield folder
+        except (KeyboardInterrupt, SystemExit):
+            log.warning("what is drawn already stays in %s, and the same command goes on from there", folder)
+            raise
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder)
+
+
+def _hold(lock: Any, destination: Path) -> None:
+    try:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise OutputError("another run is writing this map", destination, hint="wait for it, or choose -o") from error
+
+
+def _begin(folder: Path, text: str) -> None:
+    job = folder / JOB
+    if job.exists() and job.read_text(encoding="utf-8") == text:
+        return
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        elif left.name != LOCK:
+            left.unlink()
+    try:
+        job.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError("map cannot be written", folder, hint="is the disk full?") from error

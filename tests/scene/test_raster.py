@@ -1,0 +1,252 @@
+"""Rasters as the world has them: other numbers than bytes, other bands, masks from elsewhere, parts, URLs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from rasterio import Affine
+from rasterio.transform import from_origin
+
+from sat2map.errors import SceneError
+from sat2map.scene.source import ReadOptions, open_source
+from sat2map.scene.stretch import Stretch
+from sat2map.tiling import Window
+
+from .rasters import PLACE, random_bands, write_raster
+
+
+def read(path: Path | str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    with open_source(path, ReadOptions(**options)) as source:
+        window = Window(0, 0, source.grid.height, source.grid.width)
+        return source.read(window), source.valid(window)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32", "int32", "float32", "float64"])
+def test_numbers_are_stretched_by_the_whole_scene_not_by_the_window(tmp_path: Path, dtype: str) -> None:
+    ramp = np.linspace(1000, 9000, 40 * 50).reshape(40, 50)
+    path = write_raster(tmp_path / "a.tif", np.stack([ramp, ramp + 500, ramp * 2]).astype(dtype), **PLACE)
+    rgb, valid = read(path, levels=((10, 210),) * 3)
+    assert valid.all()
+    low, high = np.percentile(rgb, (2, 98), axis=(0, 1))
+    assert np.abs(low - 10).max() <= 1
+    assert np.abs(high - 210).max() <= 1
+    window = Window(3, 7, 11, 13)
+    with open_source(path, ReadOptions(levels=((10, 210),) * 3)) as source:
+        np.testing.assert_array_equal(source.read(window), rgb[window.slices])
+
+
+def test_stretch_sees_valid_pixels_alone(tmp_path: Path) -> None:
+    bands = np.random.default_rng(0).integers(2000, 3000, (3, 40, 50)).astype(np.float32)
+    expected, _ = read(write_raster(tmp_path / "a.tif", bands))
+    bands[:, :10], bands[:, 10:15], bands[0, 15, :] = -9999, np.nan, np.inf
+    rgb, valid = read(write_raster(tmp_path / "b.tif", bands, nodata=-9999))
+    assert valid[16:].all()
+    assert not valid[:16].any()
+    assert np.abs(rgb[16:].astype(int) - expected[16:]).max() <= 6
+
+
+def test_stretch_of_a_large_raster_is_decided_from_windows_all_over_it(tmp_path: Path) -> None:
+    bands = np.full((3, 1500, 1400), 100, np.uint16)
+    bands[:, 1100:, 1000:] = 900
+    rgb, _ = read(write_raster(tmp_path / "a.tif", bands), levels=((20, 200),) * 3)
+    assert (rgb[0, 0].tolist(), rgb[-1, -1].tolist()) == ([20] * 3, [200] * 3)
+
+
+def test_stretch_can_be_given_and_forced_and_refused(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", random_bands(3) // 4)
+    plain, _ = read(path)
+    auto, _ = read(path, stretch="auto", levels=((0, 250),) * 3)
+    given, _ = read(path, stretch=Stretch((0, 0, 0), (100, 100, 100), ((0, 200),) * 3))
+    assert plain.max() < 64
+    assert auto.max() > 240
+    np.testing.assert_array_equal(given, np.rint(plain * 2.0))
+    wide = write_raster(tmp_path / "b.tif", random_bands(3).astype(np.uint16))
+    np.testing.assert_array_equal(read(wide, stretch="none")[0], np.moveaxis(random_bands(3), 0, -1))
+
+
+def test_bands_are_taken_in_the_order_given(tmp_path: Path) -> None:
+    bands = random_bands(6)
+    path = write_raster(tmp_path / "a.tif", bands, photometric="minisblack")
+    np.testing.assert_array_equal(read(path, bands=(6, 2, 4))[0], np.moveaxis(bands[[5, 1, 3]], 0, -1))
+    np.testing.assert_array_equal(read(path, bands=(5,))[0], bands[4][..., None].repeat(3, -1))
+
+
+def test_first_three_of_many_bands_are_taken_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bands = random_bands(5)
+    path = write_raster(tmp_path / "a.tif", bands, photometric="minisblack")
+    for _ in range(2):
+        np.testing.assert_array_equal(read(path)[0], np.moveaxis(bands[:3], 0, -1))
+    assert caplog.text.count("--bands") == 1, "said once, however often the scene is opened"
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"bands": (1, 2, 9)}, "no band 9"),
+        ({"bands": (0,)}, "no band 0"),
+        ({"bands": (1, 2)}, "one band or three"),
+        ({"mask": "7"}, "no band 7"),
+        ({"mask": "nowhere.tif"}, "cannot be opened"),
+        ({"bbox": (0, 0, 0, 1)}, "is empty"),
+        ({"bbox": (0, 0, 1, 1)}, "beside the scene"),
+        ({"bbox": (0, 0, 1, 1), "bbox_crs": "EPSG:999999"}, "none that is known"),
+        ({"bbox": (-200, 95, -190, 99), "bbox_crs": "EPSG:4326"}, "bbox"),
+    ],
+)
+def test_what_the_scene_has_not_is_refused(tmp_path: Path, options: dict[str, Any], found: str) -> None:
+    path = write_raster(tmp_path / "a.tif", random_bands(4), photometric="minisblack", **PLACE)
+    with pytest.raises(SceneError, match=found) as caught:
+        read(path, **options)
+    assert caught.value.hint
+
+
+def test_two_bands_are_no_picture_unless_the_second_is_alpha(tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match="2 bands"):
+        read(write_raster(tmp_path / "a.tif", random_bands(2)))
+    bands = random_bands(2)
+    bands[1] = 255
+    bands[1, :7] = 0
+    grey = write_raster(tmp_path / "b.tif", bands, photometric="minisblack", alpha="yes", **PLACE)
+    rgb, valid = read(grey)
+    np.testing.assert_array_equal(rgb, bands[0][..., None].repeat(3, -1))
+    np.testing.assert_array_equal(valid, bands[1] > 0)
+
+
+def test_mask_can_be_a_file_a_band_or_none(tmp_path: Path) -> None:
+    bands = random_bands(4)
+    bands[:, 3] = 0
+    mask = np.zeros((1, 40, 50), np.uint8)
+    mask[:, 5:20] = 1
+    bands[3] = np.where(mask[0], 9, 0)
+    scene = write_raster(tmp_path / "a.tif", bands, nodata=0, **PLACE)
+    other = write_raster(tmp_path / "mask.tif", mask, **PLACE)
+    for choice in (str(other), "4"):
+        np.testing.assert_array_equal(read(scene, mask=choice)[1], mask[0] > 0)
+    with open_source(scene, ReadOptions(mask="none")) as source:
+        assert not source.has_mask
+    small = write_raster(tmp_path / "small.tif", mask[:, :5], **PLACE)
+    with pytest.raises(SceneError, match="50 x 5 px, its scene 50 x 40"):
+        read(scene, mask=str(small))
+
+
+def test_nodata_can_be_given(tmp_path: Path) -> None:
+    bands = random_bands(3)
+    bands[:, 3, 4] = 7
+    bands[0, 5, 6] = 7
+    _, valid = read(write_raster(tmp_path / "a.tif", bands), nodata=7.0)
+    assert np.argwhere(~valid).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        from_origin(500, 900, 2, 2),
+        Affine(2, 0, 500, 0, 2, 900),
+        Affine(1.6, -1.2, 500, -1.2, -1.6, 900),
+    ],
+    ids=["north up", "south up", "rotated"],
+)
+def test_box_is_the_whole_pixels_that_hold_it(tmp_path: Path, transform: Affine) -> None:
+    bands = random_bands(3)
+    path = write_raster(tmp_path / "a.tif", bands, crs=PLACE["crs"], transform=transform)
+    corners = [transform * (col, row) for col, row in [(10, 5), (30, 5), (10, 25), (30, 25)]]
+    xs, ys = zip(*corners, strict=True)
+    with open_source(path, ReadOptions(bbox=(min(xs), min(ys), max(xs), max(ys)))) as source:
+        grid = source.grid
+        rgb = source.read(Window(0, 0, grid.height, grid.width))
+    corner = ~transform * (grid.transform.c, grid.transform.f)
+    col, row = (round(value) for value in corner)
+    assert (grid.transform.a, grid.transform.e) == (transform.a, transform.e)
+    np.testing.assert_allclose(corner, (col, row), atol=1e-6)
+    np.testing.assert_array_equal(rgb, np.moveaxis(bands[:, row : row + grid.height, col : col + grid.width], 0, -1))
+    if transform.b == 0:
+        assert (row, col, grid.height, grid.width) == (5, 10, 20, 20)
+    else:
+        assert col <= 10
+        assert grid.width >= 20
+
+
+def test_box_in_degrees_agrees_with_rasterios_own_window(tmp_path: Path) -> None:
+    from rasterio.warp import transform_bounds
+
+    path = write_raster(tmp_path / "a.tif", random_bands(3, 400, 500), **PLACE)
+    box = (580100.0, 4509700.0, 580200.0, 4509800.0)
+    degrees = transform_bounds(PLACE["crs"], "EPSG:4326", *box)
+    back = transform_bounds("EPSG:4326", PLACE["crs"], *degrees)
+    with rasterio.open(path) as dataset:
+        expected = dataset.window(*back)
+    with open_source(path, ReadOptions(bbox=degrees, bbox_crs="EPSG:4326")) as source:
+        assert abs(source.grid.height - expected.height) < 2
+        assert abs(source.grid.width - expected.width) < 2
+        assert abs((source.grid.transform.c - 580000) / 0.9 - expected.col_off) < 1.01
+
+
+def test_picture_with_a_world_file_has_its_place(tmp_path: Path) -> None:
+    Image.fromarray(np.moveaxis(random_bands(3), 0, -1)).save(tmp_path / "a.png")
+    (tmp_path / "a.pgw").write_text("2\n0\n0\n-2\n101\n199\n")
+    with open_source(tmp_path / "a.png") as source:
+        assert source.grid.transform == Affine(2, 0, 100, 0, -2, 200)
+
+
+def test_raster_of_blocks_that_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    profile = {"driver": "GTiff", "dtype": "int32", "count": 1, "height": 20_000, "width": 20_000, "sparse_ok": True}
+    with rasterio.open(path, "w", tiled=True, blockxsize=20_000, blockysize=16_384, **profile, **PLACE):
+        pass
+    with pytest.raises(SceneError, match="blocks of 20000 x 16384 px take 1250 MiB"):
+        read(path)
+
+
+class _Server(SimpleHTTPRequestHandler):
+    delay_s = 0.0
+
+    def do_GET(self) -> None:
+        time.sleep(self.delay_s if self.path.endswith("slow.tif") else 0)
+        super().do_GET()
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    handler = type("Handler", (_Server,), {"delay_s": 5.0})
+    with ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: handler(*a, directory=str(tmp_path))) as httpd:
+        httpd.daemon_threads = True
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+
+
+def test_scene_is_read_by_url(tmp_path: Path, server: str) -> None:
+    bands = random_bands(3)
+    write_raster(tmp_path / "a.tif", bands, **PLACE)
+    rgb, _ = read(f"{server}/a.tif")
+    np.testing.assert_array_equal(rgb, np.moveaxis(bands, 0, -1))
+
+
+def test_url_that_is_not_there_is_one_line(server: str) -> None:
+    with pytest.raises(SceneError, match="URL cannot be read"):
+        read(f"{server}/none.tif")
+
+
+def test_server_that_does_not_answer_is_one_line(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_raster(tmp_path / "slow.tif", random_bands(3))
+    monkeypatch.setenv("GDAL_HTTP_TIMEOUT", "1")
+    monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
+    begun = time.monotonic()
+    with pytest.raises(SceneError, match="URL cannot be read") as caught:
+        read(f"{server}/slow.tif")
+    assert time.monotonic() - begun < 5
+    assert "\n" not in str(caught.value)
