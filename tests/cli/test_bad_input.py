@@ -36,9 +36,15 @@ def _foreign_onnx(path: Path) -> Path:
     return path
 
 
-def _pair(folder: Path) -> Path:
+def _pair(folder: Path, *, width: int = 64, name: str = "1.png") -> Path:
+    folder.mkdir(parents=True)
+    Image.new("RGB", (width, 32)).save(folder / name)
+    return folder
+
+
+def _deep(folder: Path) -> Path:
     folder.mkdir()
-    Image.new("RGB", (64, 32)).save(folder / "1.png")
+    Image.fromarray(np.zeros((32, 64), np.uint16)).save(folder / "1.png")
     return folder
 
 
@@ -47,8 +53,29 @@ def _made(path: Path, make: Callable[[Path], object]) -> Path:
     return path
 
 
-def _translate(source: Path, out: Path, *more: str) -> list[str]:
+def _translate(source: Path | str, out: Path, *more: str) -> list[str]:
     return ["translate", str(source), "-o", str(out), *more]
+
+
+def _train(data: Path, *more: object, recipe: object = "paper") -> list[str]:
+    return ["train", str(data), "--recipe", str(recipe), "--out", str(data.parent / "run"), *map(str, more)]
+
+
+def _evaluate(data: Path, *more: object) -> list[str]:
+    return ["evaluate", str(data), *map(str, more)]
+
+
+def _data(command: str, *more: object) -> list[str]:
+    return ["data", command, *map(str, more)]
+
+
+def _model(command: str, source: Path, out: Path) -> list[str]:
+    return ["model", command, str(source), "-o", str(out)]
+
+
+CODE = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."
+"""A pickle that lists the folder."""
+LAND = ("--constant", "1,2,3")
 
 
 CASES: dict[str, tuple[Make, str]] = {
@@ -71,6 +98,23 @@ CASES: dict[str, tuple[Make, str]] = {
     "no such output of the model": (
         lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--output", "crips"), "crips",
     ),
+    "no such band": (lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "-b", "1,2,9"), "no band 9"),
+    "bands that are no numbers": (lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "-b", "x"), "'x'"),
+    "box of three numbers": (lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "--bbox", "1,2,3"), "1,2,3"),
+    "box of a scene without a place": (
+        lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "--bbox", "1,2,3,4"), "no place",
+    ),
+    "stretch that is none": (
+        lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "--stretch", "bright"), "bright",
+    ),
+    "web tiles of a scene without a place": (
+        lambda d: _translate(_picture(d / "a.png"), d / "o.mbtiles"), "no place on Earth",
+    ),
+    "unknown ending": (lambda d: _translate(_picture(d / "a.png"), d / "o.xyz"), "o.xyz"),
+    "own statistics of an exported model": (
+        lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--mode", "own"), "statistics",
+    ),
+    "url of nobody": (lambda d: _translate("http://127.0.0.1:9/a.tif", d / "o.tif"), "127.0.0.1"),
     "unwritable folder": (lambda d: _translate(_picture(d / "a.png"), Path("/proc/o.png")), "/proc"),
     "missing folder": (lambda d: _translate(_picture(d / "a.png"), d / "none" / "o.png"), "none"),
     "output over its own input": (
@@ -98,7 +142,83 @@ CASES: dict[str, tuple[Make, str]] = {
         "objective.lambda",
     ),
     "unknown command": (lambda d: ["transalte"], "transalte"),
+    "unknown option": (lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
+    "number out of range": (lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
+    "ending that cannot be written": (lambda d: _translate(_picture(d / "a.png"), d / "o.docx"), "o.docx"),
+    "missing argument": (lambda d: ["train", "--recipe", "paper"], "DATA"),
+    "missing pairs": (lambda d: _evaluate(d / "nowhere"), "nowhere"),
+    "pair of 16 bits": (lambda d: _evaluate(_deep(d / "pairs"), *LAND), "more than 8 bits"),
+    "pair of odd width": (lambda d: _evaluate(_pair(d / "pairs", width=63), *LAND), "63 px wide"),
+    "colour that is none": (lambda d: _evaluate(_pair(d / "pairs"), "--constant", "1,2,300"), "1,2,300"),
+    "colour and model": (lambda d: _evaluate(_pair(d / "pairs"), *LAND, "--model", "compact"), "--constant"),
+    "pictures with nowhere to go": (lambda d: _evaluate(_pair(d / "pairs"), "--save-images"), "-o"),
+    "size too small to score": (lambda d: _evaluate(_pair(d / "pairs"), "--size", 5), "5 px"),
+    "groups without a group": (
+        lambda d: _evaluate(_pair(d / "pairs"), "--groups", _file(d / "g.csv", b"file,place\n1.png,a\n")), "g.csv",
+    ),
+    "target without the names": (
+        lambda d: _evaluate(_pair(d / "A"), "--target", _pair(d / "maps", name="2.png")), "1.png",
+    ),
+    "target of another size": (
+        lambda d: _evaluate(_pair(d / "A"), "--target", _pair(d / "maps", width=32), *LAND), "64 x 32 and 32 x 32",
+    ),
+    "target that is missing": (lambda d: _train(_pair(d / "A"), "--target", d / "maps"), "maps"),
+    "folder of folders": (lambda d: _evaluate(_pair(d / "pairs" / "train").parent), "holds no picture"),
+    "checkpoint that is missing": (lambda d: _train(_pair(d / "pairs"), "--resume", d / "gone.pt"), "gone.pt"),
+    "recipe's value of another kind": (lambda d: _train(_pair(d / "pairs"), "--set", "epochs=many"), "epochs"),
+    "assignment without a value": (lambda d: _train(_pair(d / "pairs"), "--set", "epochs"), "epochs"),
+    "recipe that is no TOML": (lambda d: _train(_pair(d / "p"), recipe=_file(d / "r.toml", b"[[[")), "r.toml"),
+    "card of no model": (lambda d: ["model", "info", "nosuch"], "nosuch"),
+    "card of a folder": (lambda d: ["model", "info", str(d)], "folder"),
+    "export of what is ONNX already": (
+        lambda d: _model("export", _foreign_onnx(d / "m.onnx"), d / "o.onnx"), "ONNX already",
+    ),
+    "export to another ending": (lambda d: _model("export", _file(d / "m.safetensors"), d / "o.pb"), "o.pb"),
+    "export of an empty run": (lambda d: _model("export", _made(d / "run", Path.mkdir), d / "o.onnx"), "run"),
+    "import of nothing": (lambda d: _model("import", d / "net_G.pth", d / "o.safetensors"), "net_G.pth"),
+    "import of code": (lambda d: _model("import", _file(d / "G.pth", CODE), d / "o.safetensors"), "holds code"),
+    "import of no weights": (lambda d: _model("import", _picture(d / "a.png"), d / "o.safetensors"), "a.png"),
+    "import to another ending": (lambda d: _model("import", _file(d / "G.pth"), d / "o.onnx"), "o.onnx"),
+    "nothing to look into": (lambda d: _data("inspect", _made(d / "empty", Path.mkdir)), "empty"),
+    "contact sheet of another kind": (lambda d: _data("inspect", _pair(d / "a"), "-o", d / "s.jpg"), "s.jpg"),
+    "contact sheet that exists": (lambda d: _data("inspect", _pair(d / "a"), "-o", _picture(d / "s.png")), "s.png"),
+    "groups of what is not looked for": (
+        lambda d: _data("inspect", _pair(d / "a"), "--no-overlaps", "--write-groups", d / "g.csv"), "--no-overlaps",
+    ),
+    "one set twice": (lambda d: _data("inspect", _pair(d / "a"), d / "a"), "twice"),
+    "target of two sets": (
+        lambda d: _data("inspect", _pair(d / "a"), _pair(d / "b"), "--target", _pair(d / "c")), "--target",
+    ),
+    "split of what has no groups": (lambda d: _data("split", _pair(d / "a"), "-o", d / "out"), "nor a place"),
+    "split that leaves nothing": (
+        lambda d: _data("split", _pair(d / "a"), "-o", d / "out", "--by", "picture"), "nothing to train on",
+    ),
+    "split by place without one": (
+        lambda d: _data("split", _pair(d / "a"), "-o", d / "out", "--by", "place"), "no place",
+    ),
+    "split over the pairs themselves": (
+        lambda d: _data("split", _pair(d / "train"), "-o", d, "--by", "picture", "--val", 0, "--overwrite"),
+        "the pairs themselves",
+    ),
+    "download of an unknown set": (lambda d: _data("download", "facades"), "facades"),
+    "download without consent": (lambda d: _data("download", "maps", d / "data"), "not accepted"),
+    "archive that is none": (
+        lambda d: _data("download", "maps", d, "--accept-licence", "--archive", _file(d / "m.gz", b"x" * 99)), "m.gz",
+    ),
+    "archive that is missing": (
+        lambda d: _data("download", "maps", d, "--accept-licence", "--archive", d / "m.gz"), "m.gz",
+    ),
+    "data set that is there already": (
+        lambda d: _data("download", "maps", _made(d / "maps", Path.mkdir).parent, "--accept-licence"), "exists",
+    ),
+    "synthetic city without a form": (lambda d: _data("synth", d / "city"), "--scene"),
+    "synthetic scene as a picture": (lambda d: _data("synth", d / "city.png", "--scene", 64), "city.png"),
+    "synthetic pairs over others": (lambda d: _data("synth", _pair(d / "pairs"), "--pairs", 1), "pairs"),
 }  # fmt: skip
+
+
+def test_table_is_long() -> None:
+    assert len(CASES) >= 40
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,17 +5,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sat2map.data.split import hold_out, read_groups
-from sat2map.errors import DataError
+from sat2map.data.pairs import TwoFiles, list_pairs
+from sat2map.data.split import divide, hold_out, read_groups, read_rows, write_folders, write_lists, write_rows
+from sat2map.errors import DataError, OutputError
+from tests.data.pictures import save_folder
 
 NAMES = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
 PLAIN = "file,group\n1.jpg,a\n2.jpg,b\n3.jpg,a\n"
 WITH_SPLIT = "split,file,group,x_px\ntrain,1.jpg,a,0\nval,1.jpg,z,0\nval,2.jpg,z,1\ntrain,2.jpg,b,1\ntrain,3.jpg,a,2\n"
 
 
+@settings(deadline=None)
 @given(
     groups=st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60),
     share=st.floats(0, 0.5),
@@ -125,3 +128,101 @@ def test_file_without_the_columns_is_refused(tmp_path: Path, case: str) -> None:
         read_groups(tmp_path, NAMES, file)
     assert caught.value.value == file
     assert "columns file, group" in str(caught.value.hint)
+
+
+@settings(deadline=None)
+@given(
+    groups=st.lists(st.sampled_from("abcdefghijklmnop"), min_size=8, max_size=60),
+    val=st.floats(0.01, 0.3),
+    test=st.floats(0.01, 0.3),
+    seed=st.integers(0, 99),
+)
+def test_parts_are_whole_groups_and_each_has_its_share(groups: list[str], val: float, test: float, seed: int) -> None:
+    try:
+        parts = divide(groups, {"val": val, "test": test}, seed)
+    except DataError:
+        assume(False)
+    assert sorted(i for part in parts.values() for i in part) == list(range(len(groups)))
+    assert list(parts) == ["train", "val", "test"]
+    of = {name: {groups[i] for i in part} for name, part in parts.items()}
+    assert not of["train"] & of["val"]
+    assert not of["train"] & of["test"]
+    assert not of["val"] & of["test"]
+    assert len(parts["val"]) >= val * len(groups)
+    assert len(parts["test"]) >= test * len(groups)
+
+
+def test_dividing_one_group_is_refused() -> None:
+    with pytest.raises(DataError, match=r"0\.1 for val leaves nothing to train on"):
+        divide(["a"] * 5, {"val": 0.1}, 0)
+
+
+def test_folders_hold_the_pairs_and_survive_a_second_time(tmp_path: Path) -> None:
+    save_folder(tmp_path / "data", [(2, 2)] * 4)
+    files = list_pairs(tmp_path / "data")
+    out = tmp_path / "out"
+    parts = {"train": files[:3], "val": files[3:]}
+    write_folders(out, parts, overwrite=False)
+    found = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*.png")}
+    assert found == {f"{n}/{f.name}": f.read_bytes() for n, fs in parts.items() for f in fs}
+    with pytest.raises(OutputError, match="output exists"):
+        write_folders(out, parts, overwrite=False)
+    write_folders(out, {"train": files[:1], "val": files[1:]}, overwrite=True)
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*.png")) == [
+        "train/1.png",
+        *(f"val/{i}.png" for i in "234"),
+    ]
+    assert sorted(p.name for p in out.iterdir()) == ["train", "val"]
+    assert len(list((tmp_path / "data").iterdir())) == 4
+
+
+def test_folders_are_copies_where_the_disk_has_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    save_folder(tmp_path / "data", [(2, 2)])
+    (file,) = list_pairs(tmp_path / "data")
+    write_folders(tmp_path, {"train": [file]}, overwrite=False)
+    assert (tmp_path / "train" / "1.png").read_bytes() == file.read_bytes()
+    assert not (tmp_path / "train" / "1.png").samefile(file)
+
+
+@pytest.mark.parametrize("out", [".", "..", "data"])
+def test_pairs_themselves_are_never_replaced(tmp_path: Path, out: str) -> None:
+    data = tmp_path / "train" / "data" / "train"
+    save_folder(data, [(2, 2)])
+    place = {".": data.parent, "..": tmp_path, "data": data}[out]
+    files = list_pairs(data)
+    if out == "data":
+        (place / "train").mkdir()
+        write_folders(place, {"train": files}, overwrite=True)
+    else:
+        with pytest.raises(OutputError, match="would replace the pairs themselves"):
+            write_folders(place, {"train": files}, overwrite=True)
+    assert all(file.exists() for file in files)
+
+
+def test_two_files_go_to_two_folders_and_on_one_line(tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        save_folder(tmp_path / "data" / name, [(2, 2)])
+    files = list_pairs(tmp_path / "data")
+    assert isinstance(files[0], TwoFiles)
+    out = tmp_path / "out"
+    write_folders(out, {"val": files}, overwrite=False)
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*.png")) == ["val/A/1.png", "val/B/1.png"]
+    assert [f.name for f in list_pairs(out / "val")] == ["1.png"]
+    write_lists(out, {"val": files, "test": []}, overwrite=False)
+    assert (out / "val.txt").read_text().split("\t") == [str(files[0].a), f"{files[0].b}\n"]
+    assert (out / "test.txt").read_text() == ""
+    with pytest.raises(OutputError, match="output exists"):
+        write_lists(out, {"val": files}, overwrite=False)
+
+
+def test_groups_that_are_written_are_read_back(tmp_path: Path) -> None:
+    rows = [{"split": "a", "file": "1, 2.png", "group": "g1"}, {"split": "b", "file": "1, 2.png", "group": "g2"}]
+    write_rows(tmp_path / "groups.csv", rows)
+    assert read_rows(tmp_path / "groups.csv") == rows
+    for name, group in (("a", "g1"), ("b", "g2")):
+        (tmp_path / name).mkdir()
+        assert read_groups(tmp_path / name, ["1, 2.png"]) == [group]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,42 +18,13 @@ from sat2map.cli import options
 from sat2map.errors import OutputError
 
 if TYPE_CHECKING:
-    from sat2map.data.pairs import PairFile
-    from sat2map.engine import Engine
-    from sat2map.evaluate.measures import PictureScore
-    from sat2map.evaluate.protocol import Judged, Predict
+    from sat2map.evaluate.contest import Contestant, Pairs, Tally
+    from sat2map.evaluate.protocol import Judged
 
 METRICS, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 SMALLEST_PX = 11
 """Side of the window of SSIM."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
-
-
-class Contestant(NamedTuple):
-    """What is scored."""
-
-    predict: Predict
-    scored: dict[str, Any]
-    """What the protocol says of it."""
-    engine: Engine | None
-
-
-class Pairs(NamedTuple):
-    """What it is scored on."""
-
-    paths: Sequence[PairFile]
-    groups: list[str]
-    size_px: int
-    seed: int
-    quiet: bool
-
-
-class Tally(NamedTuple):
-    """What a contestant got: a score for each picture, the floor's, and the table of `metrics.json`."""
-
-    scores: list[PictureScore]
-    floor: list[PictureScore]
-    table: dict[str, Any]
 
 
 def _colour(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -109,6 +81,7 @@ def evaluate(
     """
     from sat2map.data.pairs import TwoFolders, list_pairs
     from sat2map.data.split import read_groups
+    from sat2map.evaluate.contest import Pairs, load, load_rival, one_colour, score_pairs
     from sat2map.evaluate.measures import FLOOR_RGB
     from sat2map.evaluate.protocol import compare, summarise
 
@@ -118,29 +91,30 @@ def evaluate(
     if report is not None:
         _prepare_report(report, overwrite)
     paths = list_pairs(TwoFolders(data, target_folder) if target_folder else data)[::every]
-    groups = read_groups(data, [path.name for path in paths], groups_file)
-    pairs = Pairs(paths, groups, size_px, seed, quiet)
-    contestant = _what_to_score(model, head, colour_rgb, device)
-    rival = _rival(versus, contestant, device) if versus else None
+    pairs = Pairs(paths, read_groups(data, [path.name for path in paths], groups_file), size_px, seed)
+    contestants = [one_colour(colour_rgb) if colour_rgb else load(model, head, device)]
+    if versus:
+        contestants.append(load_rival(versus, contestants[0], device))
 
     with _results_folder(out) as folder:
-        tally = _score(contestant, pairs, images=folder if save_images else None, with_floor=True)
+        watch = _Watch(len(paths), quiet, folder if save_images else None)
+        tallies = [score_pairs(contestants[0], pairs, watch=watch, with_floor=True)]
         metrics = {
-            "protocol": _protocol(data, every, pairs, contestant),
-            **tally.table,
-            "floor": {"constant_rgb": FLOOR_RGB, **summarise(tally.floor, groups, seed=seed)},
+            "protocol": _protocol(data, every, pairs, contestants[0]),
+            **tallies[0].tables,
+            "floor": {"constant_rgb": FLOOR_RGB, **summarise(tallies[0].floor, pairs.groups, seed=seed)},
         }
-        rivals = None
-        if rival is not None:
-            rivals = _score(rival, pairs)
-            metrics["versus"] = {**rival.scored, **rivals.table}
-            metrics["difference"] = compare(tally.scores, rivals.scores, groups, seed=seed)
+        watch = _Watch(len(paths), quiet)
+        if versus:
+            tallies.append(score_pairs(contestants[1], pairs, watch=watch))
+            metrics["versus"] = {**contestants[1].described, **tallies[1].tables}
+            metrics["difference"] = compare(tallies[0].scores, tallies[1].scores, pairs.groups, seed=seed)
         text = json.dumps(metrics, indent=2, allow_nan=False)
         if folder is not None:
             (folder / METRICS).write_text(text + "\n", encoding="utf-8")
         if report is not None:
-            points = _frontier(contestant, model, device, pairs)
-            _write_report(report, metrics | {"frontier": points}, pairs, (contestant, tally), (rival, rivals))
+            with_points = metrics | {"frontier": _frontier(contestants[0], model, device, pairs, watch)}
+            _write_report(report, with_points, pairs, contestants, tallies)
     if as_json:
         click.echo(text)
     else:
@@ -180,53 +154,6 @@ def _prepare_report(report: Path, overwrite: bool) -> None:
         raise OutputError("output exists", report, hint="--overwrite, or another name")
 
 
-def _what_to_score(model: str | None, head: str | None, colour_rgb: tuple[int, ...] | None, device: str) -> Contestant:
-    from sat2map.evaluate.protocol import by_engine, constant
-
-    if colour_rgb is not None:
-        scored = {"model": None, "output": None, "constant_rgb": colour_rgb, "direction": "AtoB"}
-        return Contestant(constant(colour_rgb), scored, None)
-    from sat2map.engine import load_engine
-
-    engine = load_engine(model, device)
-    card = engine.card
-    scored = {"model": card.name, "output": head or card.outputs[0], "direction": card.recipe.get("direction", "AtoB")}
-    return Contestant(by_engine(engine, head), scored, engine)
-
-
-def _rival(model: str, contestant: Contestant, device: str) -> Contestant:
-    """The other model: the same output where it has one of that name, on pairs in the same direction."""
-    from sat2map.evaluate.protocol import by_engine
-
-    rival = _what_to_score(model, None, None, device)
-    if rival.scored["direction"] != contestant.scored["direction"]:
-        raise click.UsageError(f"the models draw in opposite directions ({model}: {rival.scored['direction']})")
-    assert rival.engine is not None
-    output = contestant.scored["output"]
-    if output not in rival.engine.card.outputs:
-        return rival
-    return Contestant(by_engine(rival.engine, output), {**rival.scored, "output": output}, rival.engine)
-
-
-def _score(contestant: Contestant, pairs: Pairs, *, images: Path | None = None, with_floor: bool = False) -> Tally:
-    """Predict and score every pair; the pictures themselves go to the folder `images`, if any."""
-    import numpy as np
-
-    from sat2map.evaluate.protocol import decode_pairs, judge, summarise
-
-    decoded = decode_pairs(pairs.paths, contestant.scored["direction"])
-    scores, floor, confusions = [], [], []
-    for picture in _with_progress(judge(contestant.predict, decoded, pairs.size_px), len(pairs.paths), pairs.quiet):
-        scores.append(picture.score)
-        confusions.append(picture.confusion())
-        if with_floor:
-            floor.append(picture.floor())
-        if images is not None:
-            _save_images(images, picture)
-    table = summarise(scores, pairs.groups, seed=pairs.seed)
-    return Tally(scores, floor, {**table, "confusion": np.sum(confusions, axis=0).tolist()})
-
-
 def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> dict[str, Any]:
     from sat2map.evaluate.bootstrap import N_DRAWS
 
@@ -238,47 +165,59 @@ def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> d
         "n_groups": len(set(pairs.groups)),
         "n_draws": N_DRAWS,
         "seed": pairs.seed,
-        **contestant.scored,
+        **contestant.described,
         "sat2map_version": __version__,
     }
 
 
-def _frontier(contestant: Contestant, model: str | None, device: str, pairs: Pairs) -> dict[str, dict[str, Any]]:
+def _frontier(
+    contestant: Contestant, model: str | None, device: str, pairs: Pairs, watch: _Watch
+) -> dict[str, dict[str, Any]]:
     """Figures of each point of a palette head; none of any other model."""
+    from sat2map.evaluate.contest import score_pairs
     from sat2map.evaluate.frontier import frontier
 
     if contestant.engine is None:
         return {}
-    points = frontier(contestant.engine, model, device)
-    return {name: _score(contestant._replace(predict=predict), pairs).table for name, predict in points}
+    return {
+        name: score_pairs(contestant._replace(predict=predict), pairs, watch=watch).tables
+        for name, predict in frontier(contestant.engine, model, device)
+    }
 
 
 def _write_report(
-    report: Path,
-    metrics: dict[str, Any],
-    pairs: Pairs,
-    own: tuple[Contestant, Tally],
-    other: tuple[Contestant | None, Tally | None],
+    report: Path, metrics: dict[str, Any], pairs: Pairs, contestants: list[Contestant], tallies: list[Tally]
 ) -> None:
     from sat2map.evaluate.report import choose, draw_examples, labels, render
     from sat2map.model.atomic import replacing
 
-    contestants, tallies = zip(own, *([other] if other[0] else []), strict=True)
     ranking = choose([tally.scores for tally in tallies], pairs.groups)
     predictions = {name: c.predict for name, c in zip(labels(metrics), contestants, strict=True)}
-    examples = draw_examples(
-        ranking, pairs.paths, predictions, direction=own[0].scored["direction"], size_px=pairs.size_px
-    )
+    direction = contestants[0].described["direction"]
+    examples = draw_examples(ranking, pairs.paths, predictions, direction=direction, size_px=pairs.size_px)
     with replacing(report) as work:
         work.write_text(render(metrics, ranking.measure, examples), encoding="utf-8")
 
 
-def _with_progress(judged: Iterator[Judged], n_pictures: int, quiet: bool) -> Iterator[Judged]:
-    from rich.console import Console
-    from rich.progress import track
+@dataclass(frozen=True)
+class _Watch:
+    """Shows how far the scoring is, and puts the pictures into the folder `images`, if any."""
 
-    stderr = Console(stderr=True)
-    yield from track(judged, "scoring", n_pictures, console=stderr, disable=quiet or not stderr.is_terminal)
+    n_pictures: int
+    quiet: bool
+    images: Path | None = None
+
+    def __call__(self, judged: Iterator[Judged]) -> Iterator[Judged]:
+        """Let the pictures pass."""
+        from rich.console import Console
+        from rich.progress import track
+
+        stderr = Console(stderr=True)
+        hidden = self.quiet or not stderr.is_terminal
+        for picture in track(judged, "scoring", self.n_pictures, console=stderr, disable=hidden):
+            if self.images is not None:
+                _save_images(self.images, picture)
+            yield picture
 
 
 @contextmanager
@@ -335,15 +274,11 @@ def _print_table(metrics: dict[str, Any]) -> None:
         for name, cell in metrics[part].items():
             n = DECIMALS.get(name, 3)
             own, bottom = _in_words(cell, n), _in_words(floor[part][name], n)
-            # Beside each other, three values and one interval fit a terminal; the other intervals are in metrics.json.
-            values = (*own, *bottom)
-            if rival:
-                values = (
-                    own[0],
-                    _in_words(rival[part][name], n)[0],
-                    *_in_words(difference[part][name], n, "+"),
-                    bottom[0],
-                )
+            values = [*own, *bottom]
+            if rival and difference:
+                # Three values and one interval fit a terminal; the other intervals are in metrics.json.
+                of_rival = _in_words(rival[part][name], n)
+                values = [own[0], of_rival[0], *_in_words(difference[part][name], n, "+"), bottom[0]]
             table.add_row(prefix + name, *values)
         table.add_section()
     stdout = Console()

@@ -30,17 +30,30 @@ COMMANDS = {
     "translate": LazyCommand("sat2map.cli.translate:translate", "Make maps of pictures, rasters or folders of them."),
     "train": LazyCommand("sat2map.cli.train:train", "Train a model on pairs, or go on with a run."),
     "evaluate": LazyCommand("sat2map.cli.evaluate:evaluate", "Score a model on pairs under the protocol."),
-    "model": LazyCommand("sat2map.cli.model:model", "Look into a model file, or export one to ONNX."),
+    "serve": LazyCommand("sat2map.cli.serve:serve", "Show scenes and their maps in the browser, and as tiles."),
+    "model": LazyCommand("sat2map.cli.model:model", "Look into a model file, export one to ONNX, import weights."),
     "demo": LazyCommand("sat2map.cli.demo:demo", "Make a scene and its map, to see that all works."),
-    "data": LazyCommand("sat2map.cli.data:data", "Make data sets: synthetic pairs and scenes."),
+    "bench": LazyCommand("sat2map.cli.bench:bench", "Measure speed and seams."),
+    "data": LazyCommand("sat2map.cli.data:data", "Look into, divide, download or draw data sets."),
 }
 
 EXTRA_OF_PACKAGE = {
     "torch": "torch",
+    "distributed": "cluster",
+    "pmtiles": "tiles",
     "skimage": "eval",
+    "scipy": "eval",
+    "pooch": "download",
+    "requests": "download",
     "onnx": "train",
     "onnxscript": "train",
     "tensorboard": "train",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "rio_tiler": "serve",
+    "titiler": "serve",
+    "pydantic_settings": "serve",
+    "matplotlib": "report",
 }
 """Which extra of sat2map brings a package that the base install lacks."""
 

@@ -1,4 +1,4 @@
-"""`sat2map model`: look into a model file, or export one to ONNX."""
+"""`sat2map model`: look into a model file, export one to ONNX, or import another project's weights."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sat2map.cli.options import json_option, log_options, out_option, overwrite_
 
 RUN_MODEL_FILE = "generator_best.safetensors"
 """What stands for a run where its folder is given."""
+PAPER_GSD_M = (1.9, 2.1)
+"""Of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
 CHECK_SHAPE_PX = (256, 384)
 """Least height and width of the pictures that an export is checked on: not the shape that it was traced with."""
 CHECK_STARTS_PX = ((0, 0), (60, 80))
@@ -19,7 +21,7 @@ CHECK_STARTS_PX = ((0, 0), (60, 80))
 
 @click.group()
 def model() -> None:
-    """Look into a model file, or export one to ONNX."""
+    """Look into a model file, export one to ONNX, or import another project's weights."""
 
 
 @model.command()
@@ -71,6 +73,48 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     export_onnx(generator, card, out, _check_pictures(card.stride))
     if not quiet:
         click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, equal to torch on real ground)", err=True)
+
+
+@model.command("import")
+@click.argument("weights", metavar="PTH", type=click.Path(path_type=Path))
+@out_option
+@click.option(
+    "--statistics",
+    type=click.Choice(["image", "frozen"]),
+    default="image",
+    show_default=True,
+    help="image: each picture's own, as its test.py does; frozen: those of training, as its test.py --eval does.",
+)
+@click.option(
+    "--gsd",
+    "gsd_m",
+    type=(click.FloatRange(min=0, min_open=True), click.FloatRange(min=0, min_open=True)),
+    default=PAPER_GSD_M,
+    show_default=True,
+    metavar="FINEST COARSEST",
+    help="Metres per pixel that it was trained for.",
+)
+@overwrite_option
+@log_options
+def import_(
+    weights: Path, out: Path, statistics: str, gsd_m: tuple[float, float], overwrite: bool, quiet: bool
+) -> None:
+    """Make a model file of a state dict of pytorch-CycleGAN-and-pix2pix: its U-Net, or its PatchGAN.
+
+    Nothing in PTH is run. Its pictures are those of test.py without the noise of dropout.
+    """
+    from sat2map.errors import OutputError
+
+    if out.suffix != ".safetensors":
+        raise OutputError("import writes safetensors", out, hint=f"-o {out.with_suffix('.safetensors')}")
+    if out.exists() and not overwrite:
+        raise OutputError("output exists", out, hint="--overwrite replaces it")
+
+    from sat2map.model.junyanz import import_weights
+
+    card = import_weights(weights, out, statistics="frozen" if statistics == "frozen" else "image", gsd_m=gsd_m)
+    if not quiet:
+        click.echo(f"wrote {out} ({card.role}, {card.architecture}, stride {card.stride})", err=True)
 
 
 def _check_pictures(stride: int) -> Any:

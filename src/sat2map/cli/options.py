@@ -52,6 +52,31 @@ def _split_assignments(
     return tuple(pairs)
 
 
+def _numbers(count: int) -> Any:
+    """A callback that reads so many numbers, parted by commas."""
+
+    def read(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != count:
+            raise click.BadParameter(f"'{value}' is not {count} numbers parted by commas")
+        return numbers
+
+    return read
+
+
+def _read_bands(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not all(part.strip().isdigit() for part in value.split(",")):
+        raise click.BadParameter(f"'{value}' is not numbers of bands parted by commas")
+    return tuple(int(part) for part in value.split(","))
+
+
 model_option = click.option(
     "--model",
     "model",
@@ -74,6 +99,32 @@ margin_option = click.option(
     type=click.IntRange(min=0),
     metavar="PX",
     help="Pixels read around each window and thrown away.  [default: the model's]",
+)
+bands_option = click.option(
+    "-b", "--bands", metavar="R,G,B", callback=_read_bands, help="Bands, from 1.  [default: as the file's colours say]"
+)
+nodata_option = click.option("--nodata", type=float, metavar="VALUE", help="What stands for no data.")
+mask_option = click.option(
+    "--mask", metavar="none|FILE|BAND", help="What says where data is: nothing, a raster, or a band."
+)
+gsd_option = click.option(
+    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    help="Metres on the ground per pixel, where the file does not say so.",
+)  # fmt: skip
+bbox_option = click.option(
+    "--bbox", metavar="W,S,E,N", callback=_numbers(4), help="That part only, in the scene's CRS or --bbox-crs."
+)
+bbox_crs_option = click.option("--bbox-crs", metavar="CRS", help="CRS of --bbox; EPSG:4326 for degrees.")
+stretch_option = click.option(
+    "--stretch",
+    metavar="auto|none|LO,HI[;..]",
+    help="Numbers that become dark and bright.  [default: auto but for 8 bit]",
+)
+workers_option = click.option(
+    "--workers", "n_workers", type=click.IntRange(min=1), metavar="N", help="Processes that share the work."
+)
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers share the work; they must see the same files."
 )
 target_option = click.option(
     "--target",

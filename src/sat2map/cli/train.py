@@ -56,17 +56,26 @@ def train(
 
     The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of pictures
     after each epoch. Killed at any moment, the same command with --resume auto goes on as if it had not been.
+
+    Several processes: torchrun --nproc-per-node 2 --no-python sat2map train ...; each takes batch_size pictures a step.
     """
+    from sat2map.train.memory import keep_freed_memory
+
+    keep_freed_memory()
     import torch
 
     from sat2map.data.pairs import TwoFolders
     from sat2map.engine.torch import pick_device
     from sat2map.train.loop import train as train_recipe
+    from sat2map.train.processes import joined, rank
     from sat2map.train.recipe import load_recipe
     from sat2map.train.run import Places
 
     if threads:
         torch.set_num_threads(threads)
-    places = Places(out, pick_device(device), resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
+    recipe = load_recipe(recipe_name, assignments)
     pairs = TwoFolders(data, target_folder) if target_folder else data
-    train_recipe(pairs, load_recipe(recipe_name, assignments), places)
+    with joined(out, pick_device(device)) as own_device:
+        quiet = quiet or rank() > 0
+        places = Places(out, own_device, resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
+        train_recipe(pairs, recipe, places)

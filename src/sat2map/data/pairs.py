@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from sat2map.errors import DataError, Sat2mapError
 
 if TYPE_CHECKING:
-    from sat2map.scene.source import Grid
+    from sat2map.scene.place import Grid
 
 UInt8 = npt.NDArray[np.uint8]
 Direction = Literal["AtoB", "BtoA"]
@@ -32,6 +32,7 @@ FOLDERS = ("A", "B")
 N_NAMED = 5
 """How many files an error names."""
 GRID_TOLERANCE_PX = 0.01
+DEEP_HINT = "gdal_translate -ot Byte -scale LOW HIGH 0 255 SRC 8bit.tif, with one scale for the whole set"
 
 
 class Pair(NamedTuple):
@@ -185,10 +186,7 @@ def _refuse_deep(picture: Image.Image, path: Path) -> None:
     raw = codec if isinstance(codec, str) else str((codec or ("",))[0])
     # BGR;16 is a BMP of five and six bits.
     if picture.mode.startswith(("I", "F")) or (";16" in raw and not raw.startswith("B")):
-        raise DataError(
-            f"pair has more than 8 bits ({picture.mode})", path,
-            hint="gdal_translate -ot Byte -scale SRC 8bit.tif, with one scale for the whole set",
-        )  # fmt: skip
+        raise DataError(f"pair has more than 8 bits ({picture.mode})", path, hint=DEEP_HINT)
 
 
 def _read_raster(path: Path) -> tuple[UInt8, Grid]:
@@ -198,10 +196,13 @@ def _read_raster(path: Path) -> tuple[UInt8, Grid]:
 
     try:
         with open_source(path) as source:
-            grid = source.grid
-            return np.ascontiguousarray(source.read(Window(0, 0, grid.height, grid.width))), grid
+            if source.stretch is None:
+                grid = source.grid
+                return np.ascontiguousarray(source.read(Window(0, 0, grid.height, grid.width))), grid
     except Sat2mapError as error:
         raise DataError(f"pair cannot be read ({error.found})", path, hint=error.hint) from error
+    # A scene of its own is stretched to 8 bits; each pair by itself would be another world.
+    raise DataError("pair has more than 8 bits", path, hint=DEEP_HINT)
 
 
 def _same_place(one: Grid, other: Grid) -> bool:

@@ -1,0 +1,199 @@
+"""`sat2map data inspect`: tells what is wrong with a data set; looks at no pixel itself."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sat2map.cli import options
+from sat2map.errors import OutputError
+
+if TYPE_CHECKING:
+    from sat2map.data.inspect import Report
+    from sat2map.data.pairs import PairFile
+
+SHARES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.01)
+"""Limits of the classes in which found overlaps are counted against listed ones."""
+N_NAMED = 6
+
+
+@click.command(short_help="Tell what is wrong with a data set.")
+@click.argument("data", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="DATA...")
+@options.target_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="PNG", help="Contact sheet: faulty pairs first.")
+@click.option("--write-groups", type=click.Path(path_type=Path), metavar="CSV", help="Write who shares ground.")
+@click.option("--no-overlaps", is_flag=True, help="Do not look for common ground, which takes the longest.")
+@click.option(
+    "--least-share",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Common ground that counts, as a share of the smaller picture.",
+)
+@options.overwrite_option
+@options.json_option
+@options.log_options
+def inspect(
+    data: tuple[Path, ...],
+    target_folder: Path | None,
+    out: Path | None,
+    write_groups: Path | None,
+    no_overlaps: bool,
+    least_share: float,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Tell what is wrong with the pairs in DATA; with several DATA, also what ground they share.
+
+    Exit status 0: nothing is wrong; 1: something is.
+    """
+    from sat2map.data.inspect import inspect as inspect_sets
+
+    _check_outputs(out, write_groups, no_overlaps, overwrite)
+    sets = _list_sets(data, target_folder)
+    report = inspect_sets(
+        sets,
+        find_shared=not no_overlaps,
+        least_share=least_share,
+        progress=lambda steps, n: _with_progress(steps, n, quiet),
+    )
+    _write(report, out, write_groups)
+    found = {
+        "sets": {name: _summary(report, name, len(pairs)) for name, pairs in sets.items()},
+        "least_share": least_share,
+        "overlaps": _overlaps(report, least_share),
+        "groups_csv": None if no_overlaps else _compare(report, list(sets), data),
+        "problems": [
+            {"kind": p.kind, "words": p.words, "pairs": [f"{w.set_name}/{w.name}" for w in p.pairs]}
+            for p in report.problems
+        ],
+    }
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_in_words(found, no_overlaps)))
+    if report.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _check_outputs(out: Path | None, groups: Path | None, no_overlaps: bool, overwrite: bool) -> None:
+    if groups is not None and no_overlaps:
+        raise click.UsageError("--write-groups needs the overlaps: leave --no-overlaps out")
+    if out is not None and out.suffix.lower() != ".png":
+        raise OutputError("a contact sheet is written as PNG", out, hint=f"-o {out.with_suffix('.png')}")
+    for path in filter(None, (out, groups)):
+        if path.exists() and not overwrite:
+            raise OutputError("output exists", path, hint="--overwrite replaces it")
+        if not path.absolute().parent.is_dir():
+            raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+
+
+def _list_sets(data: Sequence[Path], target: Path | None) -> dict[str, Sequence[PairFile]]:
+    from sat2map.data.pairs import TwoFolders, list_pairs
+
+    if target is not None:
+        if len(data) > 1:
+            raise click.UsageError("--target goes with one DATA alone: give folders that hold A and B")
+        return {data[0].resolve().name: list_pairs(TwoFolders(data[0], target))}
+    names = [folder.resolve().name for folder in data]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in data]
+    if len(set(names)) < len(names):
+        raise click.UsageError("one folder is given twice")
+    return {name: list_pairs(folder) for name, folder in zip(names, data, strict=True)}
+
+
+def _with_progress(steps: Iterable[int], n_steps: int, quiet: bool) -> Iterator[int]:
+    from rich.console import Console
+    from rich.progress import track
+
+    stderr = Console(stderr=True)
+    yield from track(steps, "looking", n_steps, console=stderr, disable=quiet or not stderr.is_terminal)
+
+
+def _write(report: Report, sheet: Path | None, groups: Path | None) -> None:
+    from sat2map.model.atomic import replacing
+
+    if sheet is not None:
+        from sat2map.data.sheet import contact_sheet
+
+        with replacing(sheet) as work:
+            contact_sheet(report).save(work, "PNG")
+    if groups is not None and report.looks:
+        from sat2map.data.inspect import group_rows
+        from sat2map.data.split import write_rows
+
+        write_rows(groups, group_rows(report))
+
+
+def _summary(report: Report, name: str, n_pairs: int) -> dict[str, Any]:
+    looks = [look for look in report.looks if look.where.set_name == name]
+    sizes = Counter(f"{look.size[1]} x {look.size[0]}" for look in looks)
+    groups = {group for look, group in zip(report.looks, report.groups, strict=True) if look.where.set_name == name}
+    return {"pairs": n_pairs, "readable": len(looks), "sizes_px": dict(sizes.most_common()), "groups": len(groups)}
+
+
+def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:
+    rows = []
+    for s in report.shared:
+        if s.share >= least_share:
+            one, other = (report.looks[i].where for i in (s.first, s.second))
+            shift = None if s.shift_px is None else {"rows": s.shift_px[0], "columns": s.shift_px[1]}
+            pair = [f"{one.set_name}/{one.name}", f"{other.set_name}/{other.name}"]
+            rows.append({"pairs": pair, "share": round(s.share, 5), "shift_px": shift})
+    return rows
+
+
+def _compare(report: Report, names: Sequence[str], data: Sequence[Path]) -> dict[str, Any] | None:
+    """How many overlaps that a groups.csv lists were found, by size, and how many were found that it does not list."""
+    from sat2map.data.inspect import listed_overlaps
+    from sat2map.data.split import find_groups_file, read_rows
+
+    listed: dict[tuple[int, int], float] = {}
+    files = []
+    for name, folder in zip(names, data, strict=True):
+        file = find_groups_file(folder)
+        if file is not None:
+            rows: list[Mapping[str, str]] = [{"split": name, **row} for row in read_rows(file)]
+            listed |= listed_overlaps(rows, report.looks)
+            files.append(str(file))
+    if not listed:
+        return None
+    found = {(s.first, s.second): s.share for s in report.shared}
+    table = []
+    for low, high in pairwise(SHARES):
+        here = [pair for pair, share in listed.items() if low <= share < high]
+        extra = sum(low <= share < high for pair, share in found.items() if pair not in listed)
+        table.append({"from": low, "listed": len(here), "found": sum(p in found for p in here), "unlisted": extra})
+    return {"files": list(dict.fromkeys(files)), "by_share": table}
+
+
+def _in_words(found: dict[str, Any], no_overlaps: bool) -> Iterator[str]:
+    for name, summary in found["sets"].items():
+        sizes = ", ".join(f"{size} px ({n})" for size, n in list(summary["sizes_px"].items())[:3])
+        groups = "" if no_overlaps else f", {summary['groups']} groups of common ground"
+        yield f"{name}: {summary['pairs']} pairs, {sizes or 'none readable'}{groups}"
+    if not no_overlaps:
+        yield f"overlaps of at least {found['least_share']:.1%} of a picture: {len(found['overlaps'])}"
+    if found["groups_csv"]:
+        yield from _table(found["groups_csv"])
+    if not found["problems"]:
+        yield "nothing wrong found"
+    for problem in found["problems"]:
+        pairs = problem["pairs"]
+        more = f" and {len(pairs) - N_NAMED} more" if len(pairs) > N_NAMED else ""
+        yield f"{problem['kind']}: {problem['words']}: {', '.join(pairs[:N_NAMED])}{more}"
+
+
+def _table(compared: dict[str, Any]) -> Iterator[str]:
+    rows = compared["by_share"]
+    n_listed, n_found = (sum(row[key] for row in rows) for key in ("listed", "found"))
+    yield f"of {n_listed} overlaps in {', '.join(compared['files'])}, {n_found} found ({n_found / n_listed:.1%}):"
+    yield f"  {'common ground':>16}  {'listed':>6}  {'found':>6}  {'not listed':>10}"
+    for row, high in zip(rows, SHARES[1:], strict=True):
+        span = f"{row['from']:.1%} to {min(high, 1):.1%}"
+        yield f"  {span:>16}  {row['listed']:>6}  {row['found']:>6}  {row['unlisted']:>10}"
