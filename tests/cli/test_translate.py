@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,62 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "one name" in result.stderr
 
 
-def test_batch_with_an_existing_map_is_refused_before_any_work(tmp_path: Path) -> None:
+def test_batch_leaves_alone_what_is_there_already(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b.png").write_bytes(b"before")
-    result = run(picture(tmp_path / "a.png"), picture(tmp_path / "b.png"), "-o", tmp_path / "out")
+    sources = picture(tmp_path / "a.png"), picture(tmp_path / "b.png")
+    result = run(*sources, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "1 already there" in result.stderr
+    assert (tmp_path / "out" / "b.png").read_bytes() == b"before"
+    assert run(*sources, "-o", tmp_path / "out", "--overwrite").exit_code == 0
+    assert (tmp_path / "out" / "b.png").read_bytes() != b"before"
+
+
+def test_refused_batch_makes_no_folder(tmp_path: Path) -> None:
+    result = run(picture(tmp_path / "a.png"), picture(tmp_path / "a.jpg"), "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert "output exists" in result.stderr
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.png"]
+    assert not (tmp_path / "out").exists()
+    assert run(tmp_path / "a.png", tmp_path / "a.jpg", "-o", tmp_path / "a.png").exit_code == 2
+
+
+def test_json_tells_what_was_done(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.tif", random_bands(3), **PLACE)
+    result = run(source, "-o", tmp_path / "map.tif", "--json", "--quiet", "--confidence")
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads(result.stdout)
+    assert record["outputs"] == [str(tmp_path / "map.tif"), str(tmp_path / "map_confidence.tif")]
+    assert (record["height"], record["width"], record["windows"]) == (40, 50, 1)
+    assert "0.9 m/px, resampled to 1.2" in record["resolution"]
+    assert record["px_per_s"] > 0
+    assert result.stderr == ""
+
+
+def test_json_of_a_batch_names_what_failed(tmp_path: Path) -> None:
+    (tmp_path / "broken.tif").write_bytes(b"x")
+    result = run(tmp_path / "broken.tif", picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    broken, fine = json.loads(result.stdout)
+    assert "cannot be opened" in broken["error"]
+    assert fine["outputs"] == [str(tmp_path / "out" / "a.png")]
+
+
+def test_part_of_a_scene_bands_and_stretch_are_taken(tmp_path: Path) -> None:
+    bands = random_bands(4).astype(np.uint16) * 100
+    source = write_raster(tmp_path / "a.tif", bands, photometric="minisblack", **PLACE)
+    box = f"{580000 + 9},{4510000 - 27},{580000 + 36},{4510000 - 9}"
+    result = run(
+        source, "-o", tmp_path / "map.tif", "--bbox", box, "-b", "4,3,2", "--stretch", "0,25500", "--gsd", "1.5"
+    )
+    assert result.exit_code == 0, result.output
+    assert "30 x 20 px" in result.stderr
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        assert (dataset.transform.c, dataset.transform.f) == (580009, 4509991)
+        assert dataset.tags()["SAT2MAP_STRETCH"].startswith("0,25500 -> 15,174")
+
+
+def test_fast_mode_states_its_measured_error(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.tif", random_bands(3, 200, 200), **PLACE)
+    result = run(source, "-o", tmp_path / "map.tif", "--fast", "--gsd", "1.5", "--window", "128")
+    assert result.exit_code == 0, result.output
+    assert "mode fast: against the exact margin, up to" in result.stderr

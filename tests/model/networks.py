@@ -56,6 +56,7 @@ def tiny(architecture: str) -> Model:
         reach_px=shape.reach_px,
         margin_px=shape.margin_px,
         outputs=generator.outputs,
+        palette=configuration.get("palette"),
         licence="none",
     )
     return Model(generator.eval(), card)

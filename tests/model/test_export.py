@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sat2map.errors import ModelFileError
-from sat2map.model.card import HEADER_KEY, Card
+from sat2map.model.card import HEADER_KEY, Card, class_of_colour
 from sat2map.model.export import export
 from sat2map.model.onnx_file import open_session, read_card
 from sat2map.nn.inference import InferenceModel
@@ -32,7 +32,8 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def _in_torch(model: Model, sat_bhwc: UInt8) -> list[UInt8]:
     with torch.inference_mode():
-        return [picture.numpy() for picture in InferenceModel(model.generator)(torch.tensor(sat_bhwc))]
+        answers = InferenceModel(model.generator, class_of_colour(model.card))(torch.tensor(sat_bhwc))
+        return [answer.numpy() for answer in answers]
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 40), (2, 64, 24)])
@@ -42,7 +43,8 @@ def test_onnx_draws_what_torch_draws_at_any_shape(exported: tuple[Model, Path], 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     got = session.run(None, {"satellite": sat})
     for drawn, expected in zip(got, _in_torch(model, sat), strict=True):
-        assert drawn.shape == sat.shape
+        assert drawn.shape == expected.shape
+        assert drawn.shape[:3] == sat.shape[:3]
         assert drawn.dtype == np.uint8
         assert expected.std() > 1
         assert np.abs(drawn.astype(int) - expected).max() <= 1
@@ -61,7 +63,9 @@ def test_file_is_one_valid_onnx_with_the_card_and_the_agreed_ports(exported: tup
     assert (satellite.name, satellite.type, satellite.shape) == (
         "satellite", "tensor(uint8)", ["batch", "height", "width", 3],
     )  # fmt: skip
-    assert [port.name for port in session.get_outputs()] == list(model.card.outputs)
+    assert [port.name for port in session.get_outputs()] == [
+        *model.card.outputs, *(["confidence"] if model.card.palette else []),
+    ]  # fmt: skip
 
 
 def test_crisp_picture_holds_palette_colours_alone(tmp_path: Path) -> None:
@@ -89,7 +93,7 @@ def _differing(monkeypatch: pytest.MonkeyPatch, level: int, n_pixels: int) -> No
         answers = forward(self, satellite)
         if not torch.onnx.is_in_onnx_export():
             for answer in answers:
-                flat = answer.view(-1, 3)[:n_pixels]
+                flat = answer.view(-1, answer.shape[-1])[:n_pixels]
                 flat.copy_(torch.where(flat > 127, flat - level, flat + level))
         return answers
 

@@ -74,9 +74,9 @@ def test_compact_draws_palette_colours_and_their_softmax_mean(pictures: Tensor, 
     network = CompactGenerator(palette=PALETTE, temperature=temperature, widths=(4, 4, 4, 4), statistics="frozen")
     nn.init.normal_(network.head.weight, std=2)
     model = InferenceModel(network)
-    assert model.outputs == ("crisp", "smooth")
+    assert model.outputs == ("crisp", "smooth", "confidence")
     with torch.no_grad():
-        crisp, smooth = model(pictures)
+        crisp, smooth, _ = model(pictures)
         logits = network(pictures.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
     assert crisp.dtype == smooth.dtype == torch.uint8
     assert crisp.shape == smooth.shape == pictures.shape
@@ -95,5 +95,27 @@ def test_every_palette_colour_survives_the_float_buffer() -> None:
     greys = [(level, 255 - level, level // 2) for level in range(256)]
     network = CompactGenerator(palette=greys, widths=(2, 2), dilations=((),))
     network.forward = lambda sat_bchw: torch.eye(256).reshape(1, 256, 16, 16)  # type: ignore[method-assign]
-    crisp, _ = InferenceModel(network)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
+    crisp, _, _ = InferenceModel(network)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
     assert crisp.reshape(-1, 3).tolist() == [list(grey) for grey in greys]
+
+
+@pytest.mark.parametrize("class_of_colour", [None, [0, 0, 1, 0]], ids=["each its own", "three of one class"])
+def test_confidence_is_the_probability_of_the_class_whose_colour_is_shown(
+    pictures: Tensor, class_of_colour: list[int] | None
+) -> None:
+    torch.manual_seed(0)
+    palette = [(0, 0, 0), (10, 10, 10), (20, 20, 20), (30, 30, 30)]
+    network = CompactGenerator(palette=palette, temperature=3, widths=(4, 4, 4, 4), statistics="frozen")
+    nn.init.normal_(network.head.weight, std=2)
+    with torch.no_grad():
+        *_, confidence = InferenceModel(network, class_of_colour)(pictures)
+        logits = network(pictures.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
+    assert confidence.shape == (*pictures.shape[:3], 1)
+    assert confidence.dtype == torch.uint8
+    probability = np.exp(logits - logits.max(-1, keepdims=True))
+    probability /= probability.sum(-1, keepdims=True)
+    classes = np.array(class_of_colour or range(4))
+    shown = classes[logits.argmax(-1)]
+    expected = (probability * (classes == shown[..., None])).sum(-1) * 255
+    assert expected.std() > 5
+    assert np.abs(confidence.numpy()[..., 0] - expected).max() <= 0.5 + 1e-2

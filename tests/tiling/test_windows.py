@@ -55,6 +55,7 @@ def test_tiled_equals_whole_for_any_size_and_window(height: int, width: int, cor
     np.testing.assert_array_equal(tiled(scene, core, MARGIN), whole(scene))
 
 
+@settings(deadline=None)
 @given(st.integers(3, 9), st.integers(1, 3))
 def test_margin_one_stride_short_is_seen_by_an_impulse(n_cells: int, n_core_cells: int) -> None:
     assume(n_cells > n_core_cells + 1)
@@ -68,6 +69,7 @@ def test_margin_one_stride_short_is_seen_by_an_impulse(n_cells: int, n_core_cell
     assert not np.array_equal(tiled(scene, core, MARGIN - STRIDE)[last], whole(scene)[last])
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(1, 40), st.integers(0, 20), st.sampled_from([1, 4, 16]))
 def test_plan_writes_every_pixel_once_and_reads_within_the_padded_scene(
     height: int, width: int, core: int, margin: int, stride: int
@@ -84,6 +86,7 @@ def test_plan_writes_every_pixel_once_and_reads_within_the_padded_scene(
     assert (count == 1).all()
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 9), st.integers(1, 9), st.integers(0, 8), st.integers(0, 8), st.integers(1, 30), st.integers(1, 30)
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,90 +16,173 @@ from sat2map.cli import options
 from sat2map.errors import OutputError, Sat2mapError, SceneError
 
 if TYPE_CHECKING:
-    from sat2map.translate import Plan, Settings, Translator
+    from sat2map.scene.source import ReadOptions
+    from sat2map.translate import Draw, Drawn, Plan, Settings, Translator
+
+TIMED_PX = 2**22
+"""Scenes of more are worth the half second that an estimate of their time costs."""
+
+log = logging.getLogger(__name__)
+
+
+class Task(NamedTuple):
+    """A scene and where its map goes."""
+
+    source: str
+    destination: Path
 
 
 @click.command()
-@click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="SRC...", nargs=-1, required=True)
 @options.out_option
 @options.model_option
 @options.head_option
+@click.option("--classes", is_flag=True, help="Draw classes of ground (one band, colour table, names).")
+@click.option("--confidence", is_flag=True, help="Write the probability of the class shown, too, beside the map.")
+@options.bands_option
+@options.nodata_option
+@options.mask_option
+@options.stretch_option
+@options.gsd_option
+@options.bbox_option
+@options.bbox_crs_option
+@click.option(
+    "--mode", type=click.Choice(["exact", "fast", "blend", "own"]),
+    help="exact: no seam. fast: a smaller margin. blend: tiles of 256 px, blended. own: each window's own statistics.",
+)  # fmt: skip
+@click.option("--fast", is_flag=True, help="Short for --mode fast.")
 @options.window_option
 @options.margin_option
+@options.workers_option
+@options.scheduler_option
 @options.overwrite_option
 @options.device_option
+@options.json_option
 @options.log_options
 @click.pass_context
 def translate(
     context: click.Context,
-    sources: tuple[Path, ...],
+    /,
+    sources: tuple[str, ...],
     out: Path,
-    model: str | None,
-    head: str | None,
-    window_px: int | None,
-    margin_px: int | None,
     overwrite: bool,
-    device: str,
+    as_json: bool,
     quiet: bool,
+    **given: Any,
 ) -> None:
-    """Make a map of each SRC: a raster, a picture, or a folder of them.
+    """Make a map of each SRC: a raster, a picture, a folder of them, or a URL.
 
     A raster becomes a Cloud-Optimized GeoTIFF on its own grid, with its mask; a picture a PNG. Of one SRC, OUT is the
-    map's file (.tif or .png decides); of several, or of a folder, OUT is a folder, and the maps keep their names.
+    map's file (.tif, .png, .mbtiles or .pmtiles decides); of several, or of a folder, OUT is a folder, the maps keep
+    their names, and those that are there already are left alone.
     """
-    jobs = _jobs(sources, out)
+    tasks, n_there = _tasks(sources, out, overwrite)
+    from sat2map.translate import Translator
 
-    from sat2map.scene.sink import check_destination
-    from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
-
-    for source, destination in jobs:
-        check_destination(source, destination, overwrite=overwrite)
-    translator = Translator.load(model, device)
-    settings = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
-    if len(jobs) == 1:
-        _translate_one(translator, *jobs[0], settings, overwrite, quiet)
-        return
-    failures = []
-    for source, destination in jobs:
-        try:
-            _translate_one(translator, source, destination, settings, overwrite, quiet)
-        except Sat2mapError as error:
-            failures.append(error)
-            click.echo(f"error: {error}", err=True)
+    settings, reading = _settings(given), _reading(given)
+    translator = Translator.load(given["model"], given["device"])
+    if len(tasks) > 1 and reading.stretch in (None, "auto"):
+        reading = _one_stretch(tasks, reading, translator)
+    is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
+    if is_batch and tasks:
+        out.mkdir(exist_ok=True)
+    results, failures = [], []
+    with ExitStack() as stack:
+        draw = _drawer(stack, given)
+        for task in tasks:
+            try:
+                drawn = _translate_one(translator, task, settings, reading, overwrite, quiet, draw)
+                results.append(_as_record(task, drawn))
+            except Sat2mapError as error:
+                if not is_batch:
+                    raise
+                failures.append(error)
+                results.append({"source": task.source, "error": str(error), "hint": error.hint})
+                click.echo(f"error: {error}", err=True)
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+    if n_there and not quiet:
+        click.echo(f"{n_there} already there (--overwrite draws them again)", err=True)
     if failures:
-        click.echo(f"{len(failures)} of {len(jobs)} failed:", err=True)
+        click.echo(f"{len(failures)} of {len(tasks)} failed:", err=True)
         for failure in failures:
             click.echo(f"  {failure}" + (f" ({failure.hint})" if failure.hint else ""), err=True)
         context.exit(1)
 
 
-def _jobs(sources: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
-    """What is translated, and to where."""
-    from sat2map.scene.source import PICTURE_SUFFIXES, RASTER_SUFFIXES
+def _settings(given: dict[str, Any]) -> Settings:
+    from sat2map.translate import DEFAULT_CORE_PX, Settings
 
-    if len(sources) == 1 and not sources[0].is_dir():
-        return [(sources[0], out)]
-    files = []
+    if given["fast"] and given["mode"] not in (None, "fast"):
+        raise click.UsageError(f"--fast and --mode {given['mode']} exclude each other")
+    return Settings(
+        output=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
+        mode="fast" if given["fast"] else given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
+        confidence=given["confidence"],
+    )  # fmt: skip
+
+
+def _reading(given: dict[str, Any]) -> ReadOptions:
+    from sat2map.scene.source import ReadOptions
+
+    if given["bbox_crs"] and given["bbox"] is None:
+        raise click.UsageError("--bbox-crs says of --bbox what it is, and there is none")
+    return ReadOptions(
+        bands=given["bands"], nodata=given["nodata"], mask=given["mask"], bbox=given["bbox"],
+        bbox_crs=given["bbox_crs"], stretch=given["stretch"],
+    )  # fmt: skip
+
+
+def _one_stretch(tasks: Sequence[Task], reading: ReadOptions, translator: Translator) -> ReadOptions:
+    """Decide one stretch for all scenes of a collection that need one."""
+    from sat2map.scene.source import collection_stretch
+
+    reading = dataclasses.replace(reading, levels=translator.engine.card.levels)
+    return dataclasses.replace(reading, collection=collection_stretch([task.source for task in tasks], reading))
+
+
+def _drawer(stack: ExitStack, given: dict[str, Any]) -> Draw | None:
+    if given["n_workers"] is None and given["scheduler"] is None:
+        return None
+    from sat2map.cluster import connect, drawer
+
+    return drawer(stack.enter_context(connect(given["n_workers"], given["scheduler"])), given["model"], given["device"])
+
+
+def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
+    """What is translated, and to where; and how many maps are there already. Nothing is made yet."""
+    from sat2map.scene.sink import check_destination
+    from sat2map.scene.source import PICTURE_SUFFIXES, RASTER_SUFFIXES, is_remote
+
+    if len(sources) == 1 and not Path(sources[0]).is_dir():
+        check_destination(sources[0], out, overwrite=overwrite)
+        return [Task(sources[0], out)], 0
+    files: list[str] = []
     for source in sources:
         found = [source]
-        if source.is_dir():
-            found = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES + RASTER_SUFFIXES)
+        if not is_remote(source) and Path(source).is_dir():
+            entries = sorted(Path(source).iterdir())
+            found = [str(p) for p in entries if p.suffix.lower() in PICTURE_SUFFIXES + RASTER_SUFFIXES]
         if not found:
             endings = " ".join(PICTURE_SUFFIXES + RASTER_SUFFIXES)
             raise SceneError("folder holds no picture and no raster", source, hint=f"looked for {endings}")
         files += found
-    try:
-        out.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError("folder for several maps cannot be made", out, hint="name a folder with -o") from error
-    jobs = [(f, out / f"{f.stem}{'.png' if f.suffix.lower() in PICTURE_SUFFIXES else '.tif'}") for f in files]
-    _check_names(jobs)
-    return jobs
+    if out.exists() and not out.is_dir():
+        raise OutputError("several maps need a folder, this is a file", out, hint="name a folder with -o")
+    tasks = []
+    for file in files:
+        path = Path(file.split("?")[0])
+        tasks.append(Task(file, out / f"{path.stem}{'.png' if path.suffix.lower() in PICTURE_SUFFIXES else '.tif'}"))
+    _check_names(tasks)
+    todo = [task for task in tasks if overwrite or not task.destination.exists()]
+    for task in todo:
+        check_destination(task.source, task.destination, overwrite=overwrite, may_make_folder=True)
+    return todo, len(tasks) - len(todo)
 
 
-def _check_names(jobs: Sequence[tuple[Path, Path]]) -> None:
-    source_of: dict[Path, Path] = {}
-    for source, destination in jobs:
+def _check_names(tasks: Sequence[Task]) -> None:
+    source_of: dict[Path, str] = {}
+    for source, destination in tasks:
         if destination in source_of:
             raise OutputError(
                 f"two maps would have one name, those of {source_of[destination]} and {source}", destination,
@@ -106,36 +192,78 @@ def _check_names(jobs: Sequence[tuple[Path, Path]]) -> None:
 
 
 def _translate_one(
-    translator: Translator, source: Path, destination: Path, settings: Settings, overwrite: bool, quiet: bool
-) -> None:
-    with _progress(source, destination, quiet) as begin:
-        translator.translate_file(source, destination, settings, overwrite=overwrite, begin=begin)
+    translator: Translator, task: Task, settings: Settings, reading: ReadOptions, overwrite: bool, quiet: bool,
+    draw: Draw | None,
+) -> Drawn:  # fmt: skip
+    with _progress(translator, task, settings, quiet) as begin:
+        drawn = translator.translate_file(
+            task.source, task.destination, settings, reading=reading, overwrite=overwrite, begin=begin, draw=draw
+        )
+    if drawn.residual is not None and not quiet:
+        mode = settings.mode_for(translator.engine.card)
+        against = "the exact margin" if mode == "fast" else "the same tiling half a window further"
+        click.echo(f"mode {mode}: against {against}, {drawn.residual}, measured on this scene", err=True)
+    return drawn
+
+
+def _as_record(task: Task, drawn: Drawn) -> dict[str, Any]:
+    n_px = drawn.grid.height * drawn.grid.width
+    return {
+        "source": task.source, "outputs": [str(path) for path in drawn.outputs],
+        "height": drawn.grid.height, "width": drawn.grid.width, "windows": len(drawn.plan.windows),
+        "resolution": drawn.plan.scale.words, "stretch": drawn.stretch, "seconds": round(drawn.seconds, 3),
+        "px_per_s": round(n_px / drawn.seconds), "residual": drawn.residual and drawn.residual._asdict(),
+    }  # fmt: skip
 
 
 @contextmanager
-def _progress(source: Path, destination: Path, quiet: bool) -> Iterator[Callable[[Plan], Callable[[int], None]]]:
+def _progress(
+    translator: Translator, task: Task, settings: Settings, quiet: bool
+) -> Iterator[Callable[[Plan], Callable[[int], None]]]:
     """Say on stderr what will be done, then how far it is."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn(source.name), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
+    columns = (TextColumn(Path(task.source).name), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
     bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
 
     def begin(plan: Plan) -> Callable[[int], None]:
-        n_windows, n_px = len(plan.windows), plan.height * plan.width
-        console.print(
-            f"{source} -> {destination}: {plan.width} x {plan.height} px in {n_windows} windows", highlight=False,
-            soft_wrap=True, markup=False,
-        )  # fmt: skip
-        task = bar.add_task("translate", total=n_px, rate="")
+        n_px = plan.scale.height * plan.scale.width
+        if not quiet:
+            words = f"{task.source} -> {task.destination}: {_words(translator, plan, settings)}"
+            console.print(words, highlight=False, soft_wrap=True, markup=False)
+        row = bar.add_task("translate", total=n_px, rate="")
 
         def advance(n_done_px: int) -> None:
-            bar.advance(task, n_done_px)
+            bar.advance(row, n_done_px)
             speed = bar.tasks[0].speed
-            bar.update(task, rate=f"{speed / 1e6:.2f} Mpx/s" if speed else "")
+            bar.update(row, rate=f"{speed / 1e6:.2f} Mpx/s" if speed else "")
 
         return advance
 
     with bar:
         yield begin
+
+
+def _words(translator: Translator, plan: Plan, settings: Settings) -> str:
+    """What will be done, in one line."""
+    scale = plan.scale
+    parts = [f"{scale.width} x {scale.height} px in {len(plan.windows)} windows"]
+    if not scale.same:
+        parts.append(f"seen as {scale.seen_width} x {scale.seen_height}")
+    if not scale.poor:  # else the log has said it
+        parts.append(scale.words)
+    if plan.n_done_px:
+        parts.append(f"{plan.n_done_px / (scale.width * scale.height):.0%} drawn by an earlier run")
+    if plan.n_read_px > TIMED_PX:
+        left = 1 - plan.n_done_px / (scale.width * scale.height)
+        seconds = translator.seconds_per_px(settings) * plan.n_read_px * left
+        parts.append(f"at most about {_duration(seconds)} and {plan.n_bytes / 1e6:.0f} MB of disk")
+    return "; ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

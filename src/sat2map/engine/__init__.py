@@ -49,12 +49,13 @@ class Engine(Protocol):
         """
 
 
-def load_engine(model: str | Path | None = None, device: str = "auto") -> Engine:
+def load_engine(model: str | Path | None = None, device: str = "auto", n_threads: int | None = None) -> Engine:
     """Load a model: ONNX through ONNX Runtime, safetensors through torch.
 
     Args:
         model: a bundled model's name or a file; by default the bundled model.
         device: `auto`, `cpu`, `cuda` or `mps`; ONNX files run on the processor.
+        n_threads: of ONNX Runtime; by default one for each core.
 
     Raises:
         ModelFileError: there is no such model, its file is broken, it is no generator, or not for that device.
@@ -69,7 +70,7 @@ def load_engine(model: str | Path | None = None, device: str = "auto") -> Engine
             )  # fmt: skip
         from sat2map.engine.onnx import OnnxEngine
 
-        return OnnxEngine(path)
+        return OnnxEngine(path, n_threads)
     try:
         from sat2map.engine.torch import TorchEngine
     except ModuleNotFoundError as error:

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper
 from sat2map.errors import ModelFileError
 from sat2map.model import onnx_file
 from sat2map.model.atomic import replacing
-from sat2map.model.card import HEADER_KEY, Card
+from sat2map.model.card import HEADER_KEY, Card, class_of_colour
 from sat2map.nn.generator import Generator
-from sat2map.nn.inference import InferenceModel
+from sat2map.nn.inference import CONFIDENCE, InferenceModel
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def export(generator: Generator, card: Card, path: Path, pictures_bhwc: UInt8) -
         OutputError: the folder is missing or cannot be written.
     """
     # The exporter gives a model back in the mode that the outermost module was in: with dropout, were it not this one.
-    model = InferenceModel(generator).eval()
+    model = InferenceModel(generator, class_of_colour(card)).eval()
     with replacing(path) as work:
         _write_graph(model, card, work)
         _check(model, work, pictures_bhwc, path)
@@ -74,17 +74,19 @@ def _write_graph(model: InferenceModel, card: Card, path: Path) -> None:
 
 
 def _make_optional(graph: Any) -> None:
-    """Put what one output alone needs behind a switch, an input `want_{output}` that is true unless it is given.
+    """Put what not all outputs need behind switches, inputs `want_{output}` that are true unless they are given.
 
     ONNX Runtime (1.32) computes every node whatever outputs are fetched, `only_execute_path_to_fetches` or not; the
     softmax of `smooth` would take a quarter of the time of a `crisp` map.
+    What two of three outputs need is in the branches of both.
     """
     needed = {output.name: _nodes_behind(graph, output.name) for output in graph.output}
+    common = set.intersection(*needed.values())
     moved: set[int] = set()
     for output in graph.output:
-        alone = needed[output.name].difference(*(needed[name] for name in needed if name != output.name))
-        moved |= alone
-        graph.node.append(_switched(graph, output, sorted(alone)))
+        own = needed[output.name] - common
+        moved |= own
+        graph.node.append(_switched(graph, output, sorted(own)))
     kept = [node for i, node in enumerate(graph.node) if i not in moved]
     del graph.node[:]
     graph.node.extend(kept)
@@ -109,21 +111,23 @@ def _switched(graph: Any, output: Any, places: list[int]) -> Any:
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, []))
     graph.initializer.append(helper.make_tensor(switch, TensorProto.BOOL, [], [True]))
     on = helper.make_graph([graph.node[i] for i in places], f"{output.name}_on", [], [output])
-    nothing = helper.make_tensor("nothing", TensorProto.UINT8, [0, 0, 0, 3], [])
+    n_channels = 1 if output.name == CONFIDENCE else 3
+    nothing = helper.make_tensor("nothing", TensorProto.UINT8, [0, 0, 0, n_channels], [])
     constant = helper.make_node("Constant", [], [output.name], value=nothing)
     off = helper.make_graph([constant], f"{output.name}_off", [], [output])
     return helper.make_node("If", [switch], [output.name], then_branch=on, else_branch=off)
 
 
 def _check(model: InferenceModel, written: Path, pictures_bhwc: UInt8, path: Path) -> None:
-    session, card = onnx_file.open_session(written)
+    session, _ = onnx_file.open_session(written)
     with torch.inference_mode():
         expected = [answer.numpy() for answer in model(torch.from_numpy(pictures_bhwc))]
     answers = session.run(None, {"satellite": pictures_bhwc})
-    for name, wanted, got in zip(card.outputs, expected, answers, strict=True):
+    for name, wanted, got in zip(model.outputs, expected, answers, strict=True):
         difference = np.abs(wanted.astype(np.int16) - got)
         share = float((difference.max(-1) > LARGEST_DIFFERENCE).mean())
-        if share > (LARGEST_SHARE if name == "crisp" else 0):
+        # Both follow the arg-max, which ties can turn.
+        if share > (LARGEST_SHARE if name in ("crisp", CONFIDENCE) else 0):
             raise ModelFileError(
                 f"exported {name} differs from torch by up to {difference.max()} of 255 on {share:.3%} of pixels", path,
                 hint="nothing was written; report this with the model's card",

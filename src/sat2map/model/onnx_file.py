@@ -13,6 +13,16 @@ SWITCH = "want_{}"
 """Name of the input, true unless given, that says whether an output of that name is computed."""
 
 
+CONFIDENCE = "confidence"
+"""Name of the output, uint8, shape (batch, height, width, 1), that a palette head gives beside its pictures."""
+
+
+def no_confidence(name: object) -> ModelFileError:
+    """The error for a model whose answers are no probabilities."""
+    hint = "give one with a palette head, exported by this version: sat2map model export"
+    return ModelFileError("model gives no probabilities, so there is no --confidence", name, hint=hint)
+
+
 def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.InferenceSession, Card]:
     """Load a model for the processor.
 

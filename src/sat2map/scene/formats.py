@@ -23,6 +23,8 @@ SUFFIXES = (".tif", ".tiff", ".png", *TILE_SUFFIXES)
 COG = {
     "driver": "COG", "compress": "deflate", "predictor": "yes", "bigtiff": "if_safer", "overview_resampling": "average",
 }  # fmt: skip
+CHECKED_PX = 2048
+"""Columns that are compared at once; rows of a whole scene would make memory grow with it."""
 PNG = {"driver": "PNG", "zlevel": 6}
 MBTILES = {"driver": "MBTiles", "tile_format": "PNG", "resampling": "nearest"}
 
@@ -104,12 +106,15 @@ def _check_written(mosaic: Path, finished: Path) -> None:
         RasterioError: it did not.
     """
     with rasterio.open(mosaic) as wanted, rasterio.open(finished) as written:
-        n_rows = max(1, min(BLOCK_PX, 2**24 // wanted.width))
-        for row in range(0, wanted.height, n_rows):
-            strip = rasterio.windows.Window(0, row, wanted.width, min(n_rows, wanted.height - row))
-            same = np.array_equal(wanted.read(window=strip), written.read(window=strip))
-            if not same or not np.array_equal(wanted.read_masks(1, window=strip), written.read_masks(1, window=strip)):
-                raise RasterioError(f"rows from {row} are not as they were written")
+        for row in range(0, wanted.height, BLOCK_PX):
+            for col in range(0, wanted.width, CHECKED_PX):
+                sides = min(CHECKED_PX, wanted.width - col), min(BLOCK_PX, wanted.height - row)
+                part = rasterio.windows.Window(col, row, *sides)
+                same = np.array_equal(wanted.read(window=part), written.read(window=part))
+                if not same or not np.array_equal(
+                    wanted.read_masks(1, window=part), written.read_masks(1, window=part)
+                ):
+                    raise RasterioError(f"rows from {row} are not as they were written")
 
 
 def _mosaic(
@@ -163,7 +168,8 @@ def _sources(pieces: Sequence[Piece], band: str) -> list[str]:
 
 def _colour_table() -> str:
     entries = [(*c.colours_rgb[0], 255) for c in MAP_CLASSES]
-    entries += [(0, 0, 0, 0)] * (256 - len(entries))
+    # With more than one transparent entry a PNG has no nodata value.
+    entries += [(0, 0, 0, 255)] * (255 - len(entries)) + [(0, 0, 0, 0)]
     rows = "".join(f'<Entry c1="{r}" c2="{g}" c3="{b}" c4="{a}"/>' for r, g, b, a in entries)
     return f"<ColorTable>{rows}</ColorTable>"
 

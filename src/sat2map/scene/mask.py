@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sat2map.tiling import Window
+
+UInt8 = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
 
 LARGEST_SAMPLE_PX = 1024
 SAMPLE_GRID, SAMPLE_PX = 12, 96
@@ -46,3 +50,31 @@ def sample_windows(dataset: Any, area: Window) -> list[tuple[Window, tuple[int, 
     windows = [Window(r, c, SAMPLE_PX, SAMPLE_PX).clipped(area.height, area.width) for r in rows for c in cols]
     moved = [Window(w.row + area.row, w.col + area.col, w.height, w.width) for w in windows]
     return [(window, (window.height, window.width)) for window in moved]
+
+
+def fill_gaps(rgb_hwc: UInt8, valid: Bool, reach_px: int, far: UInt8) -> UInt8:
+    """Continue what is there into what is not, so that a network sees no edge where only the data end.
+
+    Each pixel takes that of the nearest one in its row, else in its column; a window that is read `reach_px` wider on
+    each side is filled as the whole scene is.
+
+    Args:
+        rgb_hwc: uint8, shape (h, w, 3).
+        valid: bool, shape (h, w).
+        reach_px: how far pixels are carried along each axis.
+        far: uint8, shape (3,): what lies beyond.
+    """
+    filled, known = rgb_hwc, valid
+    for axis in (1, 0):
+        filled, known = _carried(filled, known, axis, reach_px)
+    return np.where(known[..., None], filled, far)
+
+
+def _carried(rgb_hwc: UInt8, known: Bool, axis: int, reach_px: int) -> tuple[UInt8, Bool]:
+    place = np.arange(known.shape[axis]).reshape(-1, 1) if axis == 0 else np.arange(known.shape[axis])
+    before = np.maximum.accumulate(np.where(known, place, -(2**30)), axis)
+    after = np.flip(np.minimum.accumulate(np.flip(np.where(known, place, 2**30), axis), axis), axis)
+    nearest = np.where(place - before <= after - place, before, after)
+    reached = np.abs(nearest - place) <= reach_px
+    safe = np.where(reached, nearest, place)
+    return np.take_along_axis(rgb_hwc, safe[..., None], axis), reached

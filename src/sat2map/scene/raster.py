@@ -40,9 +40,10 @@ class ReadOptions:
         mask: `none`, a raster whose pixels other than 0 are valid, or the number of a band; None: as the file says.
         bbox: west, south, east, north: only that part.
         bbox_crs: of the box; None: the scene's.
-        stretch: a line, `auto` (decided from the scene), or `none` (numbers are bytes already); None: `auto` for
-            anything but 8 bit.
+        stretch: a line (or `LO,HI[;..]`), `auto` (decided from the scene), or `none` (numbers are bytes already);
+            None: `auto` for anything but 8 bit.
         levels: where `auto` puts the scene's percentiles: those of the model's card.
+        collection: the line of `auto` where it was decided for several scenes together.
     """
 
     bands: tuple[int, ...] | None = None
@@ -52,6 +53,7 @@ class ReadOptions:
     bbox_crs: str | None = None
     stretch: Stretch | str | None = None
     levels: Levels | None = None
+    collection: Stretch | None = None
 
 
 AS_THE_FILE_SAYS = ReadOptions()
@@ -178,13 +180,15 @@ class RasterSource:
 
     def _find_stretch(self) -> Stretch | None:
         wanted = self._options.stretch
+        if isinstance(wanted, str) and wanted not in ("auto", "none"):
+            wanted = Stretch.parse(wanted, self._options.levels)
         if isinstance(wanted, Stretch):
             return wanted
         if wanted == "none" and self._dtype != np.uint8:
             return Stretch((0, 0, 0), (255, 255, 255), ((0, 255),) * 3)
         if wanted == "none" or (wanted is None and self._dtype == np.uint8):
             return None
-        return Stretch.of_sample(self.sample(), self._options.levels)
+        return self._options.collection or Stretch.of_sample(self.sample(), self._options.levels)
 
     def sample(self) -> npt.NDArray[Any]:
         """Numbers of valid pixels from all over the scene, shape (n, 3): of an overview, or of many small windows."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,14 +15,23 @@ import numpy.typing as npt
 import rasterio
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError
 
-from sat2map.errors import SceneError
+from sat2map.errors import PictureError, SceneError
 from sat2map.scene.picture import PICTURE_SUFFIXES, PictureSource
 from sat2map.scene.place import Grid
 from sat2map.scene.raster import AS_THE_FILE_SAYS, RasterSource, ReadOptions, is_remote, reason
 from sat2map.scene.stretch import Stretch
 from sat2map.tiling import Window
 
-__all__ = ["PICTURE_SUFFIXES", "RASTER_SUFFIXES", "Grid", "ReadOptions", "Source", "is_remote", "open_source"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "RASTER_SUFFIXES",
+    "Grid",
+    "ReadOptions",
+    "Source",
+    "collection_stretch",
+    "is_remote",
+    "open_source",
+]
 
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
@@ -37,6 +47,10 @@ REMOTE_ENVIRONMENT = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
 """For scenes by URL; a variable of that name in the process's environment wins."""
+
+
+NO_STRETCH = Stretch((0, 0, 0), (1, 1, 1))
+"""Stands for one that is not decided yet."""
 
 
 class Source(Protocol):
@@ -88,6 +102,19 @@ def open_source(source: str | Path, options: ReadOptions = AS_THE_FILE_SAYS) -> 
         if options.mask is not None and options.mask != "none" and not options.mask.isdigit():
             mask = stack.enter_context(_opened(options.mask))
         yield RasterSource(dataset, source, options, mask)
+
+
+def collection_stretch(sources: Sequence[str | Path], options: ReadOptions) -> Stretch | None:
+    """One stretch for all of the scenes that need one, or None; those that cannot be read are left to be told later."""
+    samples = []
+    for source in sources:
+        try:
+            with open_source(source, dataclasses.replace(options, collection=NO_STRETCH)) as scene:
+                if isinstance(scene, RasterSource) and scene.stretch is not None:
+                    samples.append(scene.sample())
+        except (SceneError, PictureError):
+            continue
+    return Stretch.of_sample(np.concatenate(samples), options.levels) if samples else None
 
 
 def _is_picture(path: Path, options: ReadOptions) -> bool:

@@ -50,14 +50,17 @@ def open_work(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
         raise OutputError("folder cannot be written to", destination.parent, hint="choose another with -o") from error
     with lock:
         _hold(lock, destination)
-        _begin(folder, text)
         try:
+            _begin(folder, text)
             yield folder
         except (KeyboardInterrupt, SystemExit):
             log.warning("what is drawn already stays in %s, and the same command goes on from there", folder)
             raise
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OutputError):
+                # What could not be written is a piece that the user has never heard of.
+                raise OutputError(error.found, destination, hint=error.hint) from error
             raise
         shutil.rmtree(folder)
 

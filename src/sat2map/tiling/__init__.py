@@ -1,5 +1,10 @@
 """Windows, margins and stitching, so that a scene in windows is the scene in one piece; numpy only, no files."""
 
+from sat2map.tiling.blend import blended
+from sat2map.tiling.seams import Difference, border_ratio, difference
 from sat2map.tiling.windows import TiledWindow, Window, padded_size, plan, read_padded, translate_windows
 
-__all__ = ["TiledWindow", "Window", "padded_size", "plan", "read_padded", "translate_windows"]
+__all__ = [
+    "Difference", "TiledWindow", "Window", "blended", "border_ratio", "difference", "padded_size", "plan",
+    "read_padded", "translate_windows",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What `sat2map bench` measures."""

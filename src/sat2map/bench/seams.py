@@ -1,0 +1,107 @@
+"""What `sat2map bench seams` measures: how well windows meet in each mode, and how right the map is; writes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sat2map.errors import ModelFileError, SceneError
+from sat2map.evaluate.measures import score_picture, total
+from sat2map.scene.source import Source, open_source
+from sat2map.tiling import Window, border_ratio, difference
+from sat2map.tiling.blend import STEP_PX
+from sat2map.translate import Mode, Settings, Translator
+from sat2map.translate.pipeline import Reader
+
+UInt8 = npt.NDArray[np.uint8]
+
+BLOCK_PX = 300
+"""Side of the squares that are scored."""
+LARGEST_PX = 2**26
+"""Of a scene that is held whole."""
+
+
+def bench_seams(
+    translator: Translator, scene_path: str | Path, truth_path: Path | None, settings: Settings, modes: Sequence[Mode]
+) -> list[dict[str, Any]]:
+    """Draw a scene in each mode.
+
+    Args:
+        translator: the model.
+        scene_path: of a scene that the memory holds.
+        truth_path: of its true map, on the same grid; None: quality is not measured.
+        settings: how it is drawn, but for the mode.
+        modes: those wanted; `exact` comes first where the model has it, as what the others are compared with.
+
+    Returns:
+        One record a mode; of a mode that the model has not, why.
+
+    Raises:
+        SceneError: the scene is too large, or the truth lies on another grid.
+    """
+    with open_source(scene_path) as scene:
+        planned = translator.plan_scene(scene.grid, settings)
+        if planned.height * planned.width > LARGEST_PX:
+            raise SceneError("scene is too large to be held whole", scene_path, hint="measure on a part of it")
+        everything = Window(0, 0, planned.height, planned.width)
+        seen_hwc = Reader(scene, planned, translator.engine.card).read(everything)
+        truth_hwc = None if truth_path is None else _truth(truth_path, scene)
+        exact: UInt8 | None = None
+        records = []
+        for mode in modes:
+            how = dataclasses.replace(settings, mode=mode)
+            begun = time.process_time()
+            try:
+                map_hwc = translator.translate(seen_hwc, how)
+            except ModelFileError as error:
+                records.append({"mode": mode, "not measured": f"{error}; {error.hint}"})
+                continue
+            record: dict[str, Any] = {"mode": mode, "cpu_s": round(time.process_time() - begun, 1)}
+            record["shifted"] = translator.shift_difference(seen_hwc, how)._asdict()
+            side_px = STEP_PX if mode == "blend" else how.core_px
+            record["border_ratio"] = border_ratio(map_hwc, side_px)
+            exact = map_hwc if mode == "exact" else exact
+            if exact is not None:
+                # Where streets happen to run along a border, a map without any seam has no ratio of 1 either.
+                record["border_ratio_of_exact"] = border_ratio(exact, side_px)
+                record["from_exact"] = difference(map_hwc, exact)._asdict()
+            if truth_hwc is not None:
+                home = Window(0, 0, scene.grid.height, scene.grid.width)
+                smooth = how.output is not None and how.output != "crisp"
+                laid = planned.scale.lay_back(map_hwc, everything, home, smooth=smooth)
+                record["quality"] = _quality(laid, truth_hwc, scene)
+            records.append(record)
+    return records
+
+
+def _truth(path: Path, scene: Source) -> UInt8:
+    with open_source(path) as truth:
+        grid = truth.grid
+        if (grid.height, grid.width) != (scene.grid.height, scene.grid.width):
+            raise SceneError("true map is not on the scene's grid", path, hint="give one of the same size")
+        return truth.read(Window(0, 0, grid.height, grid.width))
+
+
+def _quality(map_hwc: UInt8, truth_hwc: UInt8, scene: Source) -> dict[str, float]:
+    blocks = list(_blocks(scene))
+    scores = [score_picture(map_hwc[b.slices], truth_hwc[b.slices], BLOCK_PX) for b in blocks]
+    if not scores:
+        return {}
+    measured = total(scores)
+    names = ("road_f1", "cldice", "miou", "acc5", "rmse")
+    return {"n_blocks": len(blocks), **{name: round(float(getattr(measured, name)), 4) for name in names}}
+
+
+def _blocks(scene: Source) -> Iterator[Window]:
+    """Squares that hold data everywhere."""
+    for row in range(0, scene.grid.height - BLOCK_PX + 1, BLOCK_PX):
+        for col in range(0, scene.grid.width - BLOCK_PX + 1, BLOCK_PX):
+            block = Window(row, col, BLOCK_PX, BLOCK_PX)
+            if not scene.has_mask or scene.valid(block).all():
+                yield block

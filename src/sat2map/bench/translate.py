@@ -1,0 +1,88 @@
+"""What `sat2map bench translate` measures: a whole scene beside the network alone and reading and writing alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sat2map.engine import Engine
+from sat2map.model.card import Card
+from sat2map.palette import COLOURS_RGB
+from sat2map.scene.source import ReadOptions, open_source
+from sat2map.translate import Settings, Translator
+from sat2map.translate.pipeline import Reader
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+class Instant:
+    """An engine that takes no time: a colour of the palette for each brightness."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self._table = COLOURS_RGB[np.arange(256) * len(COLOURS_RGB) // 256]
+
+    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+        """See `Engine.run`."""
+        drawn: UInt8 = self._table[sat_bhwc[..., 1]]
+        return drawn
+
+    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+        """See `Engine.run_with_confidence`."""
+        return self.run(sat_bhwc, output), sat_bhwc[..., :1]
+
+    def with_own_statistics(self) -> Engine:
+        """See `Engine.with_own_statistics`."""
+        return self
+
+
+def bench_translate(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, Any]:
+    """Time a scene three ways, in one process, one after the other.
+
+    Returns:
+        Seconds by the clock and of the processor for the whole, for the network alone (every window that is not empty,
+        read beforehand) and for reading and writing alone (the network replaced by a table).
+    """
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "map.tif"
+        whole = _timed(lambda: translator.translate_file(scene_path, out, settings))
+        moved = Translator(Instant(translator.engine.card))
+        transfer = _timed(lambda: moved.translate_file(scene_path, out, settings, overwrite=True))
+    network = _network_alone(translator, scene_path, settings)
+    with open_source(scene_path) as scene:
+        n_px = scene.grid.height * scene.grid.width
+    larger = max(network["cpu_s"], transfer["cpu_s"])
+    return {
+        "n_px": n_px, "whole": whole, "network": network, "transfer": transfer,
+        "px_per_s": n_px / whole["s"], "clock_over_larger_cpu": whole["s"] / larger,
+        "clock_over_larger_clock": whole["s"] / max(network["s"], transfer["s"]),
+        "cpu_over_sum": whole["cpu_s"] / (network["cpu_s"] + transfer["cpu_s"]),
+    }  # fmt: skip
+
+
+def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
+    spent = {"s": 0.0, "cpu_s": 0.0}
+    run = translator.runner(settings)
+    with open_source(scene_path, ReadOptions(levels=translator.engine.card.levels)) as scene:
+        planned = translator.plan_scene(scene.grid, settings)
+        reader = Reader(scene, planned, translator.engine.card)
+        for window in planned.windows:
+            valid = reader.valid(window)
+            if valid is not None and not valid.any():
+                continue
+            picture = reader.read(window.read)
+            one = _timed(lambda picture=picture: run(picture))  # type: ignore[misc]
+            spent = {key: spent[key] + one[key] for key in spent}
+    return spent
+
+
+def _timed(work: Callable[[], object]) -> dict[str, float]:
+    clock, cpu = time.perf_counter(), time.process_time()
+    work()
+    return {"s": time.perf_counter() - clock, "cpu_s": time.process_time() - cpu}

@@ -1,0 +1,95 @@
+"""The same maps by many processes, over Dask distributed: rows of windows are the tasks; the pixels are those of one.
+
+Workers see the same files as the one who asks: scenes, model and the folder that the map grows in. A worker that dies
+costs the time of its tasks, which others do again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sat2map.errors import MissingExtraError, Sat2mapError
+from sat2map.scene.source import open_source
+from sat2map.translate import Draw, Job, Progress, Translator
+from sat2map.translate.pipeline import draw_pieces
+
+ATTEMPTS = 10
+"""Deaths of workers that one task may see before it is given up: more than chance brings, less than for ever."""
+
+
+@contextmanager
+def connect(n_workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """A client of a scheduler, or of so many processes on this machine.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        Sat2mapError: the scheduler does not answer.
+    """
+    try:
+        # Most of it is untyped.
+        distributed: Any = importlib.import_module("distributed")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("distributed", "cluster") from error
+    with importlib.import_module("dask").config.set({"distributed.scheduler.allowed-failures": ATTEMPTS}):
+        if scheduler is not None:
+            try:
+                client = distributed.Client(scheduler, timeout=10)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise Sat2mapError("scheduler does not answer", scheduler, hint="is the address right?") from error
+            with client:
+                yield client
+            return
+        with (
+            distributed.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+
+
+def drawer(client: Any, model: str | Path | None, device: str = "auto") -> Draw:
+    """What draws the pieces of a scene, for `Translator.translate_file`.
+
+    Args:
+        client: of Dask.
+        model: name or file that workers load; they keep it.
+        device: on which they run it.
+    """
+    as_completed = importlib.import_module("distributed").as_completed
+
+    def draw(_translator: Translator, job: Job, progress: Progress) -> None:
+        n_threads = max(1, (os.cpu_count() or 1) // max(1, len(client.scheduler_info()["workers"])))
+        name = str(model) if model is not None else None
+        futures = {client.submit(_draw, job, row, name, device, n_threads, pure=False): row for row in job.missing()}
+        try:
+            for future in as_completed(futures):
+                problem = future.result()
+                if problem is not None:
+                    raise problem
+                home = job.plan.home_of_row(futures[future])
+                progress(home.height * home.width)
+        finally:
+            client.cancel(list(futures))
+
+    return draw
+
+
+def _draw(job: Job, row: int, model: str | None, device: str, n_threads: int) -> Sat2mapError | None:
+    """Draw one row of windows; what is wrong with the user's input is an answer, which no one tries again."""
+    try:
+        translator = _translator(model, device, n_threads)
+        with open_source(job.source, job.reading) as scene:
+            draw_pieces(scene, job, [row], translator.engine, lambda _: None)
+    except Sat2mapError as error:
+        return Sat2mapError(error.found, error.value, hint=error.hint)
+    return None
+
+
+@lru_cache(maxsize=1)
+def _translator(model: str | None, device: str, n_threads: int) -> Any:
+    return Translator.load(model, device, n_threads)

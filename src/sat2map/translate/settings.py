@@ -1,0 +1,148 @@
+"""What can be asked of a translation, and the windows that follow from it for one model and one scene."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from sat2map.errors import ModelFileError
+from sat2map.model.card import Card
+from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
+from sat2map.scene.resolution import Scale
+from sat2map.tiling import TiledWindow, Window, padded_size, plan
+from sat2map.tiling.blend import STEP_PX
+
+Mode = Literal["exact", "fast", "blend", "own"]
+
+DEFAULT_CORE_PX = 1024
+"""Side of a core window: with the bundled model's margin the process stays below 1 GB."""
+LARGEST_HOME_PX = 6144
+"""Side of the ground that one window draws of a scene that is finer than what the model sees."""
+FAST_SHARE = 4
+"""The fast mode's margin is the model's over this."""
+BYTES_PER_PX = 0.5
+"""Of a map and of the pieces it is put together from, as real scenes have it: told, and never relied on."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a scene is drawn.
+
+    Attributes:
+        output: one of the model's outputs; by default its first.
+        core_px: side of a core window; raised to a multiple of the model's stride.
+        margin_px: pixels of context; by default the mode's, which for `exact` is the model's own.
+        mode: `exact`: windows are parts of one picture. `fast`: with a smaller margin. `blend`: tiles of 256 px, each
+            by itself, blended where they overlap. `own`: each window is normalised by its own statistics. By default
+            exact, or own where the model's statistics are each picture's.
+        gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
+        classes: draw classes of ground in place of colours.
+        confidence: draw the probability of the class shown, too.
+    """
+
+    output: str | None = None
+    core_px: int = DEFAULT_CORE_PX
+    margin_px: int | None = None
+    mode: Mode | None = None
+    gsd_m: float | None = None
+    classes: bool = False
+    confidence: bool = False
+
+    @property
+    def products(self) -> list[Product]:
+        """What is drawn, each to a file of its own."""
+        return [CLASSES if self.classes else MAP, *([CONFIDENCE] if self.confidence else [])]
+
+    def mode_for(self, card: Card) -> Mode:
+        """The mode asked for, or the one that the model's statistics mean.
+
+        Raises:
+            ModelFileError: exactness of a model that has none.
+        """
+        if card.statistics == "image":
+            if self.mode in ("exact", "fast"):
+                raise ModelFileError(
+                    f"model normalises each window by itself, so no tiling of it is {self.mode}", card.name,
+                    hint="--mode own, or the run's generator_frozen.safetensors",
+                )  # fmt: skip
+            return self.mode or "own"
+        return self.mode or "exact"
+
+    def margin_for(self, card: Card) -> int:
+        """Pixels of context on each side."""
+        if self.margin_px is not None:
+            return self.margin_px
+        return card.margin_px // FAST_SHARE if self.mode == "fast" else card.margin_px
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done to a scene.
+
+    Attributes:
+        height: of what the model sees, which is the scene unless that is resampled.
+        width: of what the model sees.
+        windows: that are drawn, some of which may turn out empty.
+        scale: from the scene to what the model sees.
+        n_done_px: pixels that an earlier run has drawn.
+    """
+
+    height: int
+    width: int
+    windows: list[TiledWindow]
+    scale: Scale
+    n_done_px: int = 0
+
+    @cached_property
+    def rows(self) -> list[list[TiledWindow]]:
+        """Rows of windows: a row becomes one piece, and one task where many work."""
+        rows: dict[int, list[TiledWindow]] = {}
+        for window in self.windows:
+            rows.setdefault(window.core.row, []).append(window)
+        return list(rows.values())
+
+    def home_of_row(self, index: int) -> Window:
+        """Pixels of the scene that a row of windows draws."""
+        core = self.rows[index][0].core
+        return self.scale.home(Window(core.row, 0, core.height, self.width))
+
+    @property
+    def n_read_px(self) -> int:
+        """Pixels that the network works on, if no window is empty."""
+        return sum(window.read.height * window.read.width for window in self.windows)
+
+    @property
+    def n_bytes(self) -> int:
+        """About what the map and its pieces take on the disk together."""
+        return int(self.scale.height * self.scale.width * BYTES_PER_PX)
+
+
+def make_plan(card: Card, settings: Settings, scale: Scale) -> Plan:
+    """The windows in which a model draws a scene.
+
+    Raises:
+        ModelFileError: the model cannot do what the settings ask for.
+    """
+    height, width = scale.seen_height, scale.seen_width
+    mode, stride, margin, core = settings.mode_for(card), card.stride, settings.margin_for(card), settings.core_px
+    if mode == "blend":
+        stride = margin = STEP_PX
+    elif mode == "own":
+        # Windows of their own statistics differ in tone: one piece where that is possible.
+        whole = max(padded_size(height, width, stride))
+        if whole <= 2 * core:
+            core = whole
+        else:
+            log.warning("each window is normalised by its own statistics, so expect seams; frozen ones have none")
+    elif mode == "exact" and margin < card.margin_px:
+        log.warning("a margin of %d px is less than the model's %d, so expect seams", margin, card.margin_px)
+    if not scale.same:
+        core = max(stride, min(core, int(LARGEST_HOME_PX / max(scale.steps))))
+        # What is laid back smoothly is drawn from one pixel beyond the core.
+        margin += 1
+    windows = plan(height, width, stride=stride, margin=margin, core=core)
+    return Plan(height, width, windows, scale)

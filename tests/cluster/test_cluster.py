@@ -1,0 +1,99 @@
+"""Many processes draw the pixels of one, also when one of them is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from sat2map.errors import MissingExtraError, Sat2mapError
+from sat2map.translate import Settings, Translator
+
+from ..need import need
+from ..scene.rasters import PLACE, write_raster
+from ..test_translate_scene import GRID, ground
+
+HOW = Settings(core_px=64, confidence=True)
+
+
+def read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_raster(tmp_path_factory.mktemp("scene") / "a.tif", ground(600, 200), **GRID)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # those of Dask are its own
+def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene: Path, tmp_path: Path) -> None:
+    need("workers", find_spec("distributed"))
+    from sat2map.cluster import connect, drawer
+
+    alone = Translator.load(n_threads=1)
+    alone.translate_file(scene, tmp_path / "alone.tif", HOW)
+    with connect(3, None) as client:
+        draw = drawer(client, None)
+        alone.translate_file(scene, tmp_path / "three.tif", HOW, draw=draw)
+        resampled = write_raster(tmp_path / "fine.tif", ground(300, 200), **PLACE)
+        alone.translate_file(resampled, tmp_path / "fine_alone.tif", HOW)
+        alone.translate_file(resampled, tmp_path / "fine_three.tif", HOW, draw=draw)
+        killed = []
+
+        def kill() -> None:
+            time.sleep(1.5)
+            victim = next(iter(client.run(os.getpid).values()))
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        alone.translate_file(scene, tmp_path / "killed.tif", HOW, draw=draw)
+        killer.join()
+    assert killed
+    for end in ("", "_confidence"):
+        expected = read(tmp_path / f"alone{end}.tif")
+        np.testing.assert_array_equal(read(tmp_path / f"three{end}.tif"), expected)
+        np.testing.assert_array_equal(read(tmp_path / f"killed{end}.tif"), expected)
+        np.testing.assert_array_equal(read(tmp_path / f"fine_three{end}.tif"), read(tmp_path / f"fine_alone{end}.tif"))
+
+
+def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
+    from sat2map.cluster import _draw
+    from sat2map.scene.source import ReadOptions
+    from sat2map.translate import Job
+    from sat2map.translate.settings import Plan, Scale
+
+    job = Job(tmp_path / "none.tif", ReadOptions(), HOW, Plan(9, 9, [], Scale(9, 9, 9, 9)), tmp_path, False)
+    problem = _draw(job, 0, None, "auto", 1)
+    assert isinstance(problem, Sat2mapError)
+    assert "no such file" in str(problem)
+    assert problem.hint
+
+
+def test_scheduler_that_is_not_there_is_one_line() -> None:
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    from sat2map.cluster import connect
+
+    with pytest.raises(Sat2mapError, match="does not answer"), connect(None, "nowhere"):
+        pass
+
+
+def test_missing_dask_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sat2map import cluster
+
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(cluster.importlib, "import_module", absent)
+    with pytest.raises(MissingExtraError, match="distributed"), cluster.connect(2, None):
+        pass
