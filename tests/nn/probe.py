@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sat2map.nn.compact import EnlargingConv2d
 from sat2map.nn.geometry import Geometry
 
 FARTHEST_LEAP_PX = 768
@@ -17,7 +18,12 @@ PALETTE = ((232, 229, 222), (255, 255, 255), (251, 158, 38), (177, 208, 254))
 
 def sharp(network: nn.Module) -> nn.Module:
     """The network in float64 and evaluation mode, where equality is sharp and the noise is off."""
-    return network.double().eval()
+    network.double().eval()
+    for module in network.modules():
+        if isinstance(module, EnlargingConv2d):
+            # In evaluation its kernel has taps that are zero, and zero times NaN is NaN.
+            module.train()
+    return network
 
 
 def poisoned(network: nn.Module, poison_bn: Tensor, across: int, *, rows: bool = False) -> Tensor:

@@ -69,3 +69,14 @@ def test_dilations_must_fit_the_widths() -> None:
 def test_unknown_architecture_is_refused() -> None:
     with pytest.raises(KeyError, match="resnet"):
         build("resnet", {})
+
+
+def test_head_is_the_same_map_in_evaluation_as_in_training() -> None:
+    """In evaluation the enlargement is part of the convolution."""
+    torch.manual_seed(0)
+    network = CompactGenerator(
+        palette=[[0, 0, 0], [255, 255, 255]], widths=(4, 6), dilations=((1,),), statistics="frozen"
+    )
+    picture = torch.randn(2, 3, 16, 24)
+    training, evaluation = (network.train(mode)(picture) for mode in (True, False))
+    torch.testing.assert_close(evaluation, training)

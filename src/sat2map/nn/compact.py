@@ -39,6 +39,24 @@ class ResidualBlock(nn.Module):
         return F.relu(x + self.norm(self.second(self.first(x))))
 
 
+class EnlargingConv2d(nn.Conv2d):
+    """A 3 x 3 convolution of its input enlarged twice by nearest neighbour; shape (B, C, 2 H, 2 W) out."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Enlarge and convolve; in evaluation all at the size of the input, which takes a quarter less memory."""
+        if self.training:
+            return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+        # In each of the four places of an enlarged pixel, the nine taps fall on two by two pixels of the input.
+        # Place (0 or 1), pixel of the input (-1, 0 or 1), tap.
+        falls_on = self.weight.new_tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
+        weight = torch.einsum("ayu,bxv,kcuv->kabcyx", falls_on, falls_on, self.weight).flatten(0, 2)
+        assert self.bias is not None
+        return F.pixel_shuffle(F.conv2d(input, weight, self.bias.repeat_interleave(4), padding=1), 2)
+
+
 class CompactGenerator(Generator):
     """Residual hourglass from 1/2 down to 1/16 of the picture's size and back, with a palette head.
 
@@ -84,7 +102,7 @@ class CompactGenerator(Generator):
             self.project.append(nn.Sequential(nn.Conv2d(inner, outer, 1, bias=False), Norm2d(outer, statistics)))
             # At 1/2 a residual block would cost as much as everything at 1/16.
             self.up.append(_conv(outer, head_width, statistics) if level == 0 else ResidualBlock(outer, statistics))
-        self.head = nn.Conv2d(head_width, len(palette), 3, padding=1)
+        self.head = EnlargingConv2d(head_width, len(palette))
 
     def forward(self, sat_bchw: Tensor) -> Tensor:
         """Weigh the colours.
@@ -103,7 +121,7 @@ class CompactGenerator(Generator):
         for i in reversed(range(len(self.up))):
             x = F.interpolate(self.project[i](x), scale_factor=2.0, mode="nearest")
             x = self.up[i](F.relu(x + sizes[i]))
-        logits: Tensor = self.head(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        logits: Tensor = self.head(x)
         return logits
 
     def picture(self, output: Tensor) -> Tensor:

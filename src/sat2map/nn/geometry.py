@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from sat2map.nn.compact import EnlargingConv2d
 from sat2map.nn.statistics import Norm2d
 from sat2map.nn.unet import Noise
 
@@ -102,7 +103,8 @@ POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Identity, Noise, Norm2d)
 
 class _LeafTracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, POINTWISE) or super().is_leaf_module(m, module_qualified_name)
+        is_known = isinstance(m, (*POINTWISE, nn.Conv2d, nn.ConvTranspose2d))
+        return is_known or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Spans(fx.Interpreter):
@@ -119,6 +121,7 @@ class _Spans(fx.Interpreter):
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         module, span = self.fetch_attr(str(target)), args[0]
         rules: list[tuple[type | tuple[type, ...], Callable[[], _Span]]] = [
+            (EnlargingConv2d, lambda: _convolve(_enlarge(span, 2), module)),
             (nn.Conv2d, lambda: _convolve(span, module)),
             (nn.ConvTranspose2d, lambda: _convolve_transposed(span, module)),
             (nn.PixelUnshuffle, lambda: _shrink(span, module.downscale_factor)),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sat2map.nn.statistics import Norm2d, Statistics
+from sat2map.nn.winograd import Unstrided
 
 N_DOWNSAMPLINGS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 """Receptive field in pixels -> convolutions of stride 2 that give it. 1 px is a network of 1 x 1 convolutions."""
@@ -50,7 +51,8 @@ class PatchDiscriminator(nn.Module):
         ]
         for i, (a, b) in enumerate(pairwise(channels)):
             stride = 2 if i < n_down - 1 else 1
-            conv = nn.Conv2d(a, b, kernel, stride, padding, bias=False)
+            unstrided = stride == 1 and not pixel
+            conv = Unstrided(a, b) if unstrided else nn.Conv2d(a, b, kernel, stride, padding, bias=False)
             layers += [conv, Norm2d(b, statistics), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(channels[-1], 1, kernel, 1, padding))
         self.layers = nn.Sequential(*layers)

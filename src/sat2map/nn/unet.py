@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sat2map.nn.generator import Generator
+from sat2map.nn.halving import Double, Halve
 from sat2map.nn.statistics import Norm2d, Statistics
 
 N_DROPOUT_LEVELS = 3
@@ -69,7 +70,7 @@ class UNetGenerator(Generator):
         for level in range(n_levels):
             outermost, innermost = level == 0, level == n_levels - 1
             inner, outer = channels[level + 1], channels[level]
-            conv = nn.Conv2d(outer, inner, 4, stride=2, padding=1, bias=False)
+            conv = Halve(outer, inner)
             norm = nn.Identity() if outermost or innermost else Norm2d(inner, statistics)
             activation = nn.Identity() if outermost else nn.LeakyReLU(0.2)
             self.down.append(nn.Sequential(activation, conv, norm))
@@ -79,7 +80,7 @@ class UNetGenerator(Generator):
             self.up.append(
                 nn.Sequential(
                     nn.ReLU(),
-                    nn.ConvTranspose2d(from_below, out_channels if outermost else outer, 4, 2, 1, bias=outermost),
+                    Double(from_below, out_channels if outermost else outer, bias=outermost),
                     nn.Tanh() if outermost else Norm2d(outer, statistics),
                     Noise(dropout, noise_at_test) if noisy else nn.Identity(),
                 )
