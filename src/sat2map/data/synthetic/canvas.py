@@ -1,221 +1,170 @@
-"""Shapes in metres, and the canvas that paints picture, light, map and land use from one geometry; knows no city."""
+"""Paints ground, things and their shadows, and the map of the same ground, from one geometry; knows no city."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
-from sat2map.palette import CLASSES, UInt8
+from sat2map.data.synthetic.geometry import Points, swept
+from sat2map.data.synthetic.things import BUILDING, MAP, Colours, Flat, Ground, Solid
+from sat2map.palette import COLOURS_RGB, UInt8
+from sat2map.tiling import Window
 
-Colour = tuple[int, int, int]
-Points = npt.NDArray[np.float64]
-"""Corners of a polygon: metres, shape (n, 2), x to the right and y down from the upper left corner."""
-Rng = np.random.Generator
-
-MAP = {c.name: c.colours_rgb for c in CLASSES}
-ASPHALT, SHADOW = (88, 88, 87), (70, 76, 90)
 FINER = 2
-"""The picture is drawn so much finer than it is kept, so that its edges are soft."""
-BARE, PLANTED, BUILDING_LAND, STREET = range(4)
+"""All is drawn so much finer than it is kept: the picture's edges are soft, and the map's are where they belong."""
+WATER = MAP["water"][0]
+INDEX = {tuple(rgb): k for k, rgb in enumerate(COLOURS_RGB.tolist())}
+SHADOW, RELIT, BODY, TOP = range(4)
 
 
-class Box(NamedTuple):
-    """A rectangle along the streets of its district, in metres."""
+class _Layer(NamedTuple):
+    """Polygons of things of these heights: what of them is painted before what."""
 
-    u0: float
-    v0: float
-    u1: float
-    v1: float
-
-    def grown(self, by_m: float) -> Box:
-        """The box with `by_m` more on each side."""
-        return Box(self.u0 - by_m, self.v0 - by_m, self.u1 + by_m, self.v1 + by_m)
-
-    def point(self, rng: Rng) -> tuple[float, float]:
-        """Some place in the box."""
-        return rng.uniform(self.u0, self.u1), rng.uniform(self.v0, self.v1)
-
-
-@dataclass(frozen=True)
-class District:
-    """A half-plane of the city, on the side that `inward` points to, with a street grid at an angle of its own."""
-
-    origin: Points
-    angle: float
-    inward: Points
-    character: str
-
-    def corners(self, box: Box) -> Points:
-        """Where the corners of a box lie."""
-        local = np.array([(box.u0, box.v0), (box.u1, box.v0), (box.u1, box.v1), (box.u0, box.v1)])
-        return self.origin + local @ _rotation(self.angle)
-
-    def clipped(self, polygon: Points) -> Points:
-        """The part of a convex polygon that lies in the district; perhaps no corner is left."""
-        inside = (polygon - self.origin) @ self.inward
-        kept = []
-        for i in range(len(polygon)):
-            a, b = inside[i - 1], inside[i]
-            if (a < 0) != (b < 0):
-                kept.append(polygon[i - 1] + (polygon[i] - polygon[i - 1]) * a / (a - b))
-            if b >= 0:
-                kept.append(polygon[i])
-        return np.array(kept).reshape(-1, 2)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A box of land between streets."""
-
-    district: District
-    box: Box
-    kind: str
-
-
-class Solid(NamedTuple):
-    """What stands on the ground and casts a shadow: `flat` and `pitched` roofs (four corners), and each `tree`."""
-
-    height_m: float
-    footprint: Points
-    colour: Colour
-    style: str
-    base_m: float = 0.0
-    """Height of what it stands on."""
+    phase: int
+    image: str
+    shapes: Points
+    heights_m: Points
+    inks: list[int]
 
 
 class Canvas:
-    """The ground's colour, the light on it, its map and its use, all painted from one geometry."""
+    """One window of a city, while it is painted.
 
-    def __init__(self, height_px: int, width_px: int, gsd_m: float) -> None:
-        self.gsd_m = gsd_m
-        self.extent_m = np.array([width_px, height_px]) * gsd_m
-        size, fine = (width_px, height_px), (width_px * FINER, height_px * FINER)
-        self.images = {
-            "albedo": Image.new("RGB", fine, ASPHALT),
-            "light": Image.new("RGB", fine, (255, 255, 255)),
-            "map": Image.new("RGB", size, MAP["road"][0]),
-            "use": Image.new("L", size, STREET),
+    Args:
+        window: in pixels of the city, from the corner of its first; may start anywhere.
+        gsd_m: metres per pixel.
+        asphalt: colour of what nothing covers, which on the map is a road.
+    """
+
+    def __init__(self, window: Window, gsd_m: float, asphalt: Colours) -> None:
+        self.window, self.gsd_m = window, gsd_m
+        size = window.width * FINER, window.height * FINER
+        self._images = {
+            "albedo": Image.new("RGB", size, tuple(_levels(asphalt).tolist())),
+            "light": Image.new("L", size, 255),
+            "map": Image.new("L", size, INDEX[255, 255, 255]),
         }
-        self._pens = {name: ImageDraw.Draw(image) for name, image in self.images.items()}
+        self._pens = {name: ImageDraw.Draw(image) for name, image in self._images.items()}
 
-    def paint(self, image: str, polygon: Points, colour: Colour | int) -> None:
-        """Fill a polygon in one of the images."""
-        if len(polygon) > 2:
-            scale = (FINER if image in ("albedo", "light") else 1) / self.gsd_m
-            # Pillow counts from the middle of the first pixel.
-            self._pens[image].polygon((polygon * scale - 0.5).ravel().tolist(), fill=colour)
+    def box(self, margin_m: float) -> Points:
+        """Low and high corner of the window with a margin, metres, shape (2, 2)."""
+        w = self.window
+        corners = np.array([(w.col, w.row), (w.col + w.width, w.row + w.height)], float) * self.gsd_m
+        box: Points = corners + np.array([[-margin_m], [margin_m]])
+        return box
 
-    def ground(self, polygon: Points, colour: Colour, map_colour: Colour, use: int = BARE) -> None:
-        """Cover all that is there with new ground, in the picture as on the map."""
-        for image, fill in (("albedo", colour), ("map", map_colour), ("use", use)):
-            self.paint(image, polygon, fill)
+    def lay(self, grounds: Sequence[Ground]) -> None:
+        """Cover all that is there with new ground, in the picture as on the map, one after the other."""
+        if not grounds:
+            return
+        ends = np.cumsum([2 * len(ground.corners) for ground in grounds]).tolist()
+        (pixels,) = self._pixels(np.concatenate([ground.corners for ground in grounds])[None])
+        inks = _inks(np.stack([ground.colour for ground in grounds]))
+        for ground, start, end, ink in zip(grounds, [0, *ends], ends, inks, strict=False):
+            corners = pixels[start:end]
+            if ground.map_colour is not None:
+                self._pens["map"].polygon(corners, fill=INDEX[ground.map_colour])
+            self._pens["albedo"].polygon(corners, fill=ink)
 
-    def stand(self, solid: Solid, sun: Points) -> None:
-        """Build a house or plant a tree: its shadow (`sun` metres for each metre of height), then what is lit."""
-        tip = solid.footprint + sun * (solid.height_m - solid.base_m)
-        if solid.style != "tree":
-            self.paint("map", solid.footprint, MAP["land"][1])
-            for i in range(len(tip)):
-                side = np.stack((solid.footprint[i - 1], solid.footprint[i], tip[i], tip[i - 1]))
-                self.paint("light", side, SHADOW)
-        self.paint("light", tip, SHADOW)
-        self.paint("light", solid.footprint, (255, 255, 255))
-        self.paint("albedo", solid.footprint, shade(solid.colour, 0.72))
-        self.paint("albedo", *_upper_face(solid, sun))
+    def spread(self, flat: Flat) -> None:
+        """Lay things without height on the ground; the map does not show them."""
+        pen = self._pens["albedo"]
+        for corners, ink in zip(self._pixels(flat.shapes), _inks(flat.colours), strict=True):
+            pen.polygon(corners, fill=ink)
 
-    @cached_property
-    def use(self) -> UInt8:
-        """What the ground is for, once it is laid: uint8, shape (H, W), one of the four."""
-        return np.array(self.images["use"])
+    def raise_(self, solids: Iterable[Solid], shadow: Points) -> None:
+        """Raise houses and trees, the lowest first, so that the shadows of high ones fall on the roofs of low ones."""
+        layers = [layer for solid in solids for layer in _layers(solid, shadow)]
+        if not layers:
+            return
+        heights = np.concatenate([layer.heights_m for layer in layers])
+        phases = np.concatenate([np.full(len(layer.heights_m), layer.phase) for layer in layers])
+        corners = [c for layer in layers for c in self._pixels(layer.shapes)]
+        pens = [self._pens[layer.image] for layer in layers for _ in layer.inks]
+        inks = [ink for layer in layers for ink in layer.inks]
+        for k in np.lexsort((phases, heights)).tolist():
+            pens[k].polygon(corners[k], fill=inks[k])
 
-    def admits(self, points: Points, *uses: int) -> bool:
-        """Whether some of the points are in the picture, and all those are on ground of one of these uses."""
-        x, y = np.floor(points.T / self.gsd_m).astype(int)
-        seen = (x >= 0) & (y >= 0) & (x < self.use.shape[1]) & (y < self.use.shape[0])
-        return bool(seen.any()) and bool(np.isin(self.use[y[seen], x[seen]], uses).all())
+    def picture(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Colour of the ground (H, W, 3), 0..255, and the light on it (H, W, 1), 0..1."""
+        albedo, light = (np.asarray(self._images[name].reduce(FINER), np.float32) for name in ("albedo", "light"))
+        return albedo, light[..., None] / np.float32(255)
+
+    def shows_water(self) -> npt.NDArray[np.bool_]:
+        """Where water is: bool, shape (H, W)."""
+        water: npt.NDArray[np.bool_] = self._map_index() == INDEX[WATER]
+        return water
+
+    def map(self) -> UInt8:
+        """The map of the window: uint8, shape (H, W, 3), colours of `palette.CLASSES`."""
+        rgb: UInt8 = COLOURS_RGB[self._map_index()]
+        return rgb
+
+    def _map_index(self) -> UInt8:
+        """Row of the palette for each pixel; the map is not antialiased."""
+        return np.asarray(self._images["map"])[FINER // 2 :: FINER, FINER // 2 :: FINER]
+
+    def _pixels(self, shapes: Points) -> list[list[int]]:
+        """Whole pixels of the fine images: rounded in the city's own grid, which is the same for every window."""
+        fine = np.floor(shapes * (FINER / self.gsd_m)).astype(np.int64)
+        fine -= np.array([self.window.col, self.window.row]) * FINER
+        pixels: list[list[int]] = fine.reshape(len(shapes), 2 * shapes.shape[1]).tolist()
+        return pixels
 
 
-def _upper_face(solid: Solid, sun: Points) -> tuple[Points, Colour]:
-    """What of a solid is brightest: the roof within its parapet, the slope to the sun, the top of a crown."""
-    middle, points = solid.footprint.mean(0), solid.footprint
+def _levels(colours: Colours) -> npt.NDArray[np.int64]:
+    return np.clip(np.rint(colours), 0, 255).astype(np.int64)
+
+
+def _inks(colours: Colours) -> list[int]:
+    """As Pillow takes a colour in one number."""
+    red, green, blue = _levels(colours).T
+    inks: list[int] = (red + (green << 8) + (blue << 16)).tolist()
+    return inks
+
+
+def _layers(solid: Solid, shadow: Points) -> Iterator[_Layer]:
+    """What is painted of things: their shadow, that they are lit themselves, their sides and their top."""
+    shapes, heights, colours = solid.shapes, solid.heights_m, solid.colours
+    n = len(shapes)
+    rise = (heights if solid.bases_m is None else heights - solid.bases_m)[:, None] * shadow
+    middles = shapes.mean(1, keepdims=True)
     if solid.style == "tree":
-        return middle + 0.62 * (points - middle) - 0.7 * sun, shade(solid.colour, 1.3)
-    if solid.style == "flat":
-        edge = float(np.abs(points - middle).max())
-        return middle + max(0.6, 1 - 0.9 / edge) * (points - middle), solid.colour
-    if np.hypot(*(points[1] - points[0])) < np.hypot(*(points[2] - points[1])):
-        points = np.roll(points, 1, 0)  # the ridge runs along the longer side
-    start, end = (points[0] + points[3]) / 2, (points[1] + points[2]) / 2
-    slopes = np.stack((points[0], points[1], end, start)), np.stack((start, end, points[2], points[3]))
-    return min(slopes, key=lambda slope: float((slope.mean(0) - middle) @ sun)), shade(solid.colour, 1.2)
+        yield _Layer(SHADOW, "light", shapes + 0.8 * rise[:, None], heights, [0] * n)
+    else:
+        yield _Layer(SHADOW, "light", swept(shapes, rise), heights, [0] * n)
+    yield _Layer(RELIT, "light", shapes, heights, [255] * n)
+    if solid.on_map:
+        yield _Layer(BODY, "map", shapes, heights, [INDEX[BUILDING]] * n)
+    yield _Layer(BODY, "albedo", shapes, heights, _inks(colours * (0.66 if solid.style == "tree" else 0.74)))
+    if solid.style == "gable":
+        for slope, gain in zip(_slopes(shapes, shadow), (1.22, 0.78), strict=True):
+            yield _Layer(TOP, "albedo", slope, heights, _inks(colours * gain))
+    elif solid.style == "flat":
+        edges = np.abs(shapes - middles).max((1, 2))[:, None, None]
+        inner = middles + np.maximum(0.6, 1 - 0.8 / np.maximum(edges, 1e-6)) * (shapes - middles)
+        yield _Layer(TOP, "albedo", inner, heights, _inks(colours))
+    else:
+        aside = shadow / np.hypot(*shadow) * np.abs(shapes - middles).max((1, 2))[:, None, None]
+        for share, gain in ((0.7, 1.1), (0.36, 1.45)):
+            yield _Layer(
+                TOP,
+                "albedo",
+                middles + share * (shapes - middles) - (0.8 - share) * 0.45 * aside,
+                heights,
+                _inks(colours * gain),
+            )
 
 
-def _rotation(angle: float) -> Points:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([(c, s), (-s, c)])
-
-
-def shade(colour: Colour, gain: float) -> Colour:
-    """The colour, darker or brighter."""
-    r, g, b = (min(255, int(level * gain)) for level in colour)
-    return r, g, b
-
-
-def jitter(rng: Rng, colour: Colour) -> Colour:
-    """The colour, a little darker or brighter."""
-    return shade(colour, rng.uniform(0.85, 1.15))
-
-
-def normals(line: Points) -> Points:
-    """Unit normals at the points of a line, to its left."""
-    along = np.gradient(line, axis=0)
-    unit: Points = np.stack((along[:, 1], -along[:, 0]), -1) / np.hypot(*along.T)[:, None]
-    return unit
-
-
-def ribbon(line: Points, width_m: float) -> Points:
-    """A strip of even width along a line."""
-    aside = normals(line) * width_m / 2
-    return np.vstack((line + aside, (line - aside)[::-1]))
-
-
-def curve(through: Points, along: Points, canvas: Canvas, swing_m: float, rng: Rng) -> Points:
-    """A line right across the city that swings to both sides of a straight one; points every 4 m."""
-    reach_m = float(np.hypot(*canvas.extent_m)) + 8  # a ribbon needs two points
-    way = np.arange(-reach_m, reach_m, 4.0)
-    aside = swing_m * np.sin(2 * np.pi * (way / rng.uniform(500, 900) + rng.random()))
-    direction = along / np.hypot(*along)
-    line: Points = through + way[:, None] * direction + aside[:, None] * np.array([direction[1], -direction[0]])
-    return line
-
-
-def blob(rng: Rng, centre: Points, radius_m: float, roughness: float) -> Points:
-    """A rounded patch: the radius varies in a few waves around it."""
-    angle = np.linspace(0, 2 * np.pi, 12 if radius_m < 8 else 48, endpoint=False)
-    radius = np.full_like(angle, radius_m)
-    for k in (2, 3, 4):
-        radius += radius_m * rng.normal(0, roughness / k) * np.sin(k * angle + rng.uniform(0, 2 * np.pi))
-    shore: Points = centre + radius[:, None] * np.stack((np.cos(angle), np.sin(angle)), -1)
-    return shore
-
-
-def photograph(canvas: Canvas, rng: Rng) -> UInt8:
-    """The ground in its light as a camera sees it: soft edges, uneven surfaces, noise."""
-    lit = ImageChops.multiply(canvas.images["albedo"], canvas.images["light"]).reduce(FINER)
-    picture = np.asarray(lit.filter(ImageFilter.GaussianBlur(0.5)), np.float32)
-    height, width = picture.shape[:2]
-    gain = np.full((height, width, 1), 0.92, np.float32)
-    for share, cell_px in ((0.06, 60), (0.05, 9), (0.05, 2)):
-        gain[..., 0] += share * _cloud(rng, height, width, cell_px)
-    picture = picture * gain + 2.5 * rng.standard_normal(picture.shape, np.float32)
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
-
-
-def _cloud(rng: Rng, height: int, width: int, cell_px: int) -> npt.NDArray[np.float32]:
-    coarse = rng.standard_normal((height // cell_px + 2, width // cell_px + 2)).astype(np.float32)
-    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+def _slopes(shapes: Points, shadow: Points) -> tuple[Points, Points]:
+    """The two sides of pitched roofs, that towards the sun first; the ridge runs along the longer side."""
+    short = np.hypot(*(shapes[:, 1] - shapes[:, 0]).T) < np.hypot(*(shapes[:, 2] - shapes[:, 1]).T)
+    p = np.where(short[:, None, None], np.roll(shapes, 1, 1), shapes)
+    start, end = (p[:, 0] + p[:, 3]) / 2, (p[:, 1] + p[:, 2]) / 2
+    first, second = np.stack((p[:, 0], p[:, 1], end, start), 1), np.stack((start, end, p[:, 2], p[:, 3]), 1)
+    sunny = ((first.mean(1) - p.mean(1)) @ shadow < 0)[:, None, None]
+    return np.where(sunny, first, second), np.where(sunny, second, first)

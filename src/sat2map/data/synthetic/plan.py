@@ -1,0 +1,70 @@
+"""What kind of city is drawn and in what light: a few named parameters; draws nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from sat2map.data.synthetic.geometry import Points, Rng
+
+Season = Literal["summer", "autumn", "winter"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Streets, blocks and what crosses them: metres on the ground, and shares from 0 to 1."""
+
+    block_m: tuple[float, float] = (175.0, 74.0)
+    """Usual length and depth of a block."""
+    district_m: float = 430.0
+    """Usual side of a district, which has a street grid of its own."""
+    street_m: float = 9.5
+    """Width of a street, from kerb to kerb."""
+    avenue_m: float = 14.5
+    """Of the roads between districts."""
+    motorway_m: float = 25.0
+    irregularity: float = 0.3
+    """How much blocks differ; 0 is a regular grid."""
+    curviness: float = 1.0
+    """How much streets bend; 0 is straight."""
+    motorway_every_m: float = 2700.0
+    river_every_m: float = 3000.0
+    railway_every_m: float = 4500.0
+    park_share: float = 0.09
+    """Of the blocks, and of the districts."""
+    season: Season | None = None
+    """None: as the seed says, and summer five times of six."""
+
+
+class Light(NamedTuple):
+    """How a city is lit and photographed; one for all of its windows."""
+
+    shadow: Points
+    """Where the shadow of one metre of height falls: metres, shape (2,), x to the right and y down."""
+    season: Season
+    exposure: float
+    """Gain of all channels."""
+    saturation: float
+    tint: Points
+    """Gain of each channel, shape (3,)."""
+    haze: float
+    """Share of the light that comes from the air."""
+    noise: float
+    """Standard deviation of the sensor's noise, in levels."""
+
+
+def light(plan: Plan, rng: Rng) -> Light:
+    """The light of a city."""
+    turn, length = rng.uniform(-0.75, 0.45), rng.uniform(0.55, 0.95)
+    drawn: Season = rng.choice(("summer", "autumn", "winter"), p=(0.84, 0.11, 0.05))
+    return Light(
+        shadow=length * np.array([np.sin(turn), -np.cos(turn)]),
+        season=plan.season or drawn,
+        exposure=rng.uniform(0.6, 0.73),
+        saturation=rng.uniform(0.7, 1.0),
+        tint=1 + rng.normal(0, 0.012, 3),
+        haze=rng.uniform(0.12, 0.2),
+        noise=rng.uniform(0.6, 2.0),
+    )
