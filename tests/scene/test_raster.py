@@ -250,3 +250,28 @@ def test_server_that_does_not_answer_is_one_line(tmp_path: Path, server: str, mo
         read(f"{server}/slow.tif")
     assert time.monotonic() - begun < 5
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["tif", "png"])
+def test_eight_bits_are_stretched_where_the_model_knows_it(tmp_path: Path, ending: str) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(100, 200, (40, 50, 3), np.uint8)
+    path = tmp_path / f"scene.{ending}"
+    Image.fromarray(pixels).save(path)
+    levels = ((20, 220), (30, 210), (40, 200))
+    window = Window(0, 0, 40, 50)
+    with open_source(path, ReadOptions(levels=levels)) as scene:
+        np.testing.assert_array_equal(scene.read(window), pixels)
+    with open_source(path, ReadOptions(levels=levels, stretch_bytes=True)) as scene:
+        found = np.percentile(scene.read(window).reshape(-1, 3), (2, 98), axis=0)
+    np.testing.assert_allclose(found.T, levels, atol=3)
+    with open_source(path, ReadOptions(levels=levels, stretch_bytes=True, stretch="none")) as scene:
+        np.testing.assert_array_equal(scene.read(window), pixels)
+
+
+def test_scene_almost_without_contrast_is_stretched_no_further_than_to_be_seen(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(60, 63, (40, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "water.png")
+    reading = ReadOptions(levels=((10, 200),) * 3, stretch_bytes=True)
+    with open_source(tmp_path / "water.png", reading) as scene:
+        assert np.ptp(scene.read(Window(0, 0, 40, 50))) <= 3 * 190 / 48

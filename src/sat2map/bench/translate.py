@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sat2map.engine import Engine
 from sat2map.model.card import Card
 from sat2map.palette import COLOURS_RGB
-from sat2map.scene.source import ReadOptions, open_source
+from sat2map.scene.source import open_source
 from sat2map.translate import Settings, Translator
 from sat2map.translate.pipeline import Reader
 
@@ -69,7 +69,7 @@ def bench_translate(translator: Translator, scene_path: str | Path, settings: Se
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
     spent = {"s": 0.0, "cpu_s": 0.0}
     run = translator.runner(settings)
-    with open_source(scene_path, ReadOptions(levels=translator.engine.card.levels)) as scene:
+    with open_source(scene_path, translator.reading()) as scene:
         planned = translator.plan_scene(scene.grid, settings)
         reader = Reader(scene, planned, translator.engine.card)
         for window in planned.windows:

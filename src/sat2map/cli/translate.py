@@ -137,7 +137,7 @@ def _one_stretch(tasks: Sequence[Task], reading: ReadOptions, translator: Transl
     """Decide one stretch for all scenes of a collection that need one."""
     from sat2map.scene.source import collection_stretch
 
-    reading = dataclasses.replace(reading, levels=translator.engine.card.levels)
+    reading = translator.reading(reading)
     return dataclasses.replace(reading, collection=collection_stretch([task.source for task in tasks], reading))
 
 

@@ -1,4 +1,4 @@
-"""Twelve fixed changes of a picture: what is left of a model's figures in other light, from another sensor or height."""
+"""Twelve fixed changes of a picture: what is left of a model's figures in other light and from other sensors."""
 
 from __future__ import annotations
 

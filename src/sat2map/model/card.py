@@ -32,6 +32,8 @@ class Card(BaseModel):
     """Metres on the ground per pixel that the model was trained for, from finest to coarsest."""
     levels: tuple[tuple[int, int], ...] | None = None
     """2nd and 98th percentile of the training pictures per channel, 0..255: where a stretch puts a scene's own."""
+    stretch_bytes: bool = False
+    """Whether scenes of 8 bits are stretched too: the model has learned from stretched pictures."""
     statistics: Literal["image", "frozen"]
     dropout: float = 0.0
     """Probability of the noise z; at test time too only where `configuration` says so."""

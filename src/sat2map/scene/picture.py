@@ -10,8 +10,10 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from sat2map.errors import PictureError
+from sat2map.scene.mask import LARGEST_SAMPLE_PX
 from sat2map.scene.place import Grid
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.raster import ReadOptions
+from sat2map.scene.stretch import NARROWEST_BYTES, Stretch
 from sat2map.tiling import Window
 
 UInt8 = npt.NDArray[np.uint8]
@@ -25,12 +27,13 @@ class PictureSource:
 
     Args:
         path: of the picture.
+        options: of these, only the stretch.
 
     Raises:
         PictureError: it cannot be decoded, or is too large to be held whole.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: ReadOptions) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -47,11 +50,20 @@ class PictureSource:
         self.files: tuple[Path, ...] = (path,)
         self.grid = Grid(*self._rgb.shape[:2])
         self.has_mask = self._valid is not None
-        self.stretch: Stretch | None = None
+        self.stretch: Stretch | None = options.stretch if isinstance(options.stretch, Stretch) else options.collection
+        if self.stretch is None and options.stretch_bytes:
+            self.stretch = Stretch.of_sample(self.sample(), options.levels, NARROWEST_BYTES)
 
     def read(self, window: Window) -> UInt8:
         """See `Source.read`."""
-        return self._rgb[window.slices]
+        rgb = self._rgb[window.slices]
+        return rgb if self.stretch is None else self.stretch.apply(rgb)
+
+    def sample(self) -> UInt8:
+        """Valid pixels from all over the picture, shape (n, 3)."""
+        step = max(max(self._rgb.shape) // LARGEST_SAMPLE_PX, 1)
+        pixels = self._rgb[::step, ::step]
+        return pixels[... if self._valid is None else self._valid[::step, ::step]].reshape(-1, 3)
 
     def valid(self, window: Window) -> Bool:
         """See `Source.valid`."""

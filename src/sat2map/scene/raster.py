@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 from sat2map.errors import SceneError
 from sat2map.scene.mask import alpha_is_a_mask, sample_windows
 from sat2map.scene.place import Box, Grid, box_window
-from sat2map.scene.stretch import Levels, Stretch
+from sat2map.scene.stretch import NARROWEST_BYTES, Levels, Stretch
 from sat2map.tiling import Window
 
 UInt8 = npt.NDArray[np.uint8]
@@ -41,8 +41,9 @@ class ReadOptions:
         bbox: west, south, east, north: only that part.
         bbox_crs: of the box; None: the scene's.
         stretch: a line (or `LO,HI[;..]`), `auto` (decided from the scene), or `none` (numbers are bytes already);
-            None: `auto` for anything but 8 bit.
+            None: `auto`, for 8 bit only where `stretch_bytes` says so.
         levels: where `auto` puts the scene's percentiles: those of the model's card.
+        stretch_bytes: whether 8 bit is stretched too: as the model's card says.
         collection: the line of `auto` where it was decided for several scenes together.
     """
 
@@ -53,6 +54,7 @@ class ReadOptions:
     bbox_crs: str | None = None
     stretch: Stretch | str | None = None
     levels: Levels | None = None
+    stretch_bytes: bool = False
     collection: Stretch | None = None
 
 
@@ -186,9 +188,11 @@ class RasterSource:
             return wanted
         if wanted == "none" and self._dtype != np.uint8:
             return Stretch((0, 0, 0), (255, 255, 255), ((0, 255),) * 3)
-        if wanted == "none" or (wanted is None and self._dtype == np.uint8):
+        is_bytes = self._dtype == np.uint8
+        if wanted == "none" or (wanted is None and is_bytes and not self._options.stretch_bytes):
             return None
-        return self._options.collection or Stretch.of_sample(self.sample(), self._options.levels)
+        narrowest = NARROWEST_BYTES if is_bytes else 0
+        return self._options.collection or Stretch.of_sample(self.sample(), self._options.levels, narrowest)
 
     def sample(self) -> npt.NDArray[Any]:
         """Numbers of valid pixels from all over the scene, shape (n, 3): of an overview, or of many small windows."""

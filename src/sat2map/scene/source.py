@@ -23,6 +23,7 @@ from sat2map.scene.stretch import Stretch
 from sat2map.tiling import Window
 
 __all__ = [
+    "AS_THE_FILE_SAYS",
     "PICTURE_SUFFIXES",
     "RASTER_SUFFIXES",
     "Grid",
@@ -64,6 +65,9 @@ class Source(Protocol):
     stretch: Stretch | None
     """How its numbers became bytes; None: they were."""
 
+    def sample(self) -> npt.NDArray[Any]:
+        """Numbers of valid pixels from all over the scene, shape (n, 3)."""
+
     def read(self, window: Window) -> UInt8:
         """RGB of a window within the scene: uint8, shape (h, w, 3)."""
 
@@ -95,7 +99,7 @@ def open_source(source: str | Path, options: ReadOptions = AS_THE_FILE_SAYS) -> 
             ours = {key: value for key, value in REMOTE_ENVIRONMENT.items() if key not in os.environ}
             stack.enter_context(rasterio.Env(**ours))
         elif _is_picture(Path(source), options):
-            yield PictureSource(Path(source))
+            yield PictureSource(Path(source), options)
             return
         dataset = stack.enter_context(_opened(source))
         mask = None
@@ -110,7 +114,7 @@ def collection_stretch(sources: Sequence[str | Path], options: ReadOptions) -> S
     for source in sources:
         try:
             with open_source(source, dataclasses.replace(options, collection=NO_STRETCH)) as scene:
-                if isinstance(scene, RasterSource) and scene.stretch is not None:
+                if scene.stretch is not None:
                     samples.append(scene.sample())
         except (SceneError, PictureError):
             continue
@@ -120,7 +124,9 @@ def collection_stretch(sources: Sequence[str | Path], options: ReadOptions) -> S
 def _is_picture(path: Path, options: ReadOptions) -> bool:
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         return False
-    if any(o is not None for o in (options.bands, options.nodata, options.mask, options.bbox, options.stretch)):
+    if any(o is not None for o in (options.bands, options.nodata, options.mask, options.bbox)) or isinstance(
+        options.stretch, str
+    ):
         return False
     try:
         with rasterio.open(path) as dataset:

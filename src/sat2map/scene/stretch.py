@@ -19,6 +19,8 @@ Levels = tuple[tuple[int, int], ...]
 PERCENTILES = (2, 98)
 DEFAULT_LEVELS: Levels = ((20, 200),) * 3
 """For models whose card does not say where the percentiles of their training pictures lie."""
+NARROWEST_BYTES = 48
+"""A scene of 8 bits with less contrast is water or fog: stretched further, it would be noise."""
 HINT = "--stretch LO,HI or --stretch LO,HI;LO,HI;LO,HI"
 
 
@@ -37,16 +39,19 @@ class Stretch:
     levels: Levels = DEFAULT_LEVELS
 
     @classmethod
-    def of_sample(cls, values: npt.NDArray[Any], levels: Levels | None = None) -> Self:
+    def of_sample(cls, values: npt.NDArray[Any], levels: Levels | None = None, narrowest: float = 0) -> Self:
         """The stretch that puts the 2nd and 98th percentile of each channel on the model's levels.
 
         Args:
             values: valid, finite pixels of the scene or the collection, shape (n, 3); none give the line 0 to 1.
             levels: of the model's card, or None.
+            narrowest: percentiles nearer to each other than this are moved apart.
         """
         if not len(values):
             return cls((0, 0, 0), (1, 1, 1), levels or DEFAULT_LEVELS)
         low, high = np.percentile(values.astype(np.float64), PERCENTILES, axis=0)
+        missing = np.maximum(narrowest - (high - low), 0)
+        low, high = low - missing / 2, high + missing / 2
         return cls(tuple(low.tolist()), tuple(high.tolist()), levels or DEFAULT_LEVELS)
 
     @classmethod

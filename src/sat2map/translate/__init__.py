@@ -21,7 +21,7 @@ from sat2map.scene.pieces import CLASSES, CONFIDENCE, Product
 from sat2map.scene.place import Grid
 from sat2map.scene.resolution import Scale, choose_scale
 from sat2map.scene.sink import check_destination, check_grid, check_no_input, publish
-from sat2map.scene.source import ReadOptions, Source, open_source
+from sat2map.scene.source import AS_THE_FILE_SAYS, ReadOptions, Source, open_source
 from sat2map.scene.work import open_work
 from sat2map.tiling import Difference, TiledWindow, Window, difference, padded_size, translate_windows
 from sat2map.tiling.blend import STEP_PX as BLEND_STEP_PX
@@ -145,6 +145,11 @@ class Translator:
         sat_hwc = None if valid is not None and not valid.any() else reader.read(window.read)
         return draw_window(self.runner(settings), planned, settings, window, sat_hwc)[0], valid
 
+    def reading(self, options: ReadOptions = AS_THE_FILE_SAYS) -> ReadOptions:
+        """How a scene is to be read for the model: as `options` say, and with the stretch that the model knows."""
+        card = self.engine.card
+        return dataclasses.replace(options, levels=card.levels, stretch_bytes=card.stretch_bytes)
+
     def translate_file(
         self,
         source: str | Path,
@@ -180,8 +185,7 @@ class Translator:
             check_destination(source, path, overwrite=overwrite)
         settings = self._resolved(settings)
         make_run(self.engine, settings)  # what the model lacks is found before any work
-        reading = reading or ReadOptions()
-        reading = dataclasses.replace(reading, levels=reading.levels or self.engine.card.levels)
+        reading = self.reading(reading or ReadOptions())
         with open_source(source, reading) as scene:
             for path in paths:
                 check_no_input(path, scene.files)

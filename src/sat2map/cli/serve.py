@@ -1,0 +1,114 @@
+"""`sat2map serve`: the live map of scenes, in the browser and as tiles."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+import warnings
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sat2map.cli import options
+from sat2map.errors import Sat2mapError, SceneError
+
+
+@click.command()
+@click.argument("sources", metavar="SCENE...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for any that is free.  [default: 8765]")
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="Folder for what is drawn.  [default: ~/.cache/sat2map/serve]"
+)
+@click.option("--cache-gib", type=float, metavar="GIB", help="Room that it may take.  [default: 20]")
+@click.option("--allow-origin", metavar="ORIGIN", help="Web pages elsewhere that may show the tiles (or *).")
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="A name by which the server is called; may be repeated."
+)
+@options.model_option
+@options.head_option
+@options.window_option
+@options.margin_option
+@options.device_option
+@options.log_options
+def serve(
+    sources: tuple[Path, ...],
+    model: str | None,
+    head: str | None,
+    window_px: int | None,
+    margin_px: int | None,
+    device: str,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Show each SCENE and its map in the browser, drawn as you look at it.
+
+    Without a SCENE the page waits for a picture to be dropped on it. The same tiles feed QGIS, MapLibre and others:
+    docs/serve.md says how.
+    """
+    import uvicorn
+    from rio_tiler.errors import NoOverviewWarning
+
+    from sat2map.model.bundled import resolve
+    from sat2map.serve.app import create_app
+    from sat2map.serve.filling import Filler
+    from sat2map.serve.scenes import Scenes
+    from sat2map.serve.settings import ServeSettings
+    from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
+
+    warnings.simplefilter("ignore", NoOverviewWarning)
+    settings = ServeSettings(**{name: value for name, value in given.items() if value not in (None, ())})
+    with _listen(settings.host, settings.port) as listener:
+        model_key = hashlib.sha256(resolve(model).read_bytes()).hexdigest()
+        tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
+        cache_bytes = round(settings.cache_gib * 2**30)
+        scenes = Scenes(Translator.load(model, device), settings.cache, cache_bytes, model_key, tiling)
+        try:
+            for source in sources:
+                if source.is_dir():
+                    raise SceneError("scene is a folder", source, hint="name the rasters in it: FOLDER/*.tif")
+                scenes.add(source)
+        except Sat2mapError:
+            scenes.close()
+            raise
+        app = create_app(scenes, Filler(settings.n_windows_waited_for), settings)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_keep_alive=10,
+            timeout_graceful_shutdown=30, limit_concurrency=settings.n_connections,
+        )  # fmt: skip
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        if not quiet:
+            click.echo(f"the live map is at {_address(listener)} (Ctrl-C stops it)", err=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        Sat2mapError: the address or port cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            # From now on a browser that is quick waits for an answer, and is not turned away.
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Sat2mapError(
+            f"cannot listen there ({reason})", f"{host}:{port}", hint="--port 0 takes a free one"
+        ) from error
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -1,0 +1,1 @@
+"""The live map: scenes in the browser and as tiles; draws nothing that `translate` would draw otherwise."""

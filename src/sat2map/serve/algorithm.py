@@ -1,0 +1,75 @@
+"""The map as an algorithm of TiTiler, for applications of others: three lines register it, and it keeps nothing.
+
+It sees one tile at a time: give it the model's margin as `buffer`, at a zoom whose pixels are within the model's range.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from pydantic import ConfigDict
+from rio_tiler.models import ImageData
+from titiler.core.algorithm.base import BaseAlgorithm
+
+from sat2map.engine import Engine, load_engine, run_whole
+from sat2map.errors import PictureError
+
+load_once = cache(load_engine)
+
+
+class Sat2map(BaseAlgorithm):
+    """Draws the map of a picture, less what lies within `buffer` of its edge."""
+
+    model_config = ConfigDict(extra="forbid", title="sat2map: satellite picture to map")
+
+    output: str | None = None
+    buffer: int = 0
+    """As in the request for the tile: pixels around it that were read for the sake of those inside."""
+
+    input_nbands: int | None = 3
+    output_nbands: int | None = 3
+    output_dtype: str | None = "uint8"
+
+    def engine(self) -> Engine:
+        """What draws: the bundled model, since a request must not name a file; `algorithm_of` takes another."""
+        return load_once()
+
+    def __call__(self, img: ImageData) -> ImageData:
+        """The map.
+
+        Args:
+            img: 3 bands, uint8, RGB.
+
+        Raises:
+            PictureError: it is another kind of picture.
+            ModelFileError: the model has no such output.
+        """
+        if img.array.shape[0] != 3 or img.array.dtype != np.uint8:
+            raise PictureError("the model takes 3 bands of 8 bit", f"{img.array.shape[0]} of {img.array.dtype}")
+        inside = slice(self.buffer, -self.buffer or None)
+        rgb_hwc = np.moveaxis(img.array.filled(0), 0, -1)
+        drawn = np.moveaxis(run_whole(self.engine(), rgb_hwc, self.output), -1, 0)[:, inside, inside]
+        return ImageData(
+            np.ma.MaskedArray(drawn, np.ma.getmaskarray(img.array)[:, inside, inside]), crs=img.crs, assets=img.assets,
+            bounds=_without_buffer(img, self.buffer),
+        )  # fmt: skip
+
+
+def _without_buffer(img: ImageData, buffer: int) -> Any:
+    if img.bounds is None or not buffer:
+        return img.bounds
+    west, south, east, north = img.bounds
+    x, y = buffer * (east - west) / img.width, buffer * (north - south) / img.height
+    return west + x, south + y, east - x, north - y
+
+
+def algorithm_of(engine: Engine) -> type[Sat2map]:
+    """The algorithm with a model of one's own."""
+
+    class Own(Sat2map):
+        def engine(self) -> Engine:
+            return engine
+
+    return Own

@@ -1,0 +1,194 @@
+"""The map of one scene as far as it is drawn: a sparse GeoTIFF that is filled window by window and survives a kill.
+
+Pixels and overviews are those that `translate` would write, so that whatever is read from here equals what is read from
+the translated file. It never runs a model, and two processes never write one canvas.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sat2map.errors import OutputError
+from sat2map.scene.formats import cog_block_px
+from sat2map.scene.place import Grid
+from sat2map.serve import sparse_tiff
+from sat2map.serve.overview import Taps, reduce, reduced_window
+from sat2map.tiling import Window
+
+UInt8 = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
+
+VERSION = 1
+"""Of the files; a change makes canvases of before be left alone."""
+PICTURE, DONE = "map.tif", "done"
+
+
+class Level(NamedTuple):
+    """A level of the pyramid in the file."""
+
+    rgb: sparse_tiff.Layer
+    mask: sparse_tiff.Layer | None
+
+
+class Canvas:
+    """A map that is being drawn.
+
+    Args:
+        folder: of this scene and this model alone; what is already drawn there is kept.
+        grid: of the scene.
+        windows: on the scene's grid, which they partition, row by row.
+        with_mask: whether the scene has invalid pixels.
+
+    Raises:
+        OutputError: another server draws there.
+    """
+
+    def __init__(self, folder: Path, grid: Grid, windows: Sequence[Window], *, with_mask: bool) -> None:
+        self.grid, self.windows, self.with_mask, self.folder = grid, windows, with_mask, folder
+        self.path = folder / PICTURE
+        self._rows = sorted({w.row for w in windows})
+        self._cols = sorted({w.col for w in windows})
+        layers = sparse_tiff.lay_out(grid, with_mask=with_mask, smallest_px=cog_block_px(grid))
+        step = 2 if with_mask else 1
+        self._levels = [
+            Level(layers[i], layers[i + 1] if with_mask else None) for i in range(0, len(layers), step)
+        ]  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        self._done_file = os.open(folder / DONE, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(self._done_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._done_file)
+            raise OutputError(
+                "another server draws the map of this scene", folder, hint="stop it, or choose another --cache"
+            ) from error
+        self._begin(layers)
+        self._file = os.open(self.path, os.O_RDWR)
+        self._done = bytearray(os.pread(self._done_file, len(windows), 0))
+
+    def _begin(self, layers: list[sparse_tiff.Layer]) -> None:
+        """Make the file where it is missing; then nothing is drawn."""
+        n_windows = len(self.windows)
+        if self.path.exists() and os.fstat(self._done_file).st_size == n_windows:
+            os.utime(self.folder / DONE)
+            return
+        os.ftruncate(self._done_file, 0)
+        work = self.path.with_suffix(".part")
+        sparse_tiff.create(work, layers, self.grid)
+        work.replace(self.path)
+        os.ftruncate(self._done_file, n_windows)
+
+    def close(self) -> None:
+        """Let another server have it."""
+        os.close(self._file)
+        os.close(self._done_file)
+
+    @property
+    def n_done(self) -> int:
+        """Windows that are drawn."""
+        return sum(self._done)
+
+    def missing(self, window: Window) -> list[int]:
+        """The windows of the plan, by index, on which a window of the scene has a share and which are not drawn yet."""
+        return [i for i in self._touched(window) if not self._done[i]]
+
+    def is_done(self, index: int) -> bool:
+        """Whether a window of the plan is drawn."""
+        return bool(self._done[index])
+
+    def _touched(self, window: Window) -> Iterable[int]:
+        rows = range(bisect_right(self._rows, window.row) - 1, bisect_left(self._rows, window.row + window.height))
+        cols = range(bisect_right(self._cols, window.col) - 1, bisect_left(self._cols, window.col + window.width))
+        return (row * len(self._cols) + col for row in rows for col in cols)
+
+    def write(self, index: int, rgb_hwc: UInt8, valid: Bool | None) -> None:
+        """Draw a window of the plan, and what it changes in the overviews. One thread at a time.
+
+        Args:
+            index: of the window.
+            rgb_hwc: its pixels, uint8, shape (h, w, 3).
+            valid: where the scene holds data, bool, shape (h, w); None: everywhere.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        window = self.windows[index]
+        if self.with_mask and valid is None:
+            valid = np.ones(rgb_hwc.shape[:2], bool)
+        if valid is not None:
+            rgb_hwc = np.where(valid[..., None], rgb_hwc, 0).astype(np.uint8)
+        self._put(self._levels[0], window, rgb_hwc, valid)
+        for finer, coarser in zip(self._levels, self._levels[1:], strict=False):
+            window = self._reduce(finer, coarser, window)
+        # Only now: a window that is cut off by a kill is drawn again.
+        os.pwrite(self._done_file, b"\1", index)
+        self._done[index] = 1
+
+    def _reduce(self, finer: Level, coarser: Level, changed: Window) -> Window:
+        height, width = finer.rgb.height, finer.rgb.width
+        window = reduced_window(changed, height, width)
+        rows = Taps.of(height, coarser.rgb.height, window.row, window.row + window.height)
+        cols = Taps.of(width, coarser.rgb.width, window.col, window.col + window.width)
+        needed = Window(rows.start, cols.start, rows.stop - rows.start, cols.stop - cols.start)
+        self._put(coarser, window, *reduce(rows, cols, *self._get(finer, needed)))
+        return window
+
+    def _get(self, level: Level, window: Window) -> tuple[UInt8, Bool | None]:
+        rgb = sparse_tiff.read(self._file, level.rgb, window)
+        if level.mask is None:
+            return rgb, None
+        return rgb, sparse_tiff.read(self._file, level.mask, window)[..., 0] > 0
+
+    def _put(self, level: Level, window: Window, rgb_hwc: UInt8, valid: Bool | None) -> None:
+        sparse_tiff.write(self._file, level.rgb, window, rgb_hwc)
+        if level.mask is not None and valid is not None:
+            sparse_tiff.write(self._file, level.mask, window, valid[..., None].astype(np.uint8) * 255)
+
+
+def full_size(grid: Grid, *, with_mask: bool) -> int:
+    """Bytes that the canvas of a scene takes when all of it is drawn."""
+    return sparse_tiff.lay_out(grid, with_mask=with_mask, smallest_px=cog_block_px(grid))[-1].end
+
+
+def make_room(root: Path, needed: dict[str, int], limit: int) -> None:
+    """Delete the canvases that were longest not used, until those that are needed now fit.
+
+    Args:
+        root: folder of all canvases.
+        needed: full size of each canvas that will be used, by the name of its folder.
+        limit: bytes that all may take.
+
+    Raises:
+        OutputError: those that are needed do not fit by themselves.
+    """
+    total = sum(needed.values())
+    if total > limit:
+        raise OutputError(
+            f"maps of these scenes take up to {total / 2**30:.1f} GiB, the cache may take",
+            f"{limit / 2**30:.1f} GiB", hint="--cache-gib with a larger number, or fewer scenes",
+        )  # fmt: skip
+    others = [done for done in root.glob(f"*/{DONE}") if done.parent.name not in needed]
+    for done in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
+        size = sum(file.stat().st_blocks * 512 for file in done.parent.iterdir())
+        if total + size <= limit:
+            total += size
+        elif _is_free(done):
+            shutil.rmtree(done.parent)
+
+
+def _is_free(done: Path) -> bool:
+    with done.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

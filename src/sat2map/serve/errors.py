@@ -1,0 +1,90 @@
+"""Every error as one line of JSON with the right status; never a traceback, never a path of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
+from rio_tiler.errors import RioTilerError, TileOutsideBounds
+from starlette.exceptions import HTTPException
+
+from sat2map.errors import OutputError, Sat2mapError
+from sat2map.serve.filling import BusyError
+
+log = logging.getLogger(__name__)
+
+
+class BadRequestError(Exception):
+    """What was asked for makes no sense.
+
+    Args:
+        found: in words.
+        status: of HTTP.
+    """
+
+    def __init__(self, found: str, status: int = 400) -> None:
+        super().__init__(found)
+        self.status = status
+
+
+def answer(status: int, found: str, hint: str | None = None, headers: Any = None) -> JSONResponse:
+    """One line of JSON: `{"error": ..., "hint": ...}`."""
+    content = {"error": " ".join(found.split())[:500]} | ({"hint": hint} if hint else {})
+    return JSONResponse(content, status, headers=headers)
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Have an application answer so."""
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+def _busy(_request: Request, error: Any) -> JSONResponse:
+    return answer(503, "the server is busy", headers={"Retry-After": str(error.retry_after_s)})
+
+
+def _http(_request: Request, error: Any) -> JSONResponse:
+    return answer(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _invalid(_request: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("query", "path", "body"))
+    return answer(422, f"{where}: {first['msg']}")
+
+
+def _user_error(_request: Request, error: Any) -> JSONResponse:
+    # The value may be a path; what was found and the hint are not.
+    status = 507 if isinstance(error, OutputError) else 422
+    return answer(status, error.found, error.hint)
+
+
+def _unreadable(_request: Request, error: Any) -> JSONResponse:
+    log.warning("cannot be read or encoded: %s", error)
+    return answer(422, "picture cannot be made of these numbers")
+
+
+def _unexpected(request: Request, error: Any) -> JSONResponse:
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return answer(500, "the server made a mistake")
+
+
+HANDLERS: dict[type[Exception], Any] = {
+    BusyError: _busy,
+    BadRequestError: lambda _request, error: answer(error.status, str(error)),
+    HTTPException: _http,
+    RequestValidationError: _invalid,
+    TileOutsideBounds: lambda _request, _error: answer(404, "tile lies outside the scene"),
+    asyncio.TimeoutError: lambda _request, _error: answer(408, "it took too long to arrive"),
+    Sat2mapError: _user_error,
+    RioTilerError: _unreadable,
+    RasterioError: _unreadable,
+    CPLE_BaseError: _unreadable,
+    Exception: _unexpected,
+}

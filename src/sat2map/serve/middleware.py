@@ -1,0 +1,125 @@
+"""What happens to every request: tiles from memory, security headers, the access log; it knows no scenes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+access_log = logging.getLogger("sat2map.serve.access")
+
+PENDING = "X-Sat2map-Pending"
+"""Header of a picture of which something is not drawn yet."""
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class HeadersAndLog:
+    """Adds the security headers, and writes one line of JSON to the log for each request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, seen = time.perf_counter(), {"status": 0, "bytes": 0}
+
+        async def watch(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope.get("state", {}).get("pending"):
+                    headers[PENDING], headers["Cache-Control"] = "true", "no-store"
+                else:
+                    headers.setdefault("Cache-Control", "no-cache")
+            else:
+                seen["bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            line = {
+                "time": round(time.time(), 3), "method": scope["method"], "path": scope["path"],
+                "query": scope["query_string"].decode("latin-1"), **seen,
+                "ms": round(1000 * (time.perf_counter() - start), 1),
+                "client": (scope.get("client") or ("",))[0],
+            }  # fmt: skip
+            access_log.info("%s", json.dumps(line))
+
+
+class TileCache:
+    """Answers for tiles from memory where they were made before; what is pending is not kept.
+
+    Args:
+        limit: bytes that are kept; those that were longest not used go first.
+        is_cached: whether answers under a path are kept.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, is_cached: Callable[[str], bool]) -> None:
+        self._app, self._limit, self._is_cached = app, limit, is_cached
+        self._kept: OrderedDict[tuple[str, bytes], Response] = OrderedDict()
+        self._n_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not self._is_cached(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        key = (scope["path"], scope["query_string"])
+        response = self._kept.get(key)
+        if response is None:
+            response = await self._made(scope, receive)
+            if response.status_code == 200 and not scope["state"].get("pending"):
+                response.headers["ETag"] = f'"{zlib.crc32(response.body):08x}{len(response.body):x}"'
+                self._keep(key, response)
+        else:
+            self._kept.move_to_end(key)
+        if Headers(scope=scope).get("if-none-match") == response.headers.get("ETag", ""):
+            response = Response(status_code=304, headers={"ETag": response.headers["ETag"]})
+        await response(scope, receive, send)
+
+    async def _made(self, scope: Scope, receive: Receive) -> Response:
+        """What the application answers, whole."""
+        start: dict[str, Any] = {}
+        body: list[bytes] = []
+
+        async def collect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                body.append(message.get("body", b""))
+
+        scope.setdefault("state", {})
+        await self._app(scope, receive, collect)
+        response = Response(b"".join(body), start["status"])
+        response.raw_headers = list(start["headers"])
+        return response
+
+    def _keep(self, key: tuple[str, bytes], response: Response) -> None:
+        replaced = self._kept.pop(key, None)
+        self._kept[key] = response
+        self._n_bytes += len(response.body) - (len(replaced.body) if replaced else 0)
+        while self._n_bytes > self._limit and self._kept:
+            self._n_bytes -= len(self._kept.popitem(last=False)[1].body)

@@ -1,0 +1,89 @@
+"""What rio-tiler reads of a layer, as far as it is drawn; it waits for nothing and draws nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from morecantile import TileMatrixSet
+from rio_tiler.constants import WEB_MERCATOR_TMS
+from rio_tiler.io import Reader
+from rio_tiler.models import ImageData
+
+from sat2map.errors import Sat2mapError
+from sat2map.palette import CLASS_NAMES, classify
+from sat2map.serve.scenes import Layer
+
+LIGHTEST, CONTRAST = 235, 0.35
+"""What is not drawn yet shows the ground so: grey, light and faint."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A layer as one request sees it.
+
+    Attributes:
+        layer: of a scene.
+        behind: shown, faintly, where the layer is not drawn yet; None: all that is needed is drawn.
+    """
+
+    layer: Layer
+    behind: Layer | None = None
+
+    def __str__(self) -> str:
+        return self.layer.name
+
+
+class LayerReader(Reader):
+    """Reads a view of a layer."""
+
+    def __init__(self, view: View, tms: TileMatrixSet = WEB_MERCATOR_TMS) -> None:
+        self._view = view
+        super().__init__(str(view.layer.path), tms=tms)
+
+    def part(self, bbox: Any, *args: Any, **kwargs: Any) -> ImageData:
+        """A part of the layer, tiles included."""
+        return self._over_what_is_behind("part", super().part(bbox, *args, **kwargs), bbox, *args, **kwargs)
+
+    def read(self, *args: Any, **kwargs: Any) -> ImageData:
+        """The whole layer, small."""
+        return self._over_what_is_behind("read", super().read(*args, **kwargs), *args, **kwargs)
+
+    def _over_what_is_behind(self, method: str, image: ImageData, *args: Any, **kwargs: Any) -> ImageData:
+        if self._view.behind is None:
+            return image
+        # Nothing that is drawn is black: what is was never written.
+        drawn = image.array.data.any(0) & ~image.array.mask.all(0)
+        pixels, mask = image.array.data, np.broadcast_to(~drawn, image.array.shape)
+        if self._view.behind.path != self._view.layer.path:
+            with LayerReader(View(self._view.behind), tms=self.tms) as reader:
+                ground = getattr(reader, method)(*args, **kwargs).array
+            pixels = np.where(drawn, pixels, _faint(ground.data))
+            mask = np.where(drawn, False, ground.mask)
+        image.array = np.ma.MaskedArray(pixels, mask)
+        return image
+
+
+def _faint(rgb_chw: Any) -> Any:
+    grey = rgb_chw.mean(0, keepdims=True)
+    return np.broadcast_to(LIGHTEST - (255 - grey) * CONTRAST, rgb_chw.shape).astype(np.uint8)
+
+
+def hide_classes(names: list[str]) -> Any:
+    """A function of an image that makes the pixels of some classes transparent.
+
+    Raises:
+        Sat2mapError: there is no such class.
+    """
+    unknown = [name for name in names if name not in CLASS_NAMES]
+    if unknown:
+        raise Sat2mapError("map has no such class", unknown[0], hint=f"one of: {', '.join(CLASS_NAMES)}")
+    hidden = [CLASS_NAMES.index(name) for name in names]
+
+    def hide(image: ImageData) -> ImageData:
+        is_hidden = np.isin(classify(np.moveaxis(image.array.data, 0, -1)), hidden)
+        image.array = np.ma.MaskedArray(image.array.data, image.array.mask | is_hidden)
+        return image
+
+    return hide

@@ -1,0 +1,120 @@
+"""The routes that are not TiTiler's: the page, the scenes and their progress, uploads, health."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+from sat2map.palette import CLASSES
+from sat2map.serve.errors import BadRequestError
+from sat2map.serve.filling import Filler
+from sat2map.serve.scenes import MAP, SURE_RGB, Scene, Scenes
+from sat2map.serve.settings import ServeSettings
+from sat2map.serve.upload import check_picture, receive
+
+VIEWER = Path(str(files("sat2map.serve") / "viewer"))
+
+
+def about(scenes: Scenes, filler: Filler) -> APIRouter:
+    """The page, and what it asks for."""
+    router = APIRouter()
+
+    @router.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(VIEWER / "index.html")
+
+    @router.get("/health", tags=["about"])
+    async def health() -> dict[str, Any]:
+        """That the server answers, and how much it has to do."""
+        return {"status": "ok", "n_windows_queued": filler.n_queued}
+
+    @router.get("/scenes", tags=["about"])
+    async def list_scenes() -> dict[str, Any]:
+        """The scenes, and the classes of their maps."""
+        classes = [{"name": c.name, "colour": "#{:02x}{:02x}{:02x}".format(*c.colours_rgb[0])} for c in CLASSES]
+        card = scenes.card
+        return {
+            "scenes": [described(scene) for scene in scenes.by_id.values()], "classes": classes,
+            "sure": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in SURE_RGB.tolist()],
+            "model": {"name": card.name, "licence": card.licence},
+        }  # fmt: skip
+
+    @router.get("/scenes/{scene_id}", tags=["about"])
+    async def one_scene(scene_id: str) -> dict[str, Any]:
+        """A scene, and how much of its map is drawn."""
+        if scene_id not in scenes.by_id:
+            raise BadRequestError(f"no such scene: {scene_id}", 404)
+        return described(scenes.by_id[scene_id]) | {"n_windows_queued": filler.n_queued}
+
+    return router
+
+
+def described(scene: Scene) -> dict[str, Any]:
+    """What a page must know of a scene."""
+    canvas = scene.layers[MAP].canvas
+    assert canvas is not None
+    return {
+        "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_place": scene.has_place,
+        "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
+        "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),
+        "layers_drawn": [layer.name for layer in scene.layers.values() if layer.canvas],
+        "n_windows": len(canvas.windows), "n_windows_done": canvas.n_done,
+        "n_windows_done_all": sum(canvas.n_done for canvas in scene.canvases()),
+    }  # fmt: skip
+
+
+def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Path) -> APIRouter:
+    """Dropped pictures, each of which becomes a scene until the server stops, or enough others came."""
+    router = APIRouter()
+    kept: list[Scene] = []
+    count = 0
+
+    def admit(path: Path, name: str, scene_id: str) -> Scene:
+        picture = check_picture(path, settings)
+        scene = scenes.add(picture, name, scene_id, temporary=True)
+        kept.append(scene)
+        while len(kept) > settings.n_uploads:
+            _forget(scenes, filler, kept.pop(0))
+        return scene
+
+    @router.post("/scenes", status_code=201, tags=["uploads"], openapi_extra=BODY)
+    async def upload(request: Request, name: Annotated[str, Query(max_length=200)] = "picture") -> dict[str, Any]:
+        """Take a picture (PNG, JPEG, WebP) or GeoTIFF, the body of the request, as a scene."""
+        nonlocal count
+        _check_origin(request)
+        count += 1
+        path = folder / f"{count}.upload"
+        try:
+            await receive(request, path, settings)
+            return described(await run_in_threadpool(admit, path, _printable(name), f"drop-{count}"))
+        finally:
+            path.unlink(missing_ok=True)
+
+    return router
+
+
+BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+
+
+def _forget(scenes: Scenes, filler: Filler, scene: Scene) -> None:
+    for canvas in scene.canvases():
+        filler.forget(canvas)
+    scenes.remove(scene)
+
+
+def _check_origin(request: Request) -> None:
+    """Pages of others must not put work on this server."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise BadRequestError("uploads come from this server's own page", 403)
+
+
+def _printable(name: str) -> str:
+    """The last part of a file's name, without its ending; it is only ever shown."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last.rpartition(".")[0] or last if c.isprintable())[:80] or "picture"

@@ -1,0 +1,310 @@
+"""The scenes that are served, each with its layers; draws windows, and answers no requests.
+
+A scene without a place gets one, at the equator with a metre for a pixel, so that a page can show it like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio import Affine
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.warp import transform_bounds
+from rio_tiler.io import Reader
+
+from sat2map.engine import Engine, choose_output
+from sat2map.errors import ModelFileError, SceneError
+from sat2map.model.card import Card
+from sat2map.scene.place import Grid, at
+from sat2map.scene.source import ReadOptions, Source, open_source
+from sat2map.serve.canvas import VERSION, Canvas, full_size, make_room
+from sat2map.serve.filling import Draw, Write
+from sat2map.tiling import Window, padded_size
+from sat2map.translate import Plan, Settings, Translator
+from sat2map.translate.pipeline import Reader as SceneReader
+from sat2map.translate.pipeline import draw_window, make_run
+
+LARGEST_WITHOUT_OVERVIEWS_PX = 8192
+"""A larger scene without overviews is copied to a canvas that has them."""
+WEB_MERCATOR, DEGREES = CRS.from_epsg(3857), CRS.from_epsg(4326)
+SATELLITE, MAP, CONFIDENCE = "satellite", "map", "confidence"
+SURE_RGB = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
+"""Colours of the probability of the class shown, from 0 to 1: matplotlib's viridis, which grey and colour-blind eyes
+read in order too."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Something of a scene that can be shown.
+
+    Attributes:
+        name: `satellite`, `map`, or `confidence` where the model has it.
+        path: what GDAL reads.
+        canvas: where it is drawn, if it is.
+        draw: draws a window of it.
+    """
+
+    name: str
+    path: Path
+    canvas: Canvas | None = None
+    draw: Draw | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene that is served.
+
+    Attributes:
+        id: in URLs.
+        name: for people.
+        grid: its size and place, which may be made up.
+        has_place: whether it is not.
+        layers: by name.
+        bounds: west, south, east, north, in degrees.
+        zooms: the coarsest and the finest that show it well.
+    """
+
+    id: str
+    name: str
+    grid: Grid
+    has_place: bool
+    layers: dict[str, Layer]
+    bounds: tuple[float, float, float, float]
+    zooms: tuple[int, int]
+    resources: ExitStack
+
+    def canvases(self) -> Iterator[Canvas]:
+        """Everything that is drawn."""
+        return (layer.canvas for layer in self.layers.values() if layer.canvas is not None)
+
+
+class Scenes:
+    """Opens scenes and keeps them by their ids.
+
+    Args:
+        translator: draws the maps.
+        cache: folder of the canvases.
+        cache_bytes: room that these may take.
+        model_key: changes whenever the model does.
+        settings: how scenes are tiled.
+    """
+
+    def __init__(
+        self, translator: Translator, cache: Path, cache_bytes: int, model_key: str, settings: Settings
+    ) -> None:
+        self._translator, self._model_key, self._settings = translator, model_key, settings
+        self._cache, self._cache_bytes = cache, cache_bytes
+        self._needed: dict[str, int] = {}
+        self._has_confidence = _has_confidence(translator.engine)
+        self.by_id: dict[str, Scene] = {}
+
+    @property
+    def card(self) -> Card:
+        """Of the model."""
+        return self._translator.engine.card
+
+    def add(
+        self, path: Path, name: str | None = None, scene_id: str | None = None, *, temporary: bool = False
+    ) -> Scene:
+        """Open a scene, and what is drawn of it already.
+
+        Args:
+            path: of the raster or picture.
+            name: for people; by default the file's.
+            scene_id: for URLs; by default made of the file's name.
+            temporary: whether file and canvases are deleted when the scene is removed.
+
+        Raises:
+            SceneError, PictureError: it cannot be read.
+            OutputError: its map has no room in the cache, or another server draws it.
+        """
+        # Within an environment a dataset brings none of its own, which only the thread that opened it could close.
+        with rasterio.Env(), ExitStack() as stack:
+            if temporary:
+                stack.callback(path.unlink, missing_ok=True)
+            source = stack.enter_context(open_source(path, self._translator.reading()))
+            shown = stack.enter_context(open_source(path, ReadOptions(levels=self.card.levels)))
+            grid = _placed(source.grid)
+            bounds = _bounds(grid, path)
+            plan = self._translator.plan_scene(source.grid, self._settings)
+            layers = {
+                SATELLITE: self._satellite(stack, shown, grid, plan, path),
+                MAP: self._map(stack, source, grid, plan),
+            }
+            if self._has_confidence:
+                layers[CONFIDENCE] = self._confidence(stack, source, grid, plan, layers[MAP])
+            if temporary:
+                for canvas in (layer.canvas for layer in layers.values() if layer.canvas):
+                    stack.callback(shutil.rmtree, canvas.folder)
+            with Reader(str(layers[MAP].path)) as reader:
+                zooms = reader.minzoom, reader.maxzoom
+            scene = Scene(
+                id=scene_id or self._free_id(path.stem), name=name or path.stem, grid=grid,
+                has_place=grid is source.grid, layers=layers, bounds=bounds, zooms=zooms, resources=stack.pop_all(),
+            )  # fmt: skip
+        self.by_id[scene.id] = scene
+        return scene
+
+    def remove(self, scene: Scene) -> None:
+        """Close a scene; its canvases must not be drawn on any more."""
+        del self.by_id[scene.id]
+        scene.resources.close()
+        for canvas in scene.canvases():
+            self._needed.pop(canvas.folder.name, None)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for scene in reversed(list(self.by_id.values())):
+            self.remove(scene)
+
+    def _map(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan) -> Layer:
+        canvas = self._canvas(stack, source, grid, plan, f"{MAP} {self._model_key} {self._settings}")
+
+        def draw(index: int) -> Write:
+            drawn = self._translator.draw_window(source, plan, plan.windows[index], self._settings)
+            return lambda: canvas.write(index, *drawn)
+
+        return Layer(MAP, canvas.path, canvas, draw)
+
+    def _confidence(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, shown: Layer) -> Layer:
+        canvas = self._canvas(stack, source, grid, plan, f"{CONFIDENCE} {self._model_key} {self._settings}")
+        settings = dataclasses.replace(
+            self._settings, confidence=True, output=choose_output(self.card, self._settings.output)
+        )
+        run, reader = make_run(self._translator.engine, settings), SceneReader(source, plan, self.card)
+
+        def draw(index: int) -> Write:
+            window = plan.windows[index]
+            valid = reader.valid(window)
+            sat_hwc = None if valid is not None and not valid.any() else reader.read(window.read)
+            picture, confidence = draw_window(run, plan, settings, window, sat_hwc)
+
+            def write() -> None:
+                canvas.write(index, _coloured(confidence[..., 0]), valid)
+                if shown.canvas is not None and not shown.canvas.is_done(index):
+                    shown.canvas.write(index, picture, valid)
+
+            return write
+
+        return Layer(CONFIDENCE, canvas.path, canvas, draw)
+
+    def _satellite(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, path: Path) -> Layer:
+        if grid == source.grid and _shows_itself(path):
+            return Layer(SATELLITE, path)
+        canvas = self._canvas(stack, source, grid, plan, SATELLITE)
+
+        def draw(index: int) -> Write:
+            window = canvas.windows[index]
+            seen = source.read(window), source.valid(window) if source.has_mask else None
+            return lambda: canvas.write(index, *seen)
+
+        return Layer(SATELLITE, canvas.path, canvas, draw)
+
+    def _canvas(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, what: str) -> Canvas:
+        key = _key(source, f"{what} {plan.windows[0]} {plan.scale} {source.stretch}")
+        self._needed[key] = full_size(grid, with_mask=source.has_mask)
+        stack.callback(self._needed.pop, key, None)
+        make_room(self._cache, self._needed, self._cache_bytes)
+        homes = [plan.scale.home(window.core) for window in plan.windows]
+        canvas = Canvas(self._cache / key, grid, homes, with_mask=source.has_mask)
+        stack.callback(canvas.close)
+        return canvas
+
+    def _free_id(self, stem: str) -> str:
+        plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "scene"
+        names = (plain if i == 1 else f"{plain}-{i}" for i in range(1, len(self.by_id) + 2))
+        return next(name for name in names if name not in self.by_id)
+
+
+def _has_confidence(engine: Engine) -> bool:
+    """Whether a model says how sure it is."""
+    side = padded_size(64, 64, engine.card.stride)[0]
+    try:
+        engine.run_with_confidence(np.zeros((1, side, side, 3), np.uint8), choose_output(engine.card, None))
+    except ModelFileError:
+        return False
+    return True
+
+
+def _coloured(confidence: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """RGB of probabilities, 0..255."""
+    stops = np.linspace(0, 255, len(SURE_RGB))
+    table = np.stack([np.interp(np.arange(256), stops, channel) for channel in SURE_RGB.T], -1).astype(np.uint8)
+    coloured: npt.NDArray[np.uint8] = table[confidence]
+    return coloured
+
+
+def _placed(grid: Grid) -> Grid:
+    if grid.crs is not None and grid.transform is not None:
+        return grid
+    top_left = Affine(1, 0, -grid.width / 2, 0, -1, grid.height / 2)
+    return Grid(grid.height, grid.width, WEB_MERCATOR, top_left)
+
+
+def _bounds(grid: Grid, path: Path) -> tuple[float, float, float, float]:
+    """In degrees.
+
+    Raises:
+        SceneError: its CRS has no relation to them.
+    """
+    west, south, east, north = rasterio.transform.array_bounds(grid.height, grid.width, grid.transform)
+    try:
+        bounds = transform_bounds(grid.crs, DEGREES, west, south, east, north, densify_pts=21)
+    except Exception as error:  # what GDAL says here has several classes
+        raise SceneError("scene cannot be shown on a map of the Earth", path, hint="is its CRS right?") from error
+    if not np.isfinite(bounds).all():
+        raise SceneError("scene cannot be shown on a map of the Earth", path, hint="is its CRS right?")
+    return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def _shows_itself(path: Path) -> bool:
+    """Whether what GDAL reads of a raster is what the model sees of it, at every scale."""
+    try:
+        with rasterio.open(path) as dataset:
+            colours = list(dataset.colorinterp)
+            plain = set(dataset.dtypes) == {"uint8"} and colours == [
+                ColorInterp.red, ColorInterp.green, ColorInterp.blue
+            ]  # fmt: skip
+            return plain and bool(dataset.overviews(1) or max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX)
+    except RasterioError:
+        return False
+
+
+def _key(source: Source, what: str) -> str:
+    """Names the canvas of a scene: another file, or the same one changed, or another model, is another canvas."""
+    digest = hashlib.sha256(f"{VERSION} {what}".encode())
+    for file in source.files:
+        stat = file.stat()
+        digest.update(f"{file.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return f"{what.partition(' ')[0]}-{digest.hexdigest()[:24]}"
+
+
+def pixels_of(grid: Grid, bounds: Sequence[float], crs: CRS, n_px: int) -> Window:
+    """The window of a scene that a picture of an area may read, resampling and overviews included.
+
+    Args:
+        grid: of the scene.
+        bounds: of the area: west, south, east, north.
+        crs: of the bounds.
+        n_px: of the picture, along its shorter side.
+    """
+    west, south, east, north = transform_bounds(crs, grid.crs, *bounds, densify_pts=21)
+    corners = [at(~grid.transform, x, y) for x in (west, east) for y in (south, north)]
+    cols, rows = [x for x, _ in corners], [y for _, y in corners]
+    # Overviews and their resampling reach a few pixels of the picture further.
+    margin = 8 + 8 * max(max(cols) - min(cols), max(rows) - min(rows), n_px) / n_px
+    top, left = int(max(min(rows) - margin, 0)), int(max(min(cols) - margin, 0))
+    bottom, right = int(min(max(rows) + margin, grid.height)), int(min(max(cols) + margin, grid.width))
+    return Window(top, left, max(bottom - top, 0), max(right - left, 0))

@@ -1,0 +1,89 @@
+"""Files from strangers: received within bounds, and looked at before anything decodes them; nothing of them is run."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from pathlib import Path
+
+import rasterio
+from fastapi import Request
+from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from sat2map.errors import PictureError, SceneError
+from sat2map.serve.errors import BadRequestError
+from sat2map.serve.settings import ServeSettings
+
+PICTURE_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+LARGEST_BLOCK = 2**28
+"""Bytes of a block of a TIFF, decoded: one alone must fit into memory."""
+
+
+async def receive(request: Request, path: Path, settings: ServeSettings) -> None:
+    """Write the body of a request to a file.
+
+    Raises:
+        BadRequestError: it is empty or too large.
+        TimeoutError: it takes too long.
+    """
+    limit = settings.upload_mib * 2**20
+    too_large = BadRequestError(f"a picture may have {settings.upload_mib} MiB", 413)
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    size = 0
+    with path.open("wb") as file:
+        async with asyncio.timeout(settings.upload_s):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large
+                await asyncio.to_thread(file.write, chunk)
+    if not size:
+        raise BadRequestError("the request has no body", 422)
+
+
+def check_picture(path: Path, settings: ServeSettings) -> Path:
+    """See what a file is by its content, and give it the ending of that; its pixels are not read.
+
+    Raises:
+        PictureError: it is no picture that is taken, or has too many pixels.
+    """
+    with path.open("rb") as file:
+        is_tiff = file.read(4) in TIFF_SIGNATURES
+    suffix, n_px = _look_at_tiff(path) if is_tiff else _look_at_picture(path)
+    if n_px > settings.upload_mpx * 1e6:
+        raise PictureError(
+            f"picture has {n_px / 1e6:.0f} million pixels, {settings.upload_mpx:g} are taken",
+            hint="sat2map serve FILE takes scenes of any size",
+        )
+    return path.rename(path.with_suffix(suffix))
+
+
+def _look_at_picture(path: Path) -> tuple[str, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=list(PICTURE_FORMATS)) as picture:
+                return PICTURE_FORMATS[str(picture.format)], picture.width * picture.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PictureError("this is no picture that can be read", hint="PNG, JPEG, WebP or GeoTIFF") from error
+
+
+def _look_at_tiff(path: Path) -> tuple[str, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            # By this driver alone: others follow paths and addresses that a file holds.
+            with rasterio.open(path, driver="GTiff") as dataset:
+                height, width = dataset.block_shapes[0]
+                n_together = dataset.count if dataset.interleaving.name == "pixel" else 1
+                if height * width * n_together * 16 > LARGEST_BLOCK * 16 or dataset.count > 64:
+                    raise SceneError(
+                        "TIFF is laid out in blocks that are too large", hint="gdal_translate -co TILED=YES"
+                    )
+                return ".tif", dataset.width * dataset.height
+    except RasterioError as error:
+        raise PictureError("this is no GeoTIFF that can be read", hint="is it truncated?") from error

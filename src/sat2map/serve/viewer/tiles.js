@@ -1,0 +1,39 @@
+// Tiles of the server for MapLibre: waits where the server is busy, and knows which tiles are not drawn yet.
+import {addProtocol} from '/viewer/vendor/maplibre-gl.mjs';
+
+const PROTOCOL = 'sat2map';
+const MOST_TRIES = 20;
+const pending = new Set();
+
+const sleep = (ms, signal) => new Promise((resolve, reject) => {
+  const timer = setTimeout(resolve, ms);
+  signal?.addEventListener('abort', () => { clearTimeout(timer); reject(new DOMException('aborted', 'AbortError')); });
+});
+
+/** Fetch, and try again when the server asks for it (503 with Retry-After). */
+export async function patientFetch(url, options = {}) {
+  for (let i = 0; ; i++) {
+    const response = await fetch(url, options);
+    if (response.status !== 503 || i === MOST_TRIES) return response;
+    await sleep(1000 * Number(response.headers.get('Retry-After') ?? 1), options.signal);
+  }
+}
+
+addProtocol(PROTOCOL, async ({url}, {signal}) => {
+  const address = url.slice(PROTOCOL.length + 3);
+  const response = await patientFetch(`/${address}`, {signal});
+  pending.delete(address);
+  if (response.headers.get('X-Sat2map-Pending')) pending.add(address);
+  if (response.status === 404) return {data: null};  // beside the scene: nothing to see, and no error
+  if (!response.ok) throw new Error(`${response.status} ${address}`);
+  return {data: await response.arrayBuffer()};
+});
+
+export const hasPending = () => pending.size > 0;
+export const forgetPending = () => pending.clear();
+
+/** Address of the tiles of a layer, for a source; they come at once, drawn or not. */
+export function tilesUrl(scene, layer, hidden = []) {
+  const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
+  return `${PROTOCOL}://scenes/${scene.id}/${layer}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=512&wait=false${hide}`;
+}

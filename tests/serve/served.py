@@ -1,0 +1,110 @@
+"""A small scene, a model that takes no time, and a server of them, for tests."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from starlette.testclient import TestClient
+
+from sat2map.errors import ModelFileError
+from sat2map.model.card import Card
+from sat2map.palette import COLOURS_RGB
+from sat2map.serve.app import create_app
+from sat2map.serve.canvas import Canvas
+from sat2map.serve.filling import Filler
+from sat2map.serve.scenes import MAP, Scenes
+from sat2map.serve.settings import ServeSettings
+from sat2map.translate import Settings, Translator
+
+from ..scene.rasters import PLACE, write_raster
+
+UInt8 = npt.NDArray[np.uint8]
+STRIDE = 16
+SMALL = Settings(core_px=128)
+
+
+@dataclass
+class QuickEngine:
+    """Gives each pixel the colour of the table that the brightness around it points to; counts what it is asked for."""
+
+    n_runs: int = 0
+    card: Card = field(
+        default_factory=lambda: Card(
+            name="quick", architecture="compact", configuration={}, gsd_m=(0.5, 2), statistics="frozen",
+            stride=STRIDE, reach_px=2, margin_px=STRIDE, outputs=("crisp",),
+        )
+    )  # fmt: skip
+
+    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+        self.n_runs += len(sat_bhwc)
+        grey = np.pad(sat_bhwc.astype(int).sum(-1), ((0, 0), (2, 2), (2, 2)), mode="edge")
+        around = grey[:, 4:, 2:-2] + grey[:, :-4, 2:-2] + grey[:, 2:-2, 4:] + grey[:, 2:-2, :-4]
+        return COLOURS_RGB[around // 7 % len(COLOURS_RGB)]
+
+    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+        self.n_runs -= not sat_bhwc.any()  # whether it can, which is asked at the start
+        return self.run(sat_bhwc, output), sat_bhwc[..., :1]
+
+    def with_own_statistics(self) -> QuickEngine:
+        raise ModelFileError("statistics are part of the file")
+
+
+def ground(height: int, width: int, seed: int = 0) -> UInt8:
+    """uint8, shape (3, height, width): blocks of random colour with noise."""
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(5, 220, (3, -(-height // 9), -(-width // 9))).repeat(9, 1).repeat(9, 2)
+    return (blocks[:, :height, :width] + rng.integers(0, 30, (3, height, width))).astype(np.uint8)
+
+
+def write_scene(path: Path, height: int, width: int, seed: int = 0, *, masked: bool = False, **profile: Any) -> Path:
+    mask = None
+    if masked:
+        mask = np.random.default_rng(seed).random((-(-height // 50), -(-width // 50))) < 0.8
+        mask = mask.repeat(50, 0).repeat(50, 1)[:height, :width]
+    return write_raster(path, ground(height, width, seed), mask=mask, **{"photometric": "RGB", **PLACE, **profile})
+
+
+@dataclass
+class Server:
+    client: TestClient
+    scenes: Scenes
+    filler: Filler
+    engine: QuickEngine
+
+    def canvas(self, scene_id: str) -> Canvas:
+        canvas = self.scenes.by_id[scene_id].layers[MAP].canvas
+        assert canvas is not None
+        return canvas
+
+    def wait(self) -> None:
+        """Until nothing is left to draw."""
+        while self.filler.n_queued:
+            time.sleep(0.01)
+
+
+@contextmanager
+def serving(cache: Path, *paths: Path, settings: Settings = SMALL, **changes: Any) -> Iterator[Server]:
+    """A server of scenes in this process."""
+    serve_settings = ServeSettings(cache=cache, **{"allow_host": ("testserver",), **changes})
+    engine = QuickEngine()
+    scenes = Scenes(Translator(engine), cache, 2**30, "quick", settings)
+    for path in paths:
+        scenes.add(path)
+    filler = Filler(serve_settings.n_windows_waited_for)
+    with TestClient(create_app(scenes, filler, serve_settings), raise_server_exceptions=False) as client:
+        yield Server(client, scenes, filler, engine)
+
+
+def pixels_of_png(content: bytes) -> UInt8:
+    """uint8, shape (H, W, 4)."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture.convert("RGBA"))

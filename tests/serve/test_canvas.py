@@ -1,0 +1,167 @@
+"""A canvas that is filled in any order, by parts and after kills, is the translated file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sat2map.errors import OutputError
+from sat2map.scene.place import Grid
+from sat2map.scene.sink import open_sink
+from sat2map.serve.canvas import Canvas, full_size, make_room
+from sat2map.tiling import Window, plan
+
+from ..scene.rasters import PLACE
+from .served import ground
+
+
+def grid_of(height: int, width: int) -> Grid:
+    return Grid(height, width, **PLACE)
+
+
+def windows_of(height: int, width: int, core_px: int = 128):  # type: ignore[no-untyped-def]
+    return [w.core for w in plan(height, width, stride=16, margin=16, core=core_px)]
+
+
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 700), st.integers(1, 1100), st.booleans(), st.sampled_from([112, 256]), st.randoms())
+def test_canvas_filled_in_any_order_equals_the_translated_file(
+    tmp_path: Path, height: int, width: int, masked: bool, core_px: int, random: object
+) -> None:
+    name = f"{height}-{width}-{masked}-{core_px}-{time.monotonic_ns()}"
+    rgb = np.moveaxis(ground(height, width, height), 0, -1)
+    valid = np.random.default_rng(width).random((height, width)) < 0.6 if masked else None
+    with open_sink(tmp_path / f"{name}.tif", grid_of(height, width), with_mask=masked, tags={}) as sink:
+        sink.write(Window(0, 0, height, width), rgb, valid)
+    windows = windows_of(height, width, core_px)
+    order = list(range(len(windows)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    for half in (order[::2], order[1::2]):  # closed and opened again between them
+        canvas = Canvas(tmp_path / name, grid_of(height, width), windows, with_mask=masked)
+        assert canvas.n_done == (0 if half == order[::2] else len(order[::2]))
+        for index in half:
+            core = windows[index]
+            canvas.write(index, rgb[core.slices], None if valid is None else valid[core.slices])
+        canvas.close()
+    assert_same(tmp_path / f"{name}.tif", canvas.path)
+
+
+def assert_same(translated: Path, drawn: Path) -> None:
+    with rasterio.open(translated) as wanted, rasterio.open(drawn) as got:
+        assert (got.crs, got.transform, got.shape) == (wanted.crs, wanted.transform, wanted.shape)
+        assert got.overviews(1) == wanted.overviews(1)
+        assert got.mask_flag_enums == wanted.mask_flag_enums
+        levels = range(-1, len(wanted.overviews(1)))
+    for level in levels:
+        options = {} if level < 0 else {"overview_level": level}
+        with rasterio.open(translated, **options) as wanted, rasterio.open(drawn, **options) as got:
+            np.testing.assert_array_equal(got.read(), wanted.read())
+            np.testing.assert_array_equal(got.read_masks(1), wanted.read_masks(1))
+
+
+def test_missing_names_the_windows_that_a_part_touches(tmp_path: Path) -> None:
+    canvas = Canvas(tmp_path / "c", grid_of(300, 500), windows_of(300, 500), with_mask=False)
+    assert canvas.missing(Window(0, 0, 300, 500)) == list(range(12))
+    assert canvas.missing(Window(127, 128, 2, 128)) == [1, 5]
+    assert canvas.missing(Window(0, 0, 0, 0)) == []
+    canvas.write(5, np.zeros((128, 128, 3), np.uint8), None)
+    assert canvas.missing(Window(127, 128, 2, 128)) == [1]
+    canvas.close()
+
+
+def test_second_server_is_refused(tmp_path: Path) -> None:
+    canvas = Canvas(tmp_path / "c", grid_of(30, 50), windows_of(30, 50), with_mask=False)
+    with pytest.raises(OutputError, match="another server"):
+        Canvas(tmp_path / "c", grid_of(30, 50), windows_of(30, 50), with_mask=False)
+    canvas.close()
+
+
+def test_make_room_deletes_what_was_longest_not_used(tmp_path: Path) -> None:
+    grid, windows = grid_of(600, 600), windows_of(600, 600)
+    for age, name in enumerate(["new", "old", "older"]):
+        canvas = Canvas(tmp_path / name, grid, windows, with_mask=False)
+        for i, window in enumerate(windows):
+            canvas.write(i, np.full((window.height, window.width, 3), 7, np.uint8), None)
+        canvas.close()
+        os.utime(tmp_path / name / "done", (1e9 - age, 1e9 - age))
+    size = full_size(grid, with_mask=False)
+    make_room(tmp_path, {"new": size}, round(2.5 * size))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
+    with pytest.raises(OutputError, match="take up to"):
+        make_room(tmp_path, {"new": size, "more": size}, size)
+
+
+def test_large_canvas_takes_no_room_until_it_is_drawn(tmp_path: Path) -> None:
+    windows = windows_of(50_000, 50_000, 1024)
+    canvas = Canvas(tmp_path / "c", grid_of(50_000, 50_000), windows, with_mask=True)
+    canvas.write(1200, np.full((1024, 1024, 3), 9, np.uint8), None)
+    assert canvas.path.stat().st_size > 10e9
+    assert canvas.path.stat().st_blocks * 512 < 40e6
+    core = windows[1200]
+    with rasterio.open(canvas.path) as dataset:
+        place = rasterio.windows.Window(core.col - 5, core.row, 10, 1)
+        assert dataset.read(1, window=place).tolist() == [[0] * 5 + [9] * 5]
+    canvas.close()
+
+
+FILL = """
+import sys
+from pathlib import Path
+import numpy as np
+from sat2map.scene.place import Grid
+from sat2map.serve.canvas import Canvas
+from sat2map.tiling import plan
+folder, seed = Path(sys.argv[1]), int(sys.argv[2])
+rgb = np.load(folder.with_suffix(".npy"))
+windows = [w.core for w in plan(700, 900, stride=16, margin=16, core=128)]
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+grid = Grid(700, 900, CRS.from_epsg(32618), from_origin(580000, 4510000, 0.9, 0.9))
+canvas = Canvas(folder, grid, windows, with_mask=False)
+print("begun", flush=True)
+for index in np.random.default_rng(seed).permutation(len(windows)):
+    if not canvas.is_done(index):
+        canvas.write(int(index), rgb[windows[index].slices], None)
+"""
+
+
+def test_kill_while_filling_leaves_no_wrong_pixel(tmp_path: Path) -> None:
+    rgb = np.moveaxis(ground(700, 900, 1), 0, -1)
+    rng = np.random.default_rng(3)
+    windows = windows_of(700, 900)
+    np.save(tmp_path / "c.npy", rgb)
+    counts = []
+    for seed in (1, 2, 3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", FILL, str(tmp_path / "c"), str(seed)], stdout=subprocess.PIPE
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(rng.uniform(0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        canvas = Canvas(tmp_path / "c", grid_of(700, 900), windows, with_mask=False)
+        with rasterio.open(canvas.path) as dataset:
+            drawn = np.moveaxis(dataset.read(), 0, -1)
+        for i, window in enumerate(windows):
+            if canvas.is_done(i):
+                np.testing.assert_array_equal(drawn[window.slices], rgb[window.slices])
+        counts.append(canvas.n_done)
+        canvas.close()
+    assert counts[-1] > 0
+    assert counts == sorted(counts)
+    subprocess.run([sys.executable, "-c", FILL, str(tmp_path / "c"), "0"], check=True)
+    with open_sink(tmp_path / "t.tif", grid_of(700, 900), with_mask=False, tags={}) as sink:
+        sink.write(Window(0, 0, 700, 900), rgb, None)
+    assert_same(tmp_path / "t.tif", tmp_path / "c" / "map.tif")

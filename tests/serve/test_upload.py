@@ -1,0 +1,169 @@
+"""Files from strangers."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tempfile
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
+
+from sat2map.serve.middleware import PENDING
+
+from ..scene.rasters import PLACE
+from .served import Server, ground, pixels_of_png, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("up") / "cache", n_uploads=2, upload_mib=1, upload_mpx=0.5) as served:
+        yield served
+
+
+def picture(kind: str = "PNG", height: int = 60, width: int = 80, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.moveaxis(ground(height, width), 0, -1)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def tiff(height: int = 60, width: int = 80, count: int = 3, **profile: object) -> bytes:
+    with warnings.catch_warnings(), MemoryFile() as memory:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        shape = {"height": height, "width": width, "count": count, "dtype": "uint8", **profile}
+        with memory.open(driver="GTiff", **shape) as dataset:
+            if height * width < 1e6:
+                dataset.write(np.resize(ground(height, width), (count, height, width)).astype(dataset.dtypes[0]))
+        return bytes(memory.read())
+
+
+def bomb() -> bytes:
+    """A PNG of a few kilobytes that says it has 40,000 x 40,000 px."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(10**6)))
+        + chunk(b"IEND", b"")
+    )
+
+
+VRT = b'<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'  # noqa: E501
+HOSTILE = {
+    "nothing": (b"", 422),
+    "text": (b"hello, this is no picture", 422),
+    "a VRT that names a file": (VRT, 422),
+    "a VRT behind a TIFF's signature": (b"II*\0" + VRT, 422),
+    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>', 422),
+    "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n", 422),
+    "a PNG that is cut off": (picture()[:400], 422),
+    "a JPEG that is cut off": (picture("JPEG")[:700], 422),
+    "a TIFF that is cut off": (tiff()[:100], 422),
+    "a PNG bomb": (bomb(), 422),
+    "a TIFF bomb": (tiff(30_000, 30_000, tiled=True, sparse_ok=True, bigtiff="yes"), 422),
+    "a TIFF of a thousand bands": (tiff(20, 20, 1000), 422),
+    "too many bytes": (picture() + bytes(2**20), 413),
+    "complex numbers": (tiff(dtype="complex64"), 422),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_upload_is_refused_in_one_line(server: Server, name: str) -> None:
+    content, status = HOSTILE[name]
+    response = server.client.post("/scenes?name=x", content=content)
+    assert response.status_code == status, response.text
+    assert "error" in response.json()
+    assert "/tmp" not in response.text
+    assert server.client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_picture_becomes_a_scene_of_its_own_pixels(server: Server, kind: str) -> None:
+    content = picture(kind)
+    scene = server.client.post("/scenes?name=holiday.jpg", content=content).json()
+    assert (scene["name"], scene["width"], scene["height"], scene["has_place"]) == ("holiday", 80, 60, False)
+    for layer in ("satellite", "map"):
+        response = server.client.get(f"/scenes/{scene['id']}/{layer}/preview.png?resampling=nearest")
+        assert response.status_code == 200
+        assert PENDING not in response.headers
+        pixels = pixels_of_png(response.content)
+        assert pixels.shape == (60, 80, 4)
+        if layer == "satellite":
+            with Image.open(io.BytesIO(content)) as sent:
+                np.testing.assert_array_equal(pixels[..., :3], np.asarray(sent))
+
+
+def test_geotiff_keeps_its_place(server: Server) -> None:
+    scene = server.client.post("/scenes?name=a.tif", content=tiff(photometric="RGB", **PLACE)).json()
+    assert scene["has_place"]
+    assert scene["crs"] == "EPSG:32618"
+    west = server.client.get(f"/scenes/{scene['id']}").json()["bounds"][0]
+    assert west == pytest.approx(-74.05, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    {
+        "../../etc/passwd": "passwd",
+        "C:\\Users\\me\\photo.png": "photo",
+        "%00": "picture",
+        "<script>alert(1)</script>.png": "script>",
+        "a" * 200: "a" * 80,
+    }.items(),
+)
+def test_name_is_only_ever_shown(server: Server, name: str, shown: str) -> None:
+    response = server.client.post("/scenes", params={"name": name.replace("%00", "\0")}, content=picture())
+    assert response.status_code == 201
+    assert response.json()["name"] == shown
+    assert response.json()["id"].startswith("drop-")
+
+
+def test_oldest_picture_goes_when_there_are_too_many(server: Server) -> None:
+    ids = [server.client.post("/scenes?name=x", content=picture()).json()["id"] for _ in range(3)]
+    assert [server.client.get(f"/scenes/{name}").status_code for name in ids] == [404, 200, 200]
+
+
+def test_page_of_another_origin_cannot_upload(server: Server) -> None:
+    response = server.client.post("/scenes", content=picture(), headers={"origin": "https://evil.example"})
+    assert response.status_code == 403
+
+
+def test_body_of_no_declared_length_is_bounded_too(server: Server) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield bytes(2**16)
+
+    assert server.client.post("/scenes", content=endless()).status_code == 413
+
+
+def kept() -> set[Path]:
+    return {path for folder in Path(tempfile.gettempdir()).glob("sat2map-*") for path in folder.iterdir()}
+
+
+def test_nothing_of_a_refused_upload_stays(server: Server) -> None:
+    before = kept()
+    for content in (b"hello", picture()[:300], tiff(dtype="complex64")):
+        assert server.client.post("/scenes", content=content).status_code == 422
+    assert kept() == before
+
+
+def test_nothing_of_an_upload_stays_when_the_server_stops(tmp_path: Path) -> None:
+    before = kept()
+    with serving(tmp_path / "cache") as server:
+        scene = server.client.post("/scenes", content=picture()).json()
+        server.client.get(f"/scenes/{scene['id']}/map/preview.png")
+        assert kept() != before
+        assert list((tmp_path / "cache").iterdir())
+    assert kept() == before
+    assert not list((tmp_path / "cache").iterdir())
