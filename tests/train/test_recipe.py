@@ -52,7 +52,7 @@ BAD_CHANGES = [
     ("objective.l1_wieght", "50", "no such key", "l1_weight"),
     ("batch_size", "0", "batch_size", "greater than 0"),
     ("batch_size", "many", "batch_size", "integer"),
-    ("augmentation.crop_px", "512", "augmentation", "crop_px"),
+    ("augmentation.crop_px", "1024", "augmentation", "crop_px"),
     ("constant_epochs", "999", "recipe", "more than epochs"),
     ("objective.adversarial", "wgan", "adversarial", "least_squares"),
     ("name.first", "x", "no keys below it", "--set"),

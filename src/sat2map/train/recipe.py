@@ -97,6 +97,10 @@ class Recipe(_Part):
     validation_px: int = Field(256, gt=0)
     select_by: Literal["rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou"] = "rmse"
     precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False
+    """Forward and backward passes through torch.compile; needs a C++ compiler; on a processor our networks get slower."""
+    cuda_graphs: bool = False
+    """Record what is compiled as CUDA graphs: at batch 1 a GPU otherwise waits for the processor."""
     checkpoint_steps: int = Field(500, gt=0)
     """A checkpoint at least this often, and after each epoch."""
 
@@ -104,6 +108,8 @@ class Recipe(_Part):
     def _consistent(self) -> Recipe:
         if self.constant_epochs > self.epochs:
             raise ValueError(f"constant_epochs ({self.constant_epochs}) is more than epochs ({self.epochs})")
+        if self.cuda_graphs and not self.compile:
+            raise ValueError("cuda_graphs needs compile = true")
         if self.generator.architecture == "patchgan" or self.discriminator.architecture != "patchgan":
             raise ValueError("a generator is unet or compact, a discriminator patchgan")
         return self
@@ -180,7 +186,8 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
 
 def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
     """A recipe's values without those that make no difference before `epoch`: its length, and when D begins."""
-    seen = dict(values)
+    # Checkpoints from before these keys existed.
+    seen = {"compile": False, "cuda_graphs": False} | dict(values)
     if epoch <= seen["constant_epochs"]:
         seen["epochs"] = seen["constant_epochs"] = None
     if epoch <= seen["objective"]["adversarial_from_epoch"]:

@@ -1,0 +1,258 @@
+"""One HTML file with all of an evaluation in it, pictures included; it computes no measure of its own."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from sat2map.data.pairs import Direction, PairFile
+from sat2map.evaluate.measures import FIGURES, Float, PictureScore, figures, resize
+from sat2map.evaluate.protocol import Predict, decode_pairs
+from sat2map.palette import UInt8
+
+N_EXAMPLES = 3
+"""Pictures of each kind."""
+RANKED_BY = "road_f1"
+LEADING = ("road_f1", "cldice", "miou", "rmse")
+"""Measures that stand at the top."""
+DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
+SIGN_OF_BETTER = {"rmse": -1, "sharpness": 0}
+"""1 unless it stands here; 0 where neither more nor less is better."""
+
+
+class Ranking(NamedTuple):
+    """Pictures to show.
+
+    Attributes:
+        measure: by which they were chosen.
+        values: of that measure for every picture, one array for each model.
+        chosen: indices of pictures, by heading.
+    """
+
+    measure: str
+    values: list[Float]
+    chosen: dict[str, list[int]]
+
+
+class Example(NamedTuple):
+    """A picture and its maps, by what is to be written under each (uint8, shape (s, s, 3), RGB)."""
+
+    caption: str
+    pictures: Mapping[str, UInt8]
+
+
+def labels(metrics: Mapping[str, Any]) -> list[str]:
+    """What the model, and the one that it is compared with, are called in the report."""
+    parts = [metrics["protocol"], *([metrics["versus"]] if "versus" in metrics else [])]
+    names = [
+        f"{part['model']}, {part['output']}" if part["model"] else f"colour {part['constant_rgb']}" for part in parts
+    ]
+    return names if len(names) == 1 else [f"{letter}: {name}" for letter, name in zip("AB", names, strict=True)]
+
+
+def choose(scores: Sequence[Sequence[PictureScore]], groups: Sequence[str]) -> Ranking:
+    """Which pictures to show: the best, the median and the worst of the first model, and where two differ most.
+
+    Args:
+        scores: those of each model on the same pictures; one model, or two.
+        groups: the overlap group of each picture.
+    """
+    measure = RANKED_BY if np.isfinite(_of_each(scores[0], RANKED_BY)).any() else "rmse"
+    sign = SIGN_OF_BETTER.get(measure, 1)
+    values = [_of_each(of_model, measure) for of_model in scores]
+    good = sign * values[0]
+    orders = {"Best": -good, "Median": np.abs(good - np.nanmedian(good)), "Worst": good}
+    if len(values) > 1:
+        gain = good - sign * values[1]
+        orders |= {"Where A gains most": -gain, "Where B gains most": gain}
+    return Ranking(measure, values, {heading: _first(order, groups) for heading, order in orders.items()})
+
+
+def _of_each(scores: Sequence[PictureScore], measure: str) -> Float:
+    values: Float = figures(np.stack([s.sums() for s in scores]))[:, FIGURES.index(measure)]
+    return values
+
+
+def _first(order: Float, groups: Sequence[str]) -> list[int]:
+    """The first few by `order`, each of another group; pictures of which nothing was measured are left out."""
+    seen: dict[str, int] = {}
+    for i in np.argsort(order, kind="stable").tolist():
+        if np.isfinite(order[i]):
+            seen.setdefault(groups[i], i)
+    return list(seen.values())[:N_EXAMPLES]
+
+
+def draw_examples(
+    ranking: Ranking,
+    paths: Sequence[PairFile],
+    predictions: Mapping[str, Predict],
+    *,
+    direction: Direction,
+    size_px: int,
+) -> dict[str, list[Example]]:
+    """Draw the chosen pictures again, under the label of each prediction, in the order of the ranking's values."""
+    drawn = {}
+    for heading, indices in ranking.chosen.items():
+        examples = []
+        for i, (name, source, target) in zip(
+            indices, decode_pairs([paths[i] for i in indices], direction), strict=True
+        ):
+            sat = resize(source, size_px)
+            maps = {
+                f"{label} · {values[i]:.3f}": predict(sat)
+                for (label, predict), values in zip(predictions.items(), ranking.values, strict=True)
+            }
+            examples.append(Example(name, {"picture": sat, **maps, "true map": resize(target, size_px)}))
+        drawn[heading] = examples
+    return drawn
+
+
+def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Sequence[Example]]) -> str:
+    """The report.
+
+    Args:
+        metrics: what `metrics.json` holds, and under `frontier` the figures of each point of a palette head.
+        ranked_by: the measure by which the examples were chosen.
+        examples: by heading.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    from sat2map.evaluate import charts
+
+    protocol, names = metrics["protocol"], labels(metrics)
+    models = [metrics, *([metrics["versus"]] if "versus" in metrics else [])]
+    by_model = dict(zip(names, models, strict=True)) | {"floor": metrics["floor"]}
+    confusions = [
+        _chart(charts.confusion_chart(model["confusion"]), f"confusion of {name}", name if len(names) > 1 else "")
+        for name, model in zip(names, models, strict=True)
+    ]
+    parts = {
+        "title": escape(f"{' against '.join(names)} on {protocol['data']}"),
+        "subtitle": f"{protocol['n_pictures']} pictures in {protocol['n_groups']} overlap groups, scored at "
+        f"{protocol['size_px']} px. Intervals: 95 %, {protocol['n_draws']} draws. "
+        f"Floor: one constant colour. sat2map {escape(protocol['sat2map_version'])}.",
+        "cards": "".join(_card(name, metrics) for name in LEADING),
+        "reading": "Differences are paired; in the colour of the better one where their interval leaves out 0."
+        if len(names) > 1
+        else "",
+        "head": _head(names),
+        "measures_chart": _image(charts.measures_chart({k: m["measures"] for k, m in by_model.items()}), "measures"),
+        "measures_rows": _rows("measures", metrics),
+        "classes_chart": _image(
+            charts.classes_chart({k: m["iou"] for k, m in by_model.items() if k != "floor"}), "IoU"
+        ),
+        "confusion_charts": "".join(confusions),
+        "iou_rows": _rows("iou", metrics),
+        "frontier": _frontier(metrics),
+        "ranked_by": ranked_by,
+        "pictures": "".join(_examples(heading, of_it) for heading, of_it in examples.items()),
+        "json": escape(json.dumps({k: v for k, v in metrics.items() if k != "frontier"}, indent=1)),
+    }
+    return Template((files("sat2map.evaluate") / "report.html").read_text("utf-8")).substitute(parts)
+
+
+def _card(measure: str, metrics: Mapping[str, Any]) -> str:
+    cell = metrics["measures"][measure]
+    value, interval = _in_words(cell, measure)
+    floor, _ = _in_words(metrics["floor"]["measures"][measure], measure)
+    return f'<div class="card">{measure}<b>{value}</b><span>{interval}; floor {floor}</span></div>'
+
+
+def _head(names: Sequence[str]) -> str:
+    columns = ["", *names, *(["A − B"] if len(names) > 1 else []), "floor"]
+    return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"
+
+
+def _rows(part: str, metrics: Mapping[str, Any]) -> str:
+    rows = []
+    for name, cell in metrics[part].items():
+        cells = [_cell(cell, name)]
+        if "versus" in metrics:
+            cells += [_cell(metrics["versus"][part][name], name), _difference(metrics["difference"][part][name], name)]
+        cells.append(_cell(metrics["floor"][part][name], name))
+        rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
+    return "".join(rows)
+
+
+def _cell(cell: Mapping[str, float | None], name: str) -> str:
+    value, interval = _in_words(cell, name)
+    return f"<td>{value}<small>{interval}</small></td>"
+
+
+def _difference(cell: Mapping[str, float | None], name: str) -> str:
+    low, high = cell["low"], cell["high"]
+    winner = ""
+    if low is not None and high is not None and low * high > 0:
+        winner = {1: "a", -1: "b", 0: ""}[int(np.sign(low)) * SIGN_OF_BETTER.get(name, 1)]
+    value, interval = _in_words(cell, name, "+")
+    return f'<td class="{winner}">{value}<small>{interval}</small></td>'
+
+
+def _in_words(cell: Mapping[str, float | None], name: str, sign: str = "") -> tuple[str, str]:
+    """The value and its interval; what is undefined is a dash, and nothing is its interval."""
+    n = DECIMALS.get(name, 3)
+    value, low, high = ("-" if cell[k] is None else f"{cell[k]:{sign}.{n}f}" for k in ("value", "low", "high"))
+    return value, "" if low == high == "-" else f"{low} to {high}"
+
+
+def _frontier(metrics: Mapping[str, Any]) -> str:
+    from sat2map.evaluate import charts
+
+    points = metrics.get("frontier")
+    if not points:
+        return ""
+    chart = charts.frontier_chart({k: v["measures"] for k, v in points.items()}, metrics["floor"]["measures"])
+    head = "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in ("", *points)) + "</tr>"
+    rows = (
+        f"<tr><td>{name}</td>" + "".join(f"<td>{_in_words(p['measures'][name], name)[0]}</td>" for p in points.values())
+        for name in metrics["measures"]
+    )
+    return (
+        "<h2>Frontier of the palette head</h2><p>One network, drawn as the mean colour under a softmax of sharpness γ, "
+        "or as the likeliest colour. Soft colours are nearer to the truth on average; crisp ones keep streets.</p>"
+        f'<figure class="chart">{_image(chart, "frontier")}</figure>'
+        f'<div class="wide"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def _examples(heading: str, examples: Sequence[Example]) -> str:
+    return f"<h3>{escape(heading)}</h3>" + "".join(
+        f"<figure><figcaption>{escape(example.caption)}</figcaption><div class='row'>"
+        + "".join(
+            f"<div>{_picture(pixels, label, lossy=label == 'picture')}{escape(label)}</div>"
+            for label, pixels in example.pictures.items()
+        )
+        + "</div></figure>"
+        for example in examples
+    )
+
+
+def _picture(rgb_hwc: UInt8, label: str, *, lossy: bool) -> str:
+    kind = "jpeg" if lossy else "png"
+    data = io.BytesIO()
+    Image.fromarray(rgb_hwc).save(data, kind, **({"quality": 90} if lossy else {"optimize": True}))
+    return _embedded(data.getvalue(), kind, label)
+
+
+def _chart(svg: str, alternative: str, caption: str) -> str:
+    return f'<figure class="chart"><figcaption>{escape(caption)}</figcaption>{_image(svg, alternative)}</figure>'
+
+
+def _image(svg: str, alternative: str) -> str:
+    # Not in the page itself: names inside one SVG would be those of another.
+    return _embedded(svg.encode(), "svg+xml", alternative)
+
+
+def _embedded(data: bytes, kind: str, alternative: str) -> str:
+    text = base64.b64encode(data).decode()
+    return f'<img alt="{escape(alternative)}" src="data:image/{kind};base64,{text}">'
