@@ -267,3 +267,14 @@ def test_floor_on_valdev_is_the_published_one() -> None:
     published = {"rmse": 28.62, "acc5": 40.1, "acc10": 50.9, "psnr": 24.77, "ssim": 0.670, "miou": 0.128}
     decimals = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2, "ssim": 3, "miou": 3}
     assert {name: round(found[name]["value"], decimals[name]) for name in published} == published
+
+
+def test_evaluate_shifted_gives_the_measures_under_each_change(data: Path) -> None:
+    result = CliRunner().invoke(
+        sat2map, ["evaluate", str(data), "--size", "48", "--constant", LAND, "--shifted", "--json", "--quiet"]
+    )
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(result.stdout)
+    assert len(metrics["shifted"]) == 12
+    # What does not look at the picture does not mind.
+    assert metrics["shifted"]["gamma 2"]["rmse"] == metrics["measures"]["rmse"]

@@ -18,12 +18,17 @@ from sat2map.cli import options
 from sat2map.errors import OutputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from sat2map.evaluate.contest import Contestant, Pairs, Tally
     from sat2map.evaluate.protocol import Judged
+    from sat2map.palette import UInt8
 
 METRICS, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 SMALLEST_PX = 11
 """Side of the window of SSIM."""
+SHOWN_SHIFTED = ("road_f1", "cldice", "miou", "acc5", "rmse")
+"""Measures in the table of changes; metrics.json has them all."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
 
 
@@ -46,6 +51,9 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Every Nth pair.")
 @click.option("--constant", "colour_rgb", metavar="R,G,B", callback=_colour, help="Score one colour, not a model.")
 @click.option("--versus", metavar="NAME|FILE", help="Another model, compared on the same pictures (paired).")
+@click.option(
+    "--shifted", is_flag=True, help="Also under twelve changes of light, sensor and scale; takes 16 times as long."
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for metrics.json (and pictures).")
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write all of it as one HTML file."
@@ -66,6 +74,7 @@ def evaluate(
     every: int,
     colour_rgb: tuple[int, ...] | None,
     versus: str | None,
+    shifted: bool,
     out: Path | None,
     report: Path | None,
     save_images: bool,
@@ -109,6 +118,8 @@ def evaluate(
             tallies.append(score_pairs(contestants[1], pairs, watch=watch))
             metrics["versus"] = {**contestants[1].described, **tallies[1].tables}
             metrics["difference"] = compare(tallies[0].scores, tallies[1].scores, pairs.groups, seed=seed)
+        if shifted:
+            metrics["shifted"] = _shifted(contestants[0], pairs)
         text = json.dumps(metrics, indent=2, allow_nan=False)
         if folder is not None:
             (folder / METRICS).write_text(text + "\n", encoding="utf-8")
@@ -167,6 +178,20 @@ def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> d
         "seed": pairs.seed,
         **contestant.described,
         "sat2map_version": __version__,
+    }
+
+
+def _shifted(contestant: Contestant, pairs: Pairs) -> dict[str, dict[str, Any]]:
+    """Measures under each change of the pictures."""
+    from sat2map.evaluate.protocol import decode_pairs, summarise
+    from sat2map.evaluate.shifted import judge_shifted
+
+    def decoded() -> Iterator[tuple[str, UInt8, UInt8]]:
+        return decode_pairs(pairs.paths, contestant.described["direction"])
+
+    return {
+        name: summarise(scores, pairs.groups, seed=pairs.seed)["measures"]
+        for name, scores in judge_shifted(contestant.predict, decoded, pairs.size_px)
     }
 
 
@@ -283,12 +308,24 @@ def _print_table(metrics: dict[str, Any]) -> None:
         table.add_section()
     stdout = Console()
     stdout.print(table)
+    if "shifted" in metrics:
+        stdout.print(_shifted_table(metrics["shifted"]))
     what = f"output {protocol['output']}" if protocol["output"] else f"colour {protocol['constant_rgb']}"
     stdout.print(
         f"{protocol['n_pictures']} pictures of {protocol['data']} in {protocol['n_groups']} groups, "
         f"{protocol['size_px']} px, {what}",
         highlight=False,
     )
+
+
+def _shifted_table(shifted: dict[str, Any]) -> Table:
+    from rich import box
+    from rich.table import Column, Table
+
+    table = Table("change", *(Column(name, justify="right") for name in SHOWN_SHIFTED), box=box.SIMPLE)
+    for name, cells in shifted.items():
+        table.add_row(name, *(_in_words(cells[measure], DECIMALS.get(measure, 3))[0] for measure in SHOWN_SHIFTED))
+    return table
 
 
 def _in_words(cell: dict[str, float | None], n_decimals: int, sign: str = "") -> tuple[str, str]:
