@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from sat2map.errors import CheckpointError
 from sat2map.model.atomic import replacing
+from sat2map.train.processes import n_processes, random_states, rank
 
 FILE_NAME = "checkpoint.pt"
 
@@ -51,11 +52,14 @@ def environment() -> dict[str, Any]:
         "processor": " ".join(sorted(names)) or platform.processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "processes": n_processes(),
     }
 
 
 def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None:
     """Write a checkpoint beside its place, flush it to the disk, and rename it: a kill leaves the one before.
+
+    Where several processes train, all must call this, and the first one writes.
 
     Args:
         path: of the checkpoint.
@@ -63,6 +67,9 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         recipe: the resolved one.
         data: fingerprint of the training data.
     """
+    own, *others = random_states()
+    if rank():
+        return
     content = {
         "modules": {name: m.state_dict() for name, m in state.modules.items()},
         "optimizers": {name: o.state_dict() for name, o in state.optimizers.items()},
@@ -70,7 +77,8 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         "step": state.step,
         "best": state.best,
         "measures": state.measures,
-        "random": torch.get_rng_state(),
+        "random": own,
+        "random_others": others,
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "recipe": dict(recipe),
         "data": data,
@@ -108,7 +116,7 @@ def restore(state: State, content: Mapping[str, Any]) -> None:
     if state.ema:
         state.ema.load_state_dict(content["ema"])
     state.step, state.best, state.measures = content["step"], content["best"], content["measures"]
-    torch.set_rng_state(content["random"])
+    torch.set_rng_state([content["random"], *content.get("random_others", [])][rank()])
     if content["random_cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["random_cuda"])
 
@@ -148,4 +156,10 @@ def check_same_run(content: Mapping[str, Any], recipes: Sequence[Mapping[str, An
             hint="give the same folder, unchanged, or start another run with --init",
         )  # fmt: skip
     now = environment()
+    n_then = content["environment"].get("processes", 1)
+    if n_then != now["processes"]:
+        raise CheckpointError(
+            f"checkpoint was made by {n_then} processes, not by", now["processes"],
+            hint=f"torchrun --nproc-per-node {n_then}, for an epoch has another number of steps",
+        )  # fmt: skip
     return [f"{key} was {value}, is {now[key]}" for key, value in content["environment"].items() if now[key] != value]

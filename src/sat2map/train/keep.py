@@ -48,6 +48,7 @@ def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.
         outputs=getattr(module, "outputs", ()),
         palette=arguments.get("palette"),
         levels=tuple((round(low), round(high)) for low, high in run.known.levels.T),
+        stretch_bytes=recipe.augmentation.stretch > 0,
         temperature=getattr(module, "temperature", None),
         training_data=recipe.training_data,
         training_data_licence=recipe.training_data_licence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from sat2map.nn.statistics import statistics_of
 from sat2map.palette import UInt8
 from sat2map.train.keep import keep, keep_frozen, make_card
 from sat2map.train.monitor import Monitor
+from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
 from sat2map.train.run import Places, Run, open_run
 from sat2map.train.setup import Drawing, batches, build_reconstruction, in_precision, memory_format
@@ -40,7 +42,7 @@ def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     """
     run = open_run(folder, recipe, places)
     fit(run)
-    if statistics_of(run.shown) == "image":
+    if rank() == 0 and statistics_of(run.shown) == "image":
         keep_frozen(run)
     return run
 
@@ -51,8 +53,11 @@ def fit(run: Run) -> None:
     reconstruction = build_reconstruction(recipe, run.generator, run.known)
     forward = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
     n_steps = recipe.epochs * run.steps_per_epoch
-    with Monitor(
-        run.places.run, step=state.step, n_steps=n_steps, batch_size=recipe.batch_size, quiet=run.places.quiet
+    n_pictures = recipe.batch_size * n_processes()
+    with (
+        nullcontext()
+        if rank()
+        else Monitor(run.places.run, step=state.step, n_steps=n_steps, batch_size=n_pictures, quiet=run.places.quiet)
     ) as monitor:
         while state.step < n_steps:
             began = time.monotonic()
@@ -62,7 +67,8 @@ def fit(run: Run) -> None:
                 _set_learning_rates(run)
                 values = update(run, drawing, epoch, forward, reconstruction)
                 state.step += 1
-                monitor.step(state.step, epoch, values)
+                if monitor:
+                    monitor.step(state.step, epoch, values)
                 # After an epoch's last step the checkpoint waits for the validation.
                 if state.step % recipe.checkpoint_steps == 0 and state.step % run.steps_per_epoch:
                     run.save_checkpoint()
@@ -76,6 +82,9 @@ def update(
     state, objective = run.state, run.recipe.objective
     discriminate = forward.get("discriminator") if epoch >= objective.adversarial_from_epoch else None
     batch = _placed(run, drawing.pairs)
+    if run.recipe.cuda_graphs:
+        # What the graphs of the last step wrote may be written over.
+        torch.compiler.cudagraph_mark_step_begin()
     if drawing.roads:
         output, reconstruction = _with_roads(run, drawing.roads, batch, forward, reconstruction)
     else:
@@ -134,10 +143,11 @@ def _set_learning_rates(run: Run) -> None:
             group["lr"] = factor * how[name].learning_rate
 
 
-def _end_epoch(run: Run, monitor: Monitor, epoch: int, began: float) -> None:
+def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> None:
     """Validate, keep what is best and what is last, and only then write the checkpoint that says so."""
     state, measure = run.state, run.recipe.select_by
-    if (epoch + 1) % run.recipe.validate_every and epoch + 1 < run.recipe.epochs:
+    skipped = (epoch + 1) % run.recipe.validate_every and epoch + 1 < run.recipe.epochs
+    if skipped or monitor is None:
         run.save_checkpoint()
         return
     state.measures, grid = validate(run)

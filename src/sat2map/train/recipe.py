@@ -98,7 +98,7 @@ class Recipe(_Part):
     select_by: Literal["rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou"] = "rmse"
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
-    """Forward and backward passes through torch.compile; needs a C++ compiler; on a processor our networks get slower."""
+    """Passes through torch.compile, which needs a C++ compiler; on a processor our networks get slower."""
     cuda_graphs: bool = False
     """Record what is compiled as CUDA graphs: at batch 1 a GPU otherwise waits for the processor."""
     checkpoint_steps: int = Field(500, gt=0)

@@ -22,6 +22,7 @@ from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
 from sat2map.train.checkpoint import State
+from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe, as_seen_by
 from sat2map.train.setup import Known, begin_from, build_state, levels_of_all
 
@@ -94,8 +95,8 @@ class Run:
 
     @cached_property
     def steps_per_epoch(self) -> int:
-        """Steps in an epoch; its last batch may be smaller."""
-        return -(-len(self.split.train) // self.recipe.batch_size)
+        """Steps in an epoch; its last batch may be smaller, unless several processes share it."""
+        return -(-len(self.split.train) // (self.recipe.batch_size * n_processes()))
 
     def save_checkpoint(self) -> None:
         """Write what `open_run` goes on from."""
@@ -140,6 +141,11 @@ def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
         checkpoint.restore(state, content)
     else:
         begin_from(state, places.init)
+        if rank():
+            # The weights are the same in all processes, their noise is not.
+            torch.manual_seed(recipe.seed + rank())
+    if rank():
+        return run
     places.run.mkdir(parents=True, exist_ok=True)
     for left in places.run.glob(UNFINISHED):
         # A kill while a checkpoint or a model file was written left it.

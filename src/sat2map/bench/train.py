@@ -1,0 +1,296 @@
+"""How fast a recipe trains, where a step's time goes, and how near that is to what the machine allows.
+
+It times the very update that `sat2map train` runs, on made-up pictures; it trains nothing that is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import chain, count, cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from sat2map.data.cache import CachedPairs
+from sat2map.data.split import Split
+from sat2map.palette import COLOURS_RGB
+from sat2map.train.loop import Forward, update
+from sat2map.train.recipe import Recipe, load_recipe
+from sat2map.train.run import Places, Run
+from sat2map.train.setup import (
+    Known,
+    batches,
+    build_reconstruction,
+    build_state,
+    in_precision,
+    levels_of_all,
+)
+
+PLAIN_FILE = Path("benchmarks", "plain_pix2pix.py")
+N_PAIRS, SIDE_PX = 32, 600
+"""Of the made-up data set, as large as the paper's pictures."""
+N_LOADED = 8
+"""Batches over which the loader is timed, after one that starts its thread."""
+MATRIX_SIDE = 2048
+COPY_BYTES = 2**28
+N_PASSES_ADAM = 7
+"""Adam reads weight, gradient and both moments, and writes all but the gradient."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the machine can do, measured in this run.
+
+    Attributes:
+        multiply_adds: a second, of a large matrix product in the recipe's precision.
+        bytes: read and written a second, of a large copy.
+    """
+
+    multiply_adds: float
+    bytes: float
+
+
+def bench_train(
+    recipe: Recipe, *, n_rounds: int, device: str = "cpu", plain_file: Path | None = None
+) -> dict[str, Any]:
+    """Time a recipe's step, its parts, its loader, and, interleaved with it, a plain rewrite of the paper's step.
+
+    Args:
+        recipe: what to time.
+        n_rounds: steps of each kind that are timed, after two that are not.
+        device: torch device.
+        plain_file: a program that takes a step for each line on its stdin; only for a recipe that trains the paper's
+            networks, on a processor.
+
+    Returns:
+        what `sat2map bench train --json` prints.
+    """
+    known = _made_up()
+    where = torch.device(device)
+    run = Run(recipe, Places(Path(), device), known, Split([*known.train], []), "", build_state(recipe, where))
+    forward = {name: in_precision(module, recipe, where) for name, module in run.state.modules.items()}
+    reconstruction = build_reconstruction(recipe, run.generator, known)
+    turn = cycle(islice(batches(recipe, known, 0, 0), 2))
+    # The last epoch, in which the adversarial term is on in every recipe that has one.
+    clock = _Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, reconstruction), where)
+    for _ in range(2):
+        clock.step()
+    peak = _peak_mib(where)
+    report: dict[str, Any] = {
+        "recipe": recipe.name,
+        "device": str(where),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+        "peak_mib": peak,
+    }
+    comparable = plain_file is not None and where.type == "cpu" and _trains_as_the_paper(recipe)
+    with _plain(plain_file) if plain_file and comparable else nullcontext() as plain:
+        times = [(clock.step(), plain() if plain else None) for _ in range(n_rounds)]
+    seconds, processor = (_spread([ours[i] for ours, _ in times]) for i in (0, 1))
+    step_s = (processor if _counts_processor(where) else seconds)["median"]
+    report |= {
+        "clock": "processor" if _counts_processor(where) else "wall",
+        "step_s": seconds,
+        "step_processor_s": processor,
+        "steps_per_s": 1 / seconds["median"],
+        "pictures_per_s": recipe.batch_size / seconds["median"],
+        "parts_s": _time_parts(run, forward, clock, n_rounds),
+        "floor": _floor(run, clock, step_s),
+        "loader": _loader(recipe, known, step_s),
+    }
+    if plain:
+        pairs = [(ours, other) for ours, other in times if other]
+        for i, kind in enumerate(("s", "processor_s")):
+            report[f"plain_{kind}"] = _spread([other[i] for _, other in pairs])
+            report[f"ratio_{kind}"] = _spread([other[i] / ours[i] for ours, other in pairs])
+    return report
+
+
+def _floor(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
+    """What a step would take if nothing but its arithmetic and its optimisers' traffic took time."""
+    rates = measure_rates(run.recipe, run.device)
+    with FlopCounterMode(display=False) as counter:
+        clock.step()
+    multiply_adds = counter.get_total_flops() / 2
+    weights = [p for module in run.state.modules.values() for p in module.parameters()]
+    optimiser_bytes = N_PASSES_ADAM * sum(p.numel() * p.element_size() for p in weights)
+    floor_s = multiply_adds / rates.multiply_adds + optimiser_bytes / rates.bytes
+    return {
+        "multiply_adds": multiply_adds,
+        "multiply_adds_per_s": rates.multiply_adds,
+        "optimiser_bytes": optimiser_bytes,
+        "bytes_per_s": rates.bytes,
+        "seconds": floor_s,
+        "share_reached": floor_s / step_s,
+    }
+
+
+def find_plain_file() -> Path | None:
+    """The plain rewrite, in a checkout of the repository: it is no part of the package."""
+    places = (Path(__file__).parents[3] / PLAIN_FILE, PLAIN_FILE)
+    return next((path for path in places if path.is_file()), None)
+
+
+def measure_rates(recipe: Recipe, device: torch.device) -> Rates:
+    """The machine's rates; best of five, since others can only slow it down."""
+    kind = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    a, b = (torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device).to(kind) for _ in range(2))
+    source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
+    target = torch.ones_like(source)
+
+    def best(run: Callable[[], object]) -> float:
+        clock = _Clock(run, device)
+        seconds = []
+        for _ in range(6):
+            clock.step()
+            seconds.append(clock.last_s)
+        return min(seconds[1:])
+
+    return Rates(MATRIX_SIDE**3 / best(lambda: torch.mm(a, b)), 2 * COPY_BYTES / best(lambda: target.copy_(source)))
+
+
+class _Clock:
+    """Takes steps and times them."""
+
+    def __init__(self, run: Callable[[], object], device: torch.device) -> None:
+        self.run, self.device = run, device
+        self.last_s = 0.0
+
+    def step(self) -> tuple[float, float]:
+        """Seconds and processor seconds of one step."""
+        begun = _now(self.device), time.perf_counter(), time.process_time()
+        self.run()
+        self.last_s = _now(self.device) - begun[0]
+        return time.perf_counter() - begun[1], time.process_time() - begun[2]
+
+
+def _now(device: torch.device) -> float:
+    """Seconds; of the processor where one thread does everything, so that a busy machine does not matter."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.process_time() if _counts_processor(device) else time.perf_counter()
+
+
+def _counts_processor(device: torch.device) -> bool:
+    return device.type == "cpu" and torch.get_num_threads() == 1
+
+
+def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dict[str, float]:
+    """Median seconds of each part of a step; a GPU is waited for after each part, so that their sum is more."""
+    parts: dict[str, float] = {}
+    last = [0.0]
+
+    def mark(part: str) -> None:
+        now = _now(run.device)
+        parts[part] = parts.get(part, 0.0) + now - last[0]
+        last[0] = now
+
+    def timed(name: str, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def call_timed(*inputs: Tensor) -> Tensor:
+            mark("rest")
+            output = call(*inputs)
+            mark(f"{name} forward")
+            if name == "generator":
+                output.register_hook(lambda _: mark("losses, back to the generator's output"))
+            return output
+
+        return call_timed
+
+    handles = []
+    for name, optimizer in run.state.optimizers.items():
+        handles += [
+            optimizer.register_step_pre_hook(lambda *_, name=name: mark(f"{name} backward")),
+            optimizer.register_step_post_hook(lambda *_, name=name: mark(f"{name} optimiser")),
+        ]
+    untimed = dict(forward)
+    forward.update({name: timed(name, call) for name, call in untimed.items()})
+    rounds = []
+    try:
+        for _ in range(n_rounds):
+            parts.clear()
+            last[0] = _now(run.device)
+            clock.step()
+            mark("rest")
+            rounds.append(dict(parts))
+    finally:
+        forward.update(untimed)
+        for handle in handles:
+            handle.remove()
+    return {part: float(np.median([r[part] for r in rounds])) for part in rounds[0]}
+
+
+def _made_up() -> Known:
+    """Pairs of noise and palette colours, as many as fit in memory with ease."""
+    rng = np.random.default_rng(0)
+    shape = (N_PAIRS, SIDE_PX, SIDE_PX)
+    both = np.concatenate([rng.integers(0, 256, (*shape, 3), np.uint8), COLOURS_RGB[rng.integers(0, 12, shape)]], 2)
+    names = tuple(map(str, range(N_PAIRS)))
+    pairs = CachedPairs(names, ((SIDE_PX, 2 * SIDE_PX),) * N_PAIRS, both.ravel(), "AtoB")
+    train = list(range(N_PAIRS))
+    return Known(pairs, train, levels_of_all(pairs, train))
+
+
+def _loader(recipe: Recipe, known: Known, step_s: float) -> dict[str, float]:
+    """Seconds that the loader alone takes for a batch, and how many it draws while a step lasts."""
+    drawn = chain.from_iterable(batches(recipe, known, epoch, 0) for epoch in count())
+    next(drawn)
+    begun = _now(torch.device("cpu"))
+    for _ in islice(drawn, N_LOADED):
+        pass
+    batch_s = (_now(torch.device("cpu")) - begun) / N_LOADED
+    return {"batch_s": batch_s, "batches_a_step": step_s / batch_s}
+
+
+def _trains_as_the_paper(recipe: Recipe) -> bool:
+    paper = load_recipe("paper")
+    same = all(getattr(recipe, key) == getattr(paper, key) for key in ("generator", "discriminator", "batch_size"))
+    return same and recipe.objective.adversarial_weight > 0
+
+
+@contextmanager
+def _plain(file: Path) -> Iterator[Callable[[], tuple[float, float]]]:
+    """Steps of the plain rewrite, in a process of its own, which none of our settings reach."""
+    ours = ("THP_", "MALLOC_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    command = [sys.executable, str(file), str(torch.get_num_threads())]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, bufsize=1
+    ) as process:
+        requests, answers = process.stdin, process.stdout
+        assert requests is not None
+        assert answers is not None
+
+        def step() -> tuple[float, float]:
+            requests.write("\n")
+            seconds, processor = answers.readline().split()
+            return float(seconds), float(processor)
+
+        for _ in range(2):
+            step()
+        try:
+            yield step
+        finally:
+            requests.close()
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    low, median, high = np.percentile(values, [0, 50, 100])
+    return {"median": float(median), "least": float(low), "most": float(high)}
+
+
+def _peak_mib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

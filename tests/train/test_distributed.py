@@ -1,0 +1,103 @@
+"""Several processes by torchrun, for real: two of them, over gloo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sat2map.errors import CheckpointError
+from sat2map.model import safetensors_file
+from sat2map.train import checkpoint, processes, setup
+from sat2map.train.loop import train
+from sat2map.train.run import Places
+
+from .conftest import tiny_recipe
+from .test_loop import command, wait_for_checkpoint_after
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+NO_NOISE = {"architecture": "unet", "configuration": {"n_levels": 3, "width": 4, "dropout": 0}}
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    return safetensors_file.load(run / "generator_last.safetensors")[0]
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_two_processes_of_batch_1_follow_one_of_batch_2(pairs_folder: Path, tmp_path: Path) -> None:
+    one = tiny_recipe(generator=NO_NOISE, batch_size=2)
+    train(pairs_folder, one, Places(tmp_path / "one", quiet=True))
+    two = tiny_recipe(generator=NO_NOISE, batch_size=1)
+    subprocess.run([*TORCHRUN, *command(pairs_folder, two, tmp_path / "two")], check=True, timeout=1000)
+    answer = weights(tmp_path / "two")
+    for name, tensor in weights(tmp_path / "one").items():
+        np.testing.assert_allclose(answer[name], tensor, rtol=1e-5, atol=1e-6, err_msg=name)
+    files = [sorted(str(p.relative_to(tmp_path / n)) for p in (tmp_path / n).rglob("*.[cps]*")) for n in ("one", "two")]
+    assert files[0] == files[1]
+    assert len(list((tmp_path / "two" / "tensorboard").iterdir())) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the processes in /proc")
+@pytest.mark.parametrize("victim", [0, 1])
+def test_dead_process_ends_the_run_which_resumes_bit_by_bit(pairs_folder: Path, tmp_path: Path, victim: int) -> None:
+    recipe = tiny_recipe(batch_size=1, epochs=8, validate_every=8)
+    start = [*TORCHRUN, *command(pairs_folder, recipe, tmp_path / "run")]
+    with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
+        wait_for_checkpoint_after(tmp_path / "run", 3, process)  # type: ignore[arg-type]
+        os.kill(children(process)[victim], signal.SIGKILL)
+        log = process.communicate(timeout=1000)[1]
+    assert process.returncode != 0
+    assert [line for line in log.splitlines() if line.startswith("error:")] == [
+        f"error: a process of the run died, so all of them end: '{tmp_path / 'run'}'"
+    ]
+    assert checkpoint.load(tmp_path / "run" / checkpoint.FILE_NAME)["step"] < 32
+    with pytest.raises(CheckpointError, match="made by 2 processes"):
+        train(pairs_folder, recipe, Places(tmp_path / "run", resume="auto", quiet=True))
+    if victim == 0:
+        return
+
+    subprocess.run(start, check=True, timeout=1000)
+    subprocess.run([*TORCHRUN, *command(pairs_folder, recipe, tmp_path / "whole")], check=True, timeout=1000)
+    resumed, whole = weights(tmp_path / "run"), weights(tmp_path / "whole")
+    assert all(np.array_equal(resumed[name], tensor) for name, tensor in whole.items())
+
+
+def test_processes_share_a_batch_and_equal_parts_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe(batch_size=2)
+    drawn: list[list[int]] = []
+    monkeypatch.setattr(setup, "draw_chip", lambda *_, index, **__: index)
+    monkeypatch.setattr(setup, "_stack", lambda chips: drawn[-1].extend(chips))
+    known = setup.Known([None] * 7, list(range(7)), None)  # type: ignore[arg-type]
+    for n in (1, 2):
+        for module in (setup, processes):
+            monkeypatch.setattr(module, "n_processes", lambda n=n: n)
+        for rank in range(n):
+            monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
+            drawn.append([])
+            list(setup.batches(recipe, known, 0, 0))
+    alone, first, second = drawn
+    assert sorted(alone) == list(range(7))
+    assert first == [*alone[:2], *alone[4:6]]
+    # The eighth place of the last batch goes to the first picture again.
+    assert second == [*alone[2:4], alone[6], alone[0]]
+
+
+def test_one_process_needs_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    with processes.joined(tmp_path, "cpu") as device:
+        assert (device, processes.rank(), processes.n_processes()) == ("cpu", 0, 1)
+    assert len(processes.random_states()) == 1
+    assert torch.equal(processes.random_states()[0], torch.get_rng_state())
