@@ -56,7 +56,7 @@ def drawn(translator: Translator, source: Path, out: Path, how: Settings, **opti
 
 @settings(deadline=None, max_examples=4)
 @given(
-    st.integers(150, 420), st.integers(150, 420), st.sampled_from([0.5, 0.9, 3.1]), st.sampled_from([96, 160]),
+    st.integers(150, 420), st.integers(150, 420), st.sampled_from([0.4, 0.6, 3.1]), st.sampled_from([96, 160]),
     st.sampled_from(["crisp", "smooth"]), st.integers(0, 99),
 )  # fmt: skip
 def test_tiled_equals_whole_on_a_resampled_scene(
@@ -67,7 +67,7 @@ def test_tiled_equals_whole_on_a_resampled_scene(
     source = write_raster(folder / "a.tif", ground(height, width, seed) // 2, **PLACE)
     how = Settings(output, core_px, gsd_m=gsd_m)
     tiled = drawn(bundled, source, folder / "map.tif", how)
-    with open_source(source) as scene:
+    with open_source(source, bundled.reading()) as scene:
         scale = bundled.plan_scene(scene.grid, how).scale
         assert not scale.same
         everything = Window(0, 0, scale.seen_height, scale.seen_width)
@@ -84,7 +84,7 @@ def test_stretched_scene_is_the_same_whatever_its_windows(bundled: Translator, t
     assert (maps[0] != maps[1]).any(-1).mean() <= 1e-5
     with rasterio.open(tmp_path / "map.tif") as dataset:
         stretch = dataset.tags()["SAT2MAP_STRETCH"]
-    assert "-> 15,174" in stretch
+    assert "-> 14,175" in stretch
     with open_source(source, ReadOptions(levels=bundled.engine.card.levels)) as scene:
         assert str(scene.stretch) == stretch
 
@@ -96,17 +96,17 @@ def test_collection_has_one_stretch(bundled: Translator, tmp_path: Path) -> None
 
     dark = write_raster(tmp_path / "dark.tif", ground(40, 50).astype(np.uint16), **GRID)
     bright = write_raster(tmp_path / "bright.tif", ground(40, 50).astype(np.uint16) * 20, **GRID)
-    eight_bit = write_raster(tmp_path / "plain.tif", ground(40, 50), **GRID)
-    sources = [str(dark), str(bright), str(eight_bit)]
+    eight_bit = [write_raster(tmp_path / f"{n}.tif", ground(40, 50) // n, **GRID) for n in (1, 3)]
+    sources = [str(path) for path in (dark, bright, *eight_bit)]
     result = CliRunner().invoke(sat2map, ["translate", *sources, "-o", str(tmp_path / "out"), "--quiet"])
     assert result.exit_code == 0, result.output
     tags = []
-    for name in ("dark.tif", "bright.tif", "plain.tif"):
+    for name in ("dark.tif", "bright.tif", "1.tif", "3.tif"):
         with rasterio.open(tmp_path / "out" / name) as dataset:
             tags.append(dataset.tags().get("SAT2MAP_STRETCH"))
     assert tags[0] is not None
     assert tags[0] == tags[1]
-    assert tags[2] is None
+    assert tags[2] == tags[3] != tags[0]
 
 
 def masked_scene(folder: Path) -> tuple[Path, np.ndarray]:
@@ -144,7 +144,7 @@ def test_confidence_lies_beside_the_map(bundled: Translator, tmp_path: Path) -> 
         assert dataset.transform == GRID["transform"]
     np.testing.assert_array_equal(confidence > 0, mask)
     assert confidence[mask].min() >= 255 / 12 - 1
-    assert confidence[mask].std() > 5
+    assert len(np.unique(confidence[mask])) > 1
 
 
 def test_model_without_probabilities_is_refused_before_any_work(bundled: Translator, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_generated_family_translates_on_its_own_grid(bundled: Translator, tmp_pa
         np.testing.assert_array_equal(after.dataset_mask() > 0, before.dataset_mask() > 0)
         assert [c.name for c in after.colorinterp] == ["red", "green", "blue"]
         assert after.tags()["SAT2MAP_MODEL"].startswith("compact")
-        assert ("SAT2MAP_STRETCH" in after.tags()) == (dtype != "uint8")
+        assert "SAT2MAP_STRETCH" in after.tags()
     assert cog_validate(tmp_path / "map.tif") == (True, [], [])
 
 

@@ -91,12 +91,12 @@ def test_refused_batch_makes_no_folder(tmp_path: Path) -> None:
 
 def test_json_tells_what_was_done(tmp_path: Path) -> None:
     source = write_raster(tmp_path / "a.tif", random_bands(3), **PLACE)
-    result = run(source, "-o", tmp_path / "map.tif", "--json", "--quiet", "--confidence")
+    result = run(source, "-o", tmp_path / "map.tif", "--json", "--quiet", "--confidence", "--gsd", "0.5")
     assert result.exit_code == 0, result.output
     (record,) = json.loads(result.stdout)
     assert record["outputs"] == [str(tmp_path / "map.tif"), str(tmp_path / "map_confidence.tif")]
     assert (record["height"], record["width"], record["windows"]) == (40, 50, 1)
-    assert "0.9 m/px, resampled to 1.2" in record["resolution"]
+    assert "0.5 m/px, resampled to 0.8" in record["resolution"]
     assert record["px_per_s"] > 0
     assert result.stderr == ""
 
@@ -121,7 +121,7 @@ def test_part_of_a_scene_bands_and_stretch_are_taken(tmp_path: Path) -> None:
     assert "30 x 20 px" in result.stderr
     with rasterio.open(tmp_path / "map.tif") as dataset:
         assert (dataset.transform.c, dataset.transform.f) == (580009, 4509991)
-        assert dataset.tags()["SAT2MAP_STRETCH"].startswith("0,25500 -> 15,174")
+        assert dataset.tags()["SAT2MAP_STRETCH"].startswith("0,25500 -> 14,175")
 
 
 def test_fast_mode_states_its_measured_error(tmp_path: Path) -> None:

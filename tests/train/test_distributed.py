@@ -21,8 +21,11 @@ from sat2map.train.run import Places
 from .conftest import tiny_recipe
 from .test_loop import command, wait_for_checkpoint_after
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
 NO_NOISE = {"architecture": "unet", "configuration": {"n_levels": 3, "width": 4, "dropout": 0}}
+
+
+def torchrun(n: int) -> list[str]:
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "--no-python"]
 
 
 def weights(run: Path) -> dict[str, np.ndarray]:
@@ -39,7 +42,7 @@ def test_two_processes_of_batch_1_follow_one_of_batch_2(pairs_folder: Path, tmp_
     one = tiny_recipe(generator=NO_NOISE, batch_size=2)
     train(pairs_folder, one, Places(tmp_path / "one", quiet=True))
     two = tiny_recipe(generator=NO_NOISE, batch_size=1)
-    subprocess.run([*TORCHRUN, *command(pairs_folder, two, tmp_path / "two")], check=True, timeout=1000)
+    subprocess.run([*torchrun(2), *command(pairs_folder, two, tmp_path / "two")], check=True, timeout=1000)
     answer = weights(tmp_path / "two")
     for name, tensor in weights(tmp_path / "one").items():
         np.testing.assert_allclose(answer[name], tensor, rtol=1e-5, atol=1e-6, err_msg=name)
@@ -51,10 +54,12 @@ def test_two_processes_of_batch_1_follow_one_of_batch_2(pairs_folder: Path, tmp_
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the processes in /proc")
-@pytest.mark.parametrize("victim", [0, 1])
-def test_dead_process_ends_the_run_which_resumes_bit_by_bit(pairs_folder: Path, tmp_path: Path, victim: int) -> None:
+@pytest.mark.parametrize(("n", "victim"), [(3, 0), (2, 1)])
+def test_dead_process_ends_the_run_which_resumes_bit_by_bit(
+    pairs_folder: Path, tmp_path: Path, n: int, victim: int
+) -> None:
     recipe = tiny_recipe(batch_size=1, epochs=8, validate_every=8)
-    start = [*TORCHRUN, *command(pairs_folder, recipe, tmp_path / "run")]
+    start = [*torchrun(n), *command(pairs_folder, recipe, tmp_path / "run")]
     with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
         wait_for_checkpoint_after(tmp_path / "run", 3, process)  # type: ignore[arg-type]
         os.kill(children(process)[victim], signal.SIGKILL)
@@ -64,13 +69,13 @@ def test_dead_process_ends_the_run_which_resumes_bit_by_bit(pairs_folder: Path, 
         f"error: a process of the run died, so all of them end: '{tmp_path / 'run'}'"
     ]
     assert checkpoint.load(tmp_path / "run" / checkpoint.FILE_NAME)["step"] < 32
-    with pytest.raises(CheckpointError, match="made by 2 processes"):
+    with pytest.raises(CheckpointError, match=f"made by {n} processes"):
         train(pairs_folder, recipe, Places(tmp_path / "run", resume="auto", quiet=True))
     if victim == 0:
         return
 
     subprocess.run(start, check=True, timeout=1000)
-    subprocess.run([*TORCHRUN, *command(pairs_folder, recipe, tmp_path / "whole")], check=True, timeout=1000)
+    subprocess.run([*torchrun(2), *command(pairs_folder, recipe, tmp_path / "whole")], check=True, timeout=1000)
     resumed, whole = weights(tmp_path / "run"), weights(tmp_path / "whole")
     assert all(np.array_equal(resumed[name], tensor) for name, tensor in whole.items())
 

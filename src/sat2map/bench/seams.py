@@ -45,7 +45,7 @@ def bench_seams(
     Raises:
         SceneError: the scene is too large, or the truth lies on another grid.
     """
-    with open_source(scene_path) as scene:
+    with open_source(scene_path, translator.reading()) as scene:
         planned = translator.plan_scene(scene.grid, settings)
         if planned.height * planned.width > LARGEST_PX:
             raise SceneError("scene is too large to be held whole", scene_path, hint="measure on a part of it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -77,12 +76,13 @@ def translate(
     their names, and those that are there already are left alone.
     """
     tasks, n_there = _tasks(sources, out, overwrite)
+    from sat2map.scene.source import with_one_stretch
     from sat2map.translate import Translator
 
     settings, reading = _settings(given), _reading(given)
     translator = Translator.load(given["model"], given["device"])
     if len(tasks) > 1 and reading.stretch in (None, "auto"):
-        reading = _one_stretch(tasks, reading, translator)
+        reading = with_one_stretch([task.source for task in tasks], translator.reading(reading))
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
     if is_batch and tasks:
         out.mkdir(exist_ok=True)
@@ -131,14 +131,6 @@ def _reading(given: dict[str, Any]) -> ReadOptions:
         bands=given["bands"], nodata=given["nodata"], mask=given["mask"], bbox=given["bbox"],
         bbox_crs=given["bbox_crs"], stretch=given["stretch"],
     )  # fmt: skip
-
-
-def _one_stretch(tasks: Sequence[Task], reading: ReadOptions, translator: Translator) -> ReadOptions:
-    """Decide one stretch for all scenes of a collection that need one."""
-    from sat2map.scene.source import collection_stretch
-
-    reading = translator.reading(reading)
-    return dataclasses.replace(reading, collection=collection_stretch([task.source for task in tasks], reading))
 
 
 def _drawer(stack: ExitStack, given: dict[str, Any]) -> Draw | None:

@@ -13,7 +13,7 @@ from sat2map.errors import PictureError
 from sat2map.scene.mask import LARGEST_SAMPLE_PX
 from sat2map.scene.place import Grid
 from sat2map.scene.raster import ReadOptions
-from sat2map.scene.stretch import NARROWEST_BYTES, Stretch
+from sat2map.scene.stretch import Stretch
 from sat2map.tiling import Window
 
 UInt8 = npt.NDArray[np.uint8]
@@ -50,9 +50,9 @@ class PictureSource:
         self.files: tuple[Path, ...] = (path,)
         self.grid = Grid(*self._rgb.shape[:2])
         self.has_mask = self._valid is not None
-        self.stretch: Stretch | None = options.stretch if isinstance(options.stretch, Stretch) else options.collection
+        self.stretch: Stretch | None = options.stretch if isinstance(options.stretch, Stretch) else None
         if self.stretch is None and options.stretch_bytes:
-            self.stretch = Stretch.of_sample(self.sample(), options.levels, NARROWEST_BYTES)
+            self.stretch = options.collection_bytes or Stretch.of_sample(self.sample(), options.levels)
 
     def read(self, window: Window) -> UInt8:
         """See `Source.read`."""

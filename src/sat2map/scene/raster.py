@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 from sat2map.errors import SceneError
 from sat2map.scene.mask import alpha_is_a_mask, sample_windows
 from sat2map.scene.place import Box, Grid, box_window
-from sat2map.scene.stretch import NARROWEST_BYTES, Levels, Stretch
+from sat2map.scene.stretch import Levels, Stretch
 from sat2map.tiling import Window
 
 UInt8 = npt.NDArray[np.uint8]
@@ -45,6 +45,7 @@ class ReadOptions:
         levels: where `auto` puts the scene's percentiles: those of the model's card.
         stretch_bytes: whether 8 bit is stretched too: as the model's card says.
         collection: the line of `auto` where it was decided for several scenes together.
+        collection_bytes: likewise, for those of 8 bits.
     """
 
     bands: tuple[int, ...] | None = None
@@ -56,6 +57,7 @@ class ReadOptions:
     levels: Levels | None = None
     stretch_bytes: bool = False
     collection: Stretch | None = None
+    collection_bytes: Stretch | None = None
 
 
 AS_THE_FILE_SAYS = ReadOptions()
@@ -191,8 +193,8 @@ class RasterSource:
         is_bytes = self._dtype == np.uint8
         if wanted == "none" or (wanted is None and is_bytes and not self._options.stretch_bytes):
             return None
-        narrowest = NARROWEST_BYTES if is_bytes else 0
-        return self._options.collection or Stretch.of_sample(self.sample(), self._options.levels, narrowest)
+        common = self._options.collection_bytes if is_bytes else self._options.collection
+        return common or Stretch.of_sample(self.sample(), self._options.levels)
 
     def sample(self) -> npt.NDArray[Any]:
         """Numbers of valid pixels from all over the scene, shape (n, 3): of an overview, or of many small windows."""

@@ -29,9 +29,9 @@ __all__ = [
     "Grid",
     "ReadOptions",
     "Source",
-    "collection_stretch",
     "is_remote",
     "open_source",
+    "with_one_stretch",
 ]
 
 UInt8 = npt.NDArray[np.uint8]
@@ -108,17 +108,26 @@ def open_source(source: str | Path, options: ReadOptions = AS_THE_FILE_SAYS) -> 
         yield RasterSource(dataset, source, options, mask)
 
 
-def collection_stretch(sources: Sequence[str | Path], options: ReadOptions) -> Stretch | None:
-    """One stretch for all of the scenes that need one, or None; those that cannot be read are left to be told later."""
-    samples = []
+def with_one_stretch(sources: Sequence[str | Path], options: ReadOptions) -> ReadOptions:
+    """Options by which all scenes that need a stretch get the same one: those of 8 bits one, all others another.
+
+    Scenes that cannot be read are left to be told later.
+    """
+    undecided = dataclasses.replace(options, collection=NO_STRETCH, collection_bytes=NO_STRETCH)
+    samples: dict[bool, list[npt.NDArray[Any]]] = {False: [], True: []}
     for source in sources:
         try:
-            with open_source(source, dataclasses.replace(options, collection=NO_STRETCH)) as scene:
+            with open_source(source, undecided) as scene:
                 if scene.stretch is not None:
-                    samples.append(scene.sample())
+                    sample = scene.sample()
+                    samples[sample.dtype == np.uint8].append(sample)
         except (SceneError, PictureError):
             continue
-    return Stretch.of_sample(np.concatenate(samples), options.levels) if samples else None
+    numbers, eight_bit = (
+        Stretch.of_sample(np.concatenate(samples[is_bytes]), options.levels) if samples[is_bytes] else None
+        for is_bytes in (False, True)
+    )
+    return dataclasses.replace(options, collection=numbers, collection_bytes=eight_bit)
 
 
 def _is_picture(path: Path, options: ReadOptions) -> bool:

@@ -39,19 +39,19 @@ class Stretch:
     levels: Levels = DEFAULT_LEVELS
 
     @classmethod
-    def of_sample(cls, values: npt.NDArray[Any], levels: Levels | None = None, narrowest: float = 0) -> Self:
+    def of_sample(cls, values: npt.NDArray[Any], levels: Levels | None = None) -> Self:
         """The stretch that puts the 2nd and 98th percentile of each channel on the model's levels.
 
         Args:
             values: valid, finite pixels of the scene or the collection, shape (n, 3); none give the line 0 to 1.
             levels: of the model's card, or None.
-            narrowest: percentiles nearer to each other than this are moved apart.
         """
         if not len(values):
             return cls((0, 0, 0), (1, 1, 1), levels or DEFAULT_LEVELS)
         low, high = np.percentile(values.astype(np.float64), PERCENTILES, axis=0)
-        missing = np.maximum(narrowest - (high - low), 0)
-        low, high = low - missing / 2, high + missing / 2
+        if values.dtype == np.uint8:
+            missing = np.maximum(NARROWEST_BYTES - (high - low), 0)
+            low, high = low - missing / 2, high + missing / 2
         return cls(tuple(low.tolist()), tuple(high.tolist()), levels or DEFAULT_LEVELS)
 
     @classmethod
