@@ -59,7 +59,9 @@ def lay_car_park(site: Site, lot: Plot) -> None:
 
 
 def lay_courts(site: Site, lot: Plot) -> None:
-    """Courts for ball games, each with its lines."""
+    """Courts for ball games, each with its lines; none on a lot of which nothing is left."""
+    if not len(lot.corners):
+        return
     rng = site.rng
     u, v = lot.corners @ site.along, lot.corners @ site.across
     colour = COURTS[rng.integers(len(COURTS))]
