@@ -187,7 +187,7 @@ def test_dropped_picture_comes_back_as_a_map(page: Any, tmp_path: Path) -> None:
     page.locator("#fading input").fill("100")
     wait_until(lambda: min(share_of_map(page, tmp_path)) > 0.15)
     # Not `wait_for_function`: the page's security policy forbids the evaluation that it polls with.
-    page.wait_for_selector("#scenes [aria-current=true] small:has-text('complete')")
+    page.wait_for_selector("#scenes [aria-current=true] small:has-text('complete')", state="attached")
     assert not page.locator("[data-download=tif]").is_visible()
 
 
