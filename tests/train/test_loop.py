@@ -245,3 +245,11 @@ def test_card_tells_the_levels_of_the_training_pictures(pairs_folder: Path, tmp_
     sources = np.concatenate([run.known.pairs[i].source_hwc.reshape(-1, 3) for i in run.split.train])
     assert card.levels is not None
     np.testing.assert_allclose(np.array(card.levels).T, np.percentile(sources, (2, 98), axis=0), atol=16)
+
+
+def test_road_masks_that_the_recipe_has_no_use_for_are_refused(pairs_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="road masks"):
+        train(pairs_folder, tiny_recipe(), Places(tmp_path / "run", roads=tmp_path, cache=tmp_path, quiet=True))
+    with pytest.raises(RecipeError, match="roads"):
+        tiny_recipe(roads={"load_px": [36, 40]})
+    assert not (tmp_path / "run").exists()

@@ -8,10 +8,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 from pydantic import BaseModel, ConfigDict, Field
 
 from sat2map.data.pairs import UInt8
+from sat2map.scene.stretch import PERCENTILES
 
 Levels = npt.NDArray[np.float64]
 """2nd and 98th percentile of each channel; float64, shape (2, 3), 0..255."""
-PERCENTILES = (2, 98)
 
 
 def levels_of(pixels: UInt8) -> Levels:

@@ -53,6 +53,11 @@ class L1Loss(nn.Module):
         return self.weight * F.l1_loss(picture, target)
 
 
+def _soft_dice(p: Tensor, truth: Tensor) -> Tensor:
+    """Overlap of probabilities with what is 0 or 1, over the whole batch; nothing on nothing is right."""
+    return (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
+
+
 class PaletteLoss(nn.Module):
     """Loss of a distribution over colours: weighted cross-entropy, soft Dice of the roads, L1 of the mean colour.
 
@@ -95,8 +100,7 @@ class PaletteLoss(nn.Module):
         loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target)
         p_road = log_p[:, self.road_colours].exp().sum(1)
         is_road = self.is_road[index]
-        dice = (2 * (p_road * is_road).sum() + 1) / (p_road.sum() + is_road.sum() + 1)
-        return loss + self.dice_weight * (1 - dice)
+        return loss + self.dice_weight * (1 - _soft_dice(p_road, is_road))
 
     def of_roads(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
         """Loss where only the roads are known: cross-entropy and soft Dice of road or not.
@@ -113,9 +117,7 @@ class PaletteLoss(nn.Module):
         other = [i for i in range(len(self.palette)) if i not in self.road_colours]
         logit = road_logit - output[:, other].logsumexp(1, keepdim=True)
         entropy = F.binary_cross_entropy_with_logits(logit, road, known, reduction="sum") / known.sum().clamp(min=1)
-        p_road = logit.sigmoid() * known
-        dice = (2 * (p_road * road).sum() + 1) / (p_road.sum() + road.sum() + 1)
-        return entropy + self.dice_weight * (1 - dice)
+        return entropy + self.dice_weight * (1 - _soft_dice(logit.sigmoid() * known, road))
 
     def nearest(self, target: Tensor) -> Tensor:
         """Row of the palette nearest to each pixel; int64, shape (B, H, W)."""

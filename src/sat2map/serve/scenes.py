@@ -135,12 +135,11 @@ class Scenes:
             if temporary:
                 stack.callback(path.unlink, missing_ok=True)
             source = stack.enter_context(open_source(path, self._translator.reading()))
-            shown = stack.enter_context(open_source(path, ReadOptions(levels=self.card.levels)))
             grid = _placed(source.grid)
             bounds = _bounds(grid, path)
             plan = self._translator.plan_scene(source.grid, self._settings)
             layers = {
-                SATELLITE: self._satellite(stack, shown, grid, plan, path),
+                SATELLITE: self._satellite(stack, source, grid, plan, path),
                 MAP: self._map(stack, source, grid, plan),
             }
             if self._has_confidence:
@@ -201,8 +200,10 @@ class Scenes:
         return Layer(CONFIDENCE, canvas.path, canvas, draw)
 
     def _satellite(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, path: Path) -> Layer:
-        if grid == source.grid and _shows_itself(path):
+        if grid is source.grid and _shows_itself(path):
             return Layer(SATELLITE, path)
+        # As it is: 8 bits are stretched for the model alone.
+        source = stack.enter_context(open_source(path, ReadOptions(levels=self.card.levels)))
         canvas = self._canvas(stack, source, grid, plan, SATELLITE)
 
         def draw(index: int) -> Write:

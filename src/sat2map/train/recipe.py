@@ -112,6 +112,8 @@ class Recipe(_Part):
             raise ValueError("cuda_graphs needs compile = true")
         if self.generator.architecture == "patchgan" or self.discriminator.architecture != "patchgan":
             raise ValueError("a generator is unet or compact, a discriminator patchgan")
+        if self.roads and self.generator.architecture != "compact":
+            raise ValueError("roads need a generator with a palette head: compact")
         return self
 
 

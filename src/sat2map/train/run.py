@@ -110,10 +110,12 @@ def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     Raises:
         DataError: the folder is empty, or pairs in it are broken; all are named before anything else is done.
         OutputError: the run's folder already holds a run.
-        RecipeError: sizes do not fit the network's stride.
+        RecipeError: sizes do not fit the network's stride, or road masks not the recipe.
         CheckpointError: the checkpoint is of another recipe or other data, or broken.
         ModelFileError: an `init` file does not fit.
     """
+    if places.roads and not recipe.roads:
+        raise RecipeError("recipe does not say how to learn from road masks", places.roads, hint="--recipe compact")
     source = _checkpoint_to_resume(places)
     content = checkpoint.load(source) if source else None
     pairs = open_cached(folder, direction=recipe.direction, cache=places.cache)

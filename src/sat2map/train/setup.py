@@ -202,7 +202,7 @@ def batches(recipe: Recipe, known: Known, epoch: int, first: int) -> Iterator[Dr
     if n_processes() > 1:
         # Equal shares of the last batch too: their gradients are averaged.
         order = np.resize(order, n_batches * size)
-    how_roads = recipe.roads and recipe.augmentation.model_copy(update={"load_px": recipe.roads.load_px})
+    road_order = np.random.default_rng([recipe.seed, epoch, len(pairs)]).permutation(len(roads))
 
     def chip(of: CachedPairs | Sequence[Pair], i: int, how: Augmentation, offset: int = 0) -> Chip:
         return draw_chip(of[i], how, seed=recipe.seed, epoch=epoch, index=offset + i, levels=levels)
@@ -210,12 +210,12 @@ def batches(recipe: Recipe, known: Known, epoch: int, first: int) -> Iterator[Dr
     def draw(n: int) -> Drawing:
         mine = share(order[n * size : (n + 1) * size].tolist(), recipe.batch_size)
         chips = [chip(pairs, i, recipe.augmentation) for i in mine]
-        if not (roads and recipe.roads and how_roads):
+        if not (roads and recipe.roads):
             return Drawing(_stack(chips), None)
+        how = recipe.augmentation.model_copy(update={"load_px": recipe.roads.load_px})
         turn = (n * n_processes() + rank()) * recipe.roads.per_batch + np.arange(recipe.roads.per_batch)
-        road_order = np.random.default_rng([recipe.seed, epoch, len(pairs)]).permutation(len(roads))
         picked = road_order[turn % len(roads)].tolist()
-        return Drawing(_stack(chips), _stack([chip(roads, i, how_roads, len(pairs)) for i in picked]))
+        return Drawing(_stack(chips), _stack([chip(roads, i, how, len(pairs)) for i in picked]))
 
     with ThreadPoolExecutor(1) as pool:
         ahead = None
