@@ -20,12 +20,12 @@ import rasterio
 from sat2map.data.synthetic import write_scene
 
 from .need import need
+from .peak import PRINT_PEAK_MIB
 from .scene.rasters import write_raster
 from .test_translate_scene import GRID, ground
 
 N_KILLS = 20
 TMPFS_MIB = 6
-PEAK = "import resource; print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
 
 
 def command(source: Path, out: Path, *more: str) -> list[str]:
@@ -115,7 +115,7 @@ def peak_mib(side_px: int, folder: Path) -> int:
                 dataset.write(rng.integers(1, 255, (3, 256, 256), np.uint8), window=window)
     code = (
         "from pathlib import Path\nfrom sat2map.translate import Translator\n"
-        f"Translator.load().translate_file('{source}', Path('{folder}/map.tif'), overwrite=True)\n{PEAK}"
+        f"Translator.load().translate_file('{source}', Path('{folder}/map.tif'), overwrite=True)\n{PRINT_PEAK_MIB}"
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return int(re.findall(r"peak (\d+)", result.stdout)[0])

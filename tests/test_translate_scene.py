@@ -304,6 +304,7 @@ def odd_files() -> list[dict[str, str]]:
 
 @pytest.mark.skipif(DATA is None, reason="SAT2MAP_DATA is not set: no real rasters")
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("row", odd_files(), ids=lambda row: row["file"])
 def test_real_file_ends_as_expected(bundled: Translator, tmp_path: Path, row: dict[str, str]) -> None:
     source, out = Path(DATA or "") / "geotiff" / row["file"], tmp_path / "map.tif"

@@ -16,6 +16,7 @@ from sat2map.data.synthetic import City, Plan, city, truth_path, write, write_pa
 from sat2map.errors import OutputError
 from sat2map.palette import CLASS_NAMES, CLASSES, COLOURS_RGB, ROAD_CLASSES, UInt8, classify
 from sat2map.tiling import Window
+from tests.peak import PRINT_PEAK_MIB
 
 BUILDING_RGB = CLASSES[0].colours_rgb[1]
 MOTORWAY_RGB = CLASSES[2].colours_rgb[0]
@@ -205,11 +206,12 @@ def test_scene_of_many_windows_has_no_seam(tmp_path: Path, monkeypatch: pytest.M
 def test_scene_memory_does_not_grow(tmp_path: Path) -> None:
     def peak_mib(side_px: int) -> int:
         code = (
-            "import resource, sys, pathlib; from sat2map.data.synthetic import write_scene;"
+            "import pathlib; from sat2map.data.synthetic import write_scene;"
             f"write_scene(pathlib.Path(r'{tmp_path / 'city.tif'}'), {side_px});"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+            f"{PRINT_PEAK_MIB}"
         )
-        return int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+        result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        return int(result.stdout.split()[-1])
 
     assert peak_mib(4 * write.WINDOW_PX) < peak_mib(2 * write.WINDOW_PX) + 60
 
