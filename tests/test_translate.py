@@ -12,13 +12,14 @@ import rasterio.shutil
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from sat2map import Translator
 from sat2map.engine import run_whole
 from sat2map.engine.torch import TorchEngine
 from sat2map.errors import ModelFileError, OutputError, PictureError
 from sat2map.model.card import Card
-from sat2map.nn import UNetGenerator
+from sat2map.nn import UNetGenerator, build
 from sat2map.nn.geometry import geometry
 from sat2map.nn.statistics import freeze_statistics
 from sat2map.scene.mask import fill_gaps
@@ -227,3 +228,14 @@ def test_translating_loads_no_torch() -> None:
 
     code = "import sys, sat2map; sat2map.Translator.load(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bundled_model_keeps_to_its_limits(bundled: Translator) -> None:
+    card, settings = bundled.engine.card, Settings()
+    read_px = settings.core_px + 2 * settings.margin_for(card)
+    network = build(card.architecture, card.configuration).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, 256, 256))
+    multiply_adds = counter.get_total_flops() / 2 * (read_px / settings.core_px) ** 2
+    assert 1e9 < multiply_adds < 3e9, "per 256 x 256 px delivered, margins included"
+    assert sum(weight.numel() for weight in network.parameters()) * 2 <= 16e6, "bytes in half precision"

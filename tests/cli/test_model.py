@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -57,6 +58,17 @@ def test_export_states_the_licence_of_the_weights(run_folder: Path, tmp_path: Pa
     assert load_engine(tmp_path / "out.onnx").card.licence == "for experiments"
 
 
+def test_halved_model_is_half_the_size_and_draws_nearly_the_same(run_folder: Path, tmp_path: Path) -> None:
+    whole, half = run_folder / "generator_last.safetensors", tmp_path / "half.safetensors"
+    assert run("halve", whole, "-o", half).exit_code == 0
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    engines = [load_engine(path) for path in (whole, half)]
+    assert engines[0].card == engines[1].card
+    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    maps = [engine.run(picture, "rgb").astype(int) for engine in engines]
+    assert 0 < np.abs(maps[0] - maps[1]).max() <= 4
+
+
 def test_export_replaces_an_output_only_with_overwrite(run_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.onnx"
     output.write_bytes(b"mine")
@@ -72,7 +84,7 @@ def test_export_replaces_an_output_only_with_overwrite(run_folder: Path, tmp_pat
 @pytest.mark.parametrize(
     ("source", "output", "found"),
     [
-        ("generator_best.safetensors", "out.safetensors", "error: export writes ONNX"),
+        ("generator_best.safetensors", "out.safetensors", "error: what is written here ends in .onnx"),
         ("nothing.safetensors", "out.onnx", "error: no such model"),
         ("m.onnx", "out.onnx", "error: model is ONNX already"),
         ("empty", "out.onnx", "error: no such model"),

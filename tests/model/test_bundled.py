@@ -10,17 +10,19 @@ from sat2map.model import bundled
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of bundled models in the place of the package's own; empty files, since none is opened."""
+    """Folders of models in the place of the package's and the repository's; empty files, since none is opened."""
     folder = tmp_path / "bundled"
     folder.mkdir()
     for name in ("compact.onnx", "paper.onnx", "naip.tif"):
         (folder / name).touch()
     monkeypatch.setattr(bundled, "files", lambda _: folder)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "half.safetensors").touch()
+    monkeypatch.setattr(bundled, "KEPT", tmp_path / "kept")
     return folder
 
 
 def test_default_is_the_compact_model(shelf: Path) -> None:
-    assert bundled.bundled_names() == ["compact", "paper"]
     assert bundled.resolve() == bundled.resolve(None) == shelf / "compact.onnx"
 
 
@@ -28,10 +30,11 @@ def test_name_and_path_are_told_apart(shelf: Path, tmp_path: Path) -> None:
     mine = tmp_path / "paper.onnx"
     mine.touch()
     assert bundled.resolve("paper") == shelf / "paper.onnx"
+    assert bundled.resolve("half") == tmp_path / "kept" / "half.safetensors"
     assert bundled.resolve(mine) == bundled.resolve(str(mine)) == mine
 
 
 def test_unknown_name_lists_what_there_is(shelf: Path) -> None:
     with pytest.raises(ModelFileError, match="no such model: 'papr'") as caught:
         bundled.resolve("papr")
-    assert "compact, paper" in str(caught.value.hint)
+    assert "compact, half, paper" in str(caught.value.hint)

@@ -94,9 +94,9 @@ def test_compact_draws_palette_colours_and_their_softmax_mean(pictures: Tensor, 
 def test_every_palette_colour_survives_the_float_buffer() -> None:
     greys = [(level, 255 - level, level // 2) for level in range(256)]
     network = CompactGenerator(palette=greys, widths=(2, 2), dilations=((),))
-    network.forward = lambda sat_bchw: torch.eye(256).reshape(1, 256, 16, 16)  # type: ignore[method-assign]
+    network.places = lambda sat_bchw: torch.eye(256).reshape(1, 256, 32, 8)  # type: ignore[method-assign]
     crisp, _, _ = InferenceModel(network)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
-    assert crisp.reshape(-1, 3).tolist() == [list(grey) for grey in greys]
+    assert sorted(crisp.reshape(-1, 3).tolist()) == sorted(list(grey) for grey in greys)
 
 
 @pytest.mark.parametrize("class_of_colour", [None, [0, 0, 1, 0]], ids=["each its own", "three of one class"])

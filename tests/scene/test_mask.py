@@ -22,7 +22,7 @@ def test_gap_takes_the_nearest_of_its_row_then_of_its_column_and_no_further_than
 
 
 @settings(deadline=None)
-@given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 1), st.integers(0, 12), st.integers(0, 99), st.data())
+@given(st.integers(1, 300), st.integers(1, 60), st.floats(0, 1), st.integers(0, 12), st.integers(0, 99), st.data())
 def test_window_read_wider_by_the_reach_is_filled_as_the_whole(
     height: int, width: int, density: float, reach: int, seed: int, data: st.DataObject
 ) -> None:

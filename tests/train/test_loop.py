@@ -131,6 +131,10 @@ def test_kept_frozen_generator_draws_the_same_pixel_whatever_is_far_away(pairs_f
         maps = [engine.run(p, "rgb")[:, :, :16] for p in (picture, other)]
         equal[which] = np.array_equal(*maps)
     assert equal == {"last": False, "frozen": True}
+    cards = [safetensors_file.read_card(tmp_path / "run" / f"generator_{which}.safetensors") for which in equal]
+    own, frozen = (card.measures["hold-out"] for card in cards)
+    assert own.keys() == frozen.keys()
+    assert own["rmse"] != frozen["rmse"]
 
 
 def test_init_begins_with_given_weights(pairs_folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`sat2map model`: look into a model file, export one to ONNX, or import another project's weights."""
+"""`sat2map model`: look into a model file, export or halve one, or import another project's weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECK_STARTS_PX = ((0, 0), (60, 80))
 
 @click.group()
 def model() -> None:
-    """Look into a model file, export one to ONNX, or import another project's weights."""
+    """Look into a model file, export or halve one, or import another project's weights."""
 
 
 @model.command()
@@ -53,12 +53,9 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
 
     Of a run's folder, its best generator is taken.
     """
-    from sat2map.errors import ModelFileError, OutputError
+    from sat2map.errors import ModelFileError
 
-    if out.suffix != ".onnx":
-        raise OutputError("export writes ONNX", out, hint=f"-o {out.with_suffix('.onnx')}")
-    if out.exists() and not overwrite:
-        raise OutputError("output exists", out, hint="--overwrite replaces it")
+    _refuse_output(out, ".onnx", overwrite)
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
     if file.suffix == ".onnx":
         raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
@@ -73,6 +70,27 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     export_onnx(generator, card, out, _check_pictures(card.stride))
     if not quiet:
         click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, equal to torch on real ground)", err=True)
+
+
+@model.command()
+@click.argument("file", metavar="NAME|SAFETENSORS")
+@out_option
+@overwrite_option
+@log_options
+def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Write a model file (of G or D) in half precision, for keeping and handing on: every command takes it."""
+    from sat2map.errors import ModelFileError
+    from sat2map.model import safetensors_file
+    from sat2map.model.bundled import resolve
+
+    _refuse_output(out, ".safetensors", overwrite)
+    path = resolve(file)
+    if path.suffix != ".safetensors":
+        raise ModelFileError("model is ONNX", path, hint="give the .safetensors file that it was made from")
+    tensors, card = safetensors_file.load(path)
+    safetensors_file.save(out, safetensors_file.halved(tensors), card)
+    if not quiet:
+        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB)", err=True)
 
 
 @model.command("import")
@@ -103,18 +121,21 @@ def import_(
 
     Nothing in PTH is run. Its pictures are those of test.py without the noise of dropout.
     """
-    from sat2map.errors import OutputError
-
-    if out.suffix != ".safetensors":
-        raise OutputError("import writes safetensors", out, hint=f"-o {out.with_suffix('.safetensors')}")
-    if out.exists() and not overwrite:
-        raise OutputError("output exists", out, hint="--overwrite replaces it")
-
     from sat2map.model.junyanz import import_weights
 
+    _refuse_output(out, ".safetensors", overwrite)
     card = import_weights(weights, out, statistics="frozen" if statistics == "frozen" else "image", gsd_m=gsd_m)
     if not quiet:
         click.echo(f"wrote {out} ({card.role}, {card.architecture}, stride {card.stride})", err=True)
+
+
+def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:
+    from sat2map.errors import OutputError
+
+    if out.suffix != suffix:
+        raise OutputError(f"what is written here ends in {suffix}", out, hint=f"-o {out.with_suffix(suffix)}")
+    if out.exists() and not overwrite:
+        raise OutputError("output exists", out, hint="--overwrite replaces it")
 
 
 def _check_pictures(stride: int) -> Any:

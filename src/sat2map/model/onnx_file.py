@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import onnxruntime
@@ -12,15 +13,32 @@ from sat2map.model.card import HEADER_KEY, Card
 SWITCH = "want_{}"
 """Name of the input, true unless given, that says whether an output of that name is computed."""
 
-
 CONFIDENCE = "confidence"
 """Name of the output, uint8, shape (batch, height, width, 1), that a palette head gives beside its pictures."""
+
+FIRST_CHUNK_BYTES = 2**29
+"""What the bundled model needs for a default window, and a little."""
 
 
 def no_confidence(name: object) -> ModelFileError:
     """The error for a model whose answers are no probabilities."""
     hint = "give one with a palette head, exported by this version: sat2map model export"
     return ModelFileError("model gives no probabilities, so there is no --confidence", name, hint=hint)
+
+
+@functools.cache
+def _make_arena() -> None:
+    """Let all sessions of the process take their memory from one arena.
+
+    It holds as much as the largest window needs, and without it runs take 1.4 times as long. Left to itself it grows
+    piece by piece, and what lies in several pieces takes 1.4 times the memory; what is never touched of a large first
+    piece is none.
+    """
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    how = onnxruntime.OrtArenaCfg({"initial_chunk_size_bytes": FIRST_CHUNK_BYTES})
+    onnxruntime.create_and_register_allocator(place, how)
 
 
 def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.InferenceSession, Card]:
@@ -38,8 +56,10 @@ def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # Windows at a scene's border have shapes of their own, and a plan of memory for each would be kept for ever (1.45
-    # times the peak). The arena stays: it is no larger than the largest window's, and 23 % less work than without.
+    # times the peak).
     options.enable_mem_pattern = False
+    _make_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     if n_threads:
         options.intra_op_num_threads = n_threads
     try:

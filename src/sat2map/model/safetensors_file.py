@@ -28,6 +28,11 @@ def save(path: Path, tensors: Tensors, card: Card) -> None:
         save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, work, {HEADER_KEY: card.model_dump_json()})
 
 
+def halved(tensors: Tensors) -> Tensors:
+    """Weights in half precision, but for those of one dimension: few, and variances may be beyond its range."""
+    return {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
+
+
 def read_card(path: Path) -> Card:
     """Read the card alone.
 

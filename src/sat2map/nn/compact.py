@@ -46,15 +46,30 @@ class EnlargingConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, 3, padding=1)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Enlarge and convolve; in evaluation all at the size of the input, which takes a quarter less memory."""
-        if self.training:
-            return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+        """Enlarge and convolve."""
+        return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+
+    def places(self, input: Tensor) -> Tensor:
+        """The same at the size of the input, which takes a quarter less memory.
+
+        Returns:
+            Shape (B, C, 4 H, W): of each enlarged pixel the upper left, then below it the upper right, lower left and
+            lower right ones; `in_place` lays them side by side.
+        """
         # In each of the four places of an enlarged pixel, the nine taps fall on two by two pixels of the input.
         # Place (0 or 1), pixel of the input (-1, 0 or 1), tap.
         falls_on = self.weight.new_tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
         weight = torch.einsum("ayu,bxv,kcuv->kabcyx", falls_on, falls_on, self.weight).flatten(0, 2)
         assert self.bias is not None
-        return F.pixel_shuffle(F.conv2d(input, weight, self.bias.repeat_interleave(4), padding=1), 2)
+        places = F.conv2d(input, weight, self.bias.repeat_interleave(4), padding=1)
+        below: Tensor = places.unflatten(1, (self.out_channels, 4)).flatten(2, 3)
+        return below
+
+
+def in_place(places_bhwc: Tensor) -> Tensor:
+    """Pixels of shape (B, 4 H, W, C), ordered as `EnlargingConv2d.places` has them, as (B, 2 H, 2 W, C)."""
+    beside: Tensor = places_bhwc.unflatten(1, (2, 2, -1)).permute(0, 3, 1, 4, 2, 5).flatten(3, 4).flatten(1, 2)
+    return beside
 
 
 class CompactGenerator(Generator):
@@ -113,7 +128,16 @@ class CompactGenerator(Generator):
         Returns:
             float logits, shape (B, len(palette), H, W).
         """
-        x = self.stem(sat_bchw)
+        logits: Tensor = self.head(self._before_head(sat_bchw))
+        return logits
+
+    def places(self, sat_bchw: Tensor) -> Tensor:
+        """The same logits in the order of `EnlargingConv2d.places`, shape (B, len(palette), 2 H, W / 2)."""
+        logits: Tensor = self.head.places(self._before_head(sat_bchw))
+        return logits
+
+    def _before_head(self, sat_bchw: Tensor) -> Tensor:
+        x: Tensor = self.stem(sat_bchw)
         sizes = []
         for down in self.down:
             sizes.append(x)
@@ -121,8 +145,7 @@ class CompactGenerator(Generator):
         for i in reversed(range(len(self.up))):
             x = F.interpolate(self.project[i](x), scale_factor=2.0, mode="nearest")
             x = self.up[i](F.relu(x + sizes[i]))
-        logits: Tensor = self.head(x)
-        return logits
+        return x
 
     def picture(self, output: Tensor) -> Tensor:
         """Mean colour under the softmax of the logits at `temperature`; float, shape (B, 3, H, W), -1..1."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sat2map.nn.compact import CompactGenerator
+from sat2map.nn.compact import CompactGenerator, in_place
 from sat2map.nn.generator import Generator
 
 CONFIDENCE = "confidence"
@@ -38,11 +38,14 @@ class InferenceModel(nn.Module):
 
     def forward(self, satellite: Tensor) -> tuple[Tensor, ...]:
         """Draw maps: one answer for each name in `outputs`, in their order."""
-        answer = self.generator(satellite.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        picture = _as_bytes(self.generator.picture(answer)).permute(0, 2, 3, 1)
-        if isinstance(self.generator, CompactGenerator):
-            return _as_bytes(self.generator.palette)[answer.argmax(1)], picture, self._confidence(answer)
-        return (picture,)
+        sat_bchw = satellite.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if not isinstance(self.generator, CompactGenerator):
+            return (_as_bytes(self.generator.picture(self.generator(sat_bchw))).permute(0, 2, 3, 1),)
+        # Bytes are put in place, not the many times as many bytes of their logits.
+        logits = self.generator.places(sat_bchw)
+        crisp = _as_bytes(self.generator.palette)[logits.argmax(1)]
+        smooth = _as_bytes(self.generator.picture(logits)).permute(0, 2, 3, 1)
+        return in_place(crisp), in_place(smooth), in_place(self._confidence(logits))
 
     def _confidence(self, logits_bkhw: Tensor) -> Tensor:
         of_class = torch.einsum("jk,bkhw->bjhw", self.same_class, logits_bkhw.softmax(1))

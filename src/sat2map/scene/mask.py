@@ -13,6 +13,7 @@ UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
 LARGEST_SAMPLE_PX = 1024
+STRIP_PX = 256
 SAMPLE_GRID, SAMPLE_PX = 12, 96
 """Without overviews a decimated read would decode all: so many windows a side, of that many px, instead."""
 SMALLEST_SHARE = 0.9
@@ -64,10 +65,14 @@ def fill_gaps(rgb_hwc: UInt8, valid: Bool, reach_px: int, far: UInt8) -> UInt8:
         reach_px: how far pixels are carried along each axis.
         far: uint8, shape (3,): what lies beyond.
     """
-    filled, known = rgb_hwc, valid
+    filled, known = rgb_hwc.copy(), valid.copy()
     for axis in (1, 0):
-        filled, known = _carried(filled, known, axis, reach_px)
-    return np.where(known[..., None], filled, far)
+        # In strips, since places take many times the bytes of pixels.
+        for start in range(0, known.shape[1 - axis], STRIP_PX):
+            strip = np.s_[start : start + STRIP_PX] if axis else np.s_[:, start : start + STRIP_PX]
+            filled[strip], known[strip] = _carried(filled[strip], known[strip], axis, reach_px)
+    filled[~known] = far
+    return filled
 
 
 def _carried(rgb_hwc: UInt8, known: Bool, axis: int, reach_px: int) -> tuple[UInt8, Bool]:

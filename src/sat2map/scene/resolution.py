@@ -223,9 +223,12 @@ class ResampledSource:
         if self.has_mask:
             bands.append(source.valid(fine).astype(np.uint8) * 255)
             alpha = {"src_alpha": 4, "dst_alpha": 4}
+        # With alpha, GDAL takes the nearest pixel in some windows of a picture that is one pixel wide: make it two.
+        thin = [(0, 0), *((0, int(side == 1)) for side in (fine.height, fine.width))]
+        pixels = np.pad(np.stack(bands).astype(np.float32), thin, mode="edge")
         drawn = np.zeros((len(bands), window.height, window.width), np.float32)
         reproject(
-            np.stack(bands).astype(np.float32), drawn, resampling=Resampling.bilinear,
+            pixels, drawn, resampling=Resampling.bilinear,
             src_crs="EPSG:3857", dst_crs="EPSG:3857",  # any one: both grids are counted in pixels of the scene
             src_transform=_pixels(fine.row, fine.col),
             dst_transform=_pixels(window.row * rows, window.col * cols, rows, cols),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sat2map.data.augment import draw_chip
 from sat2map.model import safetensors_file
 from sat2map.model.card import Card
+from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.nn.statistics import freeze_statistics, statistics_of
 from sat2map.nn.unet import dropout_of
@@ -23,8 +24,10 @@ N_FREEZE_PICTURES = 256
 """Training pictures that statistics are frozen over."""
 
 
-def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.Module) -> Card:
-    """The model card of one of the run's networks as it now is."""
+def make_card(
+    run: Run, role: Literal["generator", "discriminator"], module: nn.Module, measures: Mapping[str, float] = {}
+) -> Card:
+    """The model card of one of the run's networks as it now is, with what the hold-out measured of the generator."""
     recipe = run.recipe
     network = recipe.generator if role == "generator" else recipe.discriminator
     arguments = configuration(network)
@@ -33,7 +36,7 @@ def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.
     if statistics == "frozen":
         # Whatever they were in training: the network that the card describes is the one that is used.
         arguments["statistics"] = "frozen"
-    measures = {"size_px": recipe.validation_px, "n_pictures": len(run.split.holdout), **run.state.measures}
+    protocol = {"size_px": recipe.validation_px, "n_pictures": len(run.split.holdout)}
     return Card(
         name=recipe.name,
         role=role,
@@ -55,7 +58,7 @@ def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.
         recipe=recipe.model_dump(mode="json"),
         seed=recipe.seed,
         steps=run.state.step,
-        measures={"hold-out": measures},
+        measures={"hold-out": protocol | dict(measures)},
         licence=recipe.licence,
         sat2map_version=version("sat2map"),
     )
@@ -63,16 +66,16 @@ def make_card(run: Run, role: Literal["generator", "discriminator"], module: nn.
 
 def keep(run: Run, which: Literal["best", "last"]) -> None:
     """Write `generator_{which}.safetensors` and, if there is one, `discriminator_{which}.safetensors`."""
-    _write(run, "generator", run.shown, which)
+    write(run, "generator", run.shown, which, run.state.measures)
     if "discriminator" in run.state.modules:
-        _write(run, "discriminator", run.state.modules["discriminator"], which)
+        write(run, "discriminator", run.state.modules["discriminator"], which, run.state.measures)
 
 
-def keep_frozen(run: Run) -> None:
-    """Write `generator_frozen.safetensors`: the last one with its statistics frozen over training pictures."""
+def frozen_copy(run: Run) -> Generator:
+    """The generator as it now is, with its statistics frozen over training pictures."""
     frozen = copy.deepcopy(run.shown)
     freeze_statistics(frozen, lambda: _freeze_batches(run))
-    _write(run, "generator", frozen, "frozen")
+    return frozen
 
 
 def _freeze_batches(run: Run) -> Iterator[Tensor]:
@@ -90,9 +93,18 @@ def _freeze_batches(run: Run) -> Iterator[Tensor]:
         yield as_input([chip.source_hwc]).to(run.device)
 
 
-def _write(run: Run, role: Literal["generator", "discriminator"], module: nn.Module, which: str) -> None:
+def write(
+    run: Run,
+    role: Literal["generator", "discriminator"],
+    module: nn.Module,
+    which: Literal["best", "last", "frozen"],
+    measures: Mapping[str, float],
+) -> None:
+    """Write a network as `{role}_{which}.safetensors`, with its card."""
     with torch.no_grad():
         tensors: dict[str, Any] = {
             name: value.detach().cpu().contiguous().numpy() for name, value in module.state_dict().items()
         }
-    safetensors_file.save(run.places.run / f"{role}_{which}.safetensors", tensors, make_card(run, role, module))
+    safetensors_file.save(
+        run.places.run / f"{role}_{which}.safetensors", tensors, make_card(run, role, module, measures)
+    )

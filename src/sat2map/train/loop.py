@@ -13,10 +13,11 @@ from sat2map.data.pairs import PairFolder
 from sat2map.engine.torch import TorchEngine
 from sat2map.evaluate.measures import MEASURES, prepare_truth, resize, score, total
 from sat2map.evaluate.protocol import by_engine
+from sat2map.nn.generator import Generator
 from sat2map.nn.objectives import PaletteLoss
 from sat2map.nn.statistics import statistics_of
 from sat2map.palette import UInt8
-from sat2map.train.keep import keep, keep_frozen, make_card
+from sat2map.train.keep import frozen_copy, keep, make_card, write
 from sat2map.train.monitor import Monitor
 from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
@@ -43,7 +44,8 @@ def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     run = open_run(folder, recipe, places)
     fit(run)
     if rank() == 0 and statistics_of(run.shown) == "image":
-        keep_frozen(run)
+        frozen = frozen_copy(run)
+        write(run, "generator", frozen, "frozen", validate(run, frozen)[0])
     return run
 
 
@@ -150,7 +152,7 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
     if skipped or monitor is None:
         run.save_checkpoint()
         return
-    state.measures, grid = validate(run)
+    state.measures, grid = validate(run, run.shown)
     monitor.epoch(state.step, epoch, state.measures, time.monotonic() - began)
     monitor.grid(state.step, epoch, grid)
     value = state.measures.get(measure)
@@ -161,8 +163,8 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
     run.save_checkpoint()
 
 
-def validate(run: Run) -> tuple[dict[str, float], list[list[UInt8]]]:
-    """Score the shown generator on the hold-out.
+def validate(run: Run, generator: Generator) -> tuple[dict[str, float], list[list[UInt8]]]:
+    """Score a generator on the hold-out.
 
     Returns:
         The nine measures (none without a hold-out), and rows of source, prediction and target for the grid: the first
@@ -172,7 +174,7 @@ def validate(run: Run) -> tuple[dict[str, float], list[list[UInt8]]]:
     indices = run.split.holdout or run.split.train[:N_GRID_ROWS]
     if not run.truths:
         run.truths = [prepare_truth(run.known.pairs[i].target_hwc, size) for i in indices]
-    predict = by_engine(TorchEngine(run.shown, make_card(run, "generator", run.shown), run.places.device))
+    predict = by_engine(TorchEngine(generator, make_card(run, "generator", generator), run.places.device))
     sources = [resize(run.known.pairs[i].source_hwc, size) for i in indices]
     predictions = [predict(source) for source in sources]
     grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]

@@ -16,8 +16,8 @@ from sat2map.tiling.blend import STEP_PX
 
 Mode = Literal["exact", "fast", "blend", "own"]
 
-DEFAULT_CORE_PX = 1024
-"""Side of a core window: with the bundled model's margin the process stays below 1 GB."""
+DEFAULT_CORE_PX = 1408
+"""Side of a core window: larger ones share their margins among more pixels, but take more memory."""
 LARGEST_HOME_PX = 6144
 """Side of the ground that one window draws of a scene that is finer than what the model sees."""
 FAST_SHARE = 4
