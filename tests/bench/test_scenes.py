@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from sat2map.bench.seams import bench_seams
-from sat2map.bench.translate import Instant, bench_translate
+from sat2map.bench.translate import Instant, bench_translate, bench_versus
 from sat2map.cli.main import sat2map
 from sat2map.errors import SceneError
 from sat2map.translate import Settings, Translator
@@ -68,6 +69,22 @@ def test_timing_tells_the_three_parts(translator: Translator, scene: Path) -> No
     assert report["network"]["cpu_s"] > report["transfer"]["cpu_s"]
     assert 0.5 < report["cpu_over_sum"] < 2
     assert sorted(path.name for path in scene.parent.iterdir()) == ["a.tif"]
+
+
+def test_timing_beside_another_model_is_by_turns_in_tiles_and_exact(
+    translator: Translator, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, int | None]] = []
+    translate_file = Translator.translate_file
+
+    def noted(self: Translator, source: Path, out: Path, settings: Settings, **how: Any) -> object:
+        drawn.append((settings.core_px, settings.margin_px))
+        return translate_file(self, source, out, settings, **how)
+
+    monkeypatch.setattr(Translator, "translate_file", noted)
+    rates = bench_versus(translator, translator, scene, Settings(core_px=400), n_rounds=2)
+    assert drawn == [(400, None), (256, 0), (400, None), (256, 0), (Settings().core_px, None)]
+    assert rates["over_other_tiles"] == pytest.approx(rates["model"] / rates["other_tiles"])
 
 
 def run(*arguments: object) -> Result:

@@ -214,6 +214,19 @@ def test_run_may_be_made_longer_while_its_learning_rate_is_constant(pairs_folder
         go("changed", tiny_recipe(epochs=5, constant_epochs=3))
 
 
+def test_weight_of_the_adversarial_term_may_change_before_it_begins(pairs_folder: Path, tmp_path: Path) -> None:
+    def go(name: str, epochs: int, weight: float) -> bytes:
+        term = {"adversarial_from_epoch": 2, "adversarial_weight": weight}
+        recipe = tiny_recipe(epochs=epochs, constant_epochs=2, objective=term)
+        train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
+        return (tmp_path / name / "generator_last.safetensors").read_bytes()
+
+    go("changed", 2, 1)
+    assert go("changed", 3, 5) == go("straight", 3, 5)
+    with pytest.raises(CheckpointError, match="objective"):
+        go("changed", 3, 4)
+
+
 def test_road_masks_are_learned_from_and_belong_to_the_run(pairs_folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     roads = tmp_path / "roads"

@@ -26,6 +26,7 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
     "patch16": {"discriminator.configuration.receptive_field_px": 16},
     "patch286": {"discriminator.configuration.receptive_field_px": 286},
     "lsgan": {"objective.adversarial": "least_squares"},
+    "paper-half": {"generator.configuration.width": 32, "discriminator.configuration.width": 32},
 }
 RECEPTIVE_FIELDS_PX = {"pixelgan": 1, "patch16": 16, "paper": 70, "patch286": 286}
 # The smallest chips that the discriminator of 286 px takes; ten steps an epoch, as one of eleven pairs is held out.

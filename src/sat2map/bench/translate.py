@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,6 +20,9 @@ from sat2map.translate import Settings, Translator
 from sat2map.translate.pipeline import Reader
 
 UInt8 = npt.NDArray[np.uint8]
+
+TILE_PX = 256
+"""Side of the pictures that the paper's generator saw in training."""
 
 
 class Instant:
@@ -64,6 +68,37 @@ def bench_translate(translator: Translator, scene_path: str | Path, settings: Se
         "clock_over_larger_clock": whole["s"] / max(network["s"], transfer["s"]),
         "cpu_over_sum": whole["cpu_s"] / (network["cpu_s"] + transfer["cpu_s"]),
     }  # fmt: skip
+
+
+def bench_versus(
+    translator: Translator, other: Translator, scene_path: str | Path, settings: Settings, n_rounds: int = 3
+) -> dict[str, float]:
+    """Time a scene from file to map by two models, by turns.
+
+    Args:
+        translator: draws it as `settings` say.
+        other: draws it tile by tile, 256 px without a margin, which is the cheapest way, with seams; and, in the last
+            round, exactly.
+        scene_path: of ground that both see at one resolution, or the comparison is none.
+        settings: of `translator`.
+        n_rounds: of which medians are taken.
+
+    Returns:
+        Pixels a second by the clock of `model`, `other_tiles` and `other_exact`, and the ratios of the first to these.
+    """
+    tiles = Settings(core_px=TILE_PX, margin_px=0, mode="fast")
+    seconds: dict[str, list[float]] = {"model": [], "other_tiles": [], "other_exact": []}
+    with TemporaryDirectory() as folder, open_source(scene_path) as scene:
+        out, n_px = Path(folder) / "map.tif", scene.grid.height * scene.grid.width
+        ways = {"model": (translator, settings), "other_tiles": (other, tiles), "other_exact": (other, Settings())}
+        for i in range(n_rounds):
+            for name, (by, how) in ways.items():
+                if name != "other_exact" or i == n_rounds - 1:
+                    spent = _timed(lambda by=by, how=how: by.translate_file(scene_path, out, how, overwrite=True))  # type: ignore[misc]
+                    seconds[name].append(spent["s"])
+    rates = {name: n_px / median(values) for name, values in seconds.items()}
+    ratios = {f"over_{name}": rates["model"] / rates[name] for name in ways if name != "model"}
+    return rates | ratios
 
 
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:

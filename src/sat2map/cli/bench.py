@@ -121,17 +121,22 @@ def _seam_line(record: dict[str, Any]) -> str:
 @model_option
 @head_option
 @window_option
+@click.option("--versus", metavar="NAME|FILE", help="Another model, timed on the same scene: in tiles, and exactly.")
 @device_option
 @json_option
 @log_options
 def time_translation(
-    scene: str, model: str | None, head: str | None, window_px: int | None, device: str, as_json: bool, quiet: bool
-) -> None:
+    scene: str, model: str | None, head: str | None, window_px: int | None, versus: str | None, device: str,
+    as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
     """Time SCENE from file to map, beside the network alone and reading and writing alone."""
-    from sat2map.bench.translate import bench_translate
+    from sat2map.bench.translate import bench_translate, bench_versus
     from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
 
-    report = bench_translate(Translator.load(model, device), scene, Settings(head, window_px or DEFAULT_CORE_PX))
+    translator, settings = Translator.load(model, device), Settings(head, window_px or DEFAULT_CORE_PX)
+    report = bench_translate(translator, scene, settings)
+    if versus:
+        report["versus"] = bench_versus(translator, Translator.load(versus, device), scene, settings)
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
@@ -143,6 +148,13 @@ def time_translation(
         f"{report['clock_over_larger_clock']:.2f} times by the clock; "
         f"{report['cpu_over_sum']:.2f} of their CPU s together"
     )
+    if versus:
+        rates = report["versus"]
+        click.echo(
+            f"{rates['model'] / 1e6:.2f} Mpx/s; {versus} in tiles of 256 px {rates['other_tiles'] / 1e6:.2f} "
+            f"({rates['over_other_tiles']:.2f} times as fast), exactly {rates['other_exact'] / 1e6:.2f} "
+            f"({rates['over_other_exact']:.2f} times)"
+        )
 
 
 def _train_lines(report: dict[str, Any]) -> list[str]:

@@ -187,13 +187,15 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
 
 
 def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
-    """A recipe's values without those that make no difference before `epoch`: its length, and when D begins."""
+    """A recipe's values without those that make no difference before `epoch`: its length, when D begins, its weight."""
     # Checkpoints from before these keys existed.
     seen = {"compile": False, "cuda_graphs": False} | dict(values)
     if epoch <= seen["constant_epochs"]:
         seen["epochs"] = seen["constant_epochs"] = None
-    if epoch <= seen["objective"]["adversarial_from_epoch"]:
-        seen["objective"] = {**seen["objective"], "adversarial_from_epoch": None}
+    objective = seen["objective"]
+    if epoch <= objective["adversarial_from_epoch"]:
+        has_d = objective["adversarial_weight"] > 0
+        seen["objective"] = {**objective, "adversarial_from_epoch": None, "adversarial_weight": has_d}
     return seen
 
 
