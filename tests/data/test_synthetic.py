@@ -13,6 +13,7 @@ from scipy.ndimage import binary_erosion
 
 from sat2map.data.pairs import Pair, list_pairs, read_pair
 from sat2map.data.synthetic import City, Plan, city, truth_path, write, write_pairs, write_scene
+from sat2map.data.synthetic.plan import STEEPEST, light
 from sat2map.errors import OutputError
 from sat2map.palette import CLASS_NAMES, CLASSES, COLOURS_RGB, ROAD_CLASSES, UInt8, classify
 from sat2map.tiling import Window
@@ -59,6 +60,12 @@ def test_city_has_the_size_asked_for(size_px: tuple[int, int]) -> None:
     for half in city(*size_px, seed=3):
         assert half.shape == (*size_px, 3)
         assert half.dtype == np.uint8
+
+
+def test_light_shows_as_much_of_the_hills_wherever_the_sun_stands() -> None:
+    lights = [light(Plan(), np.random.default_rng(seed)) for seed in range(20)]
+    shown = [np.hypot(*one.relief.sizes) / np.hypot(*one.shadow) for one in lights]
+    assert np.allclose(shown, STEEPEST)
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (230, 240), (129, 7)])

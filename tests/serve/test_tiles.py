@@ -125,6 +125,18 @@ def test_small_request_waits_and_no_wait_does_not(tmp_path: Path) -> None:
         assert PENDING not in server.client.get(f"{url}?wait=false").headers
 
 
+def test_windows_beside_what_is_waited_for_are_drawn_behind(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene.tif", 640, 640)
+    with Reader(str(scene)) as reader:
+        west, south, east, north = reader.get_geographic_bounds(rasterio.CRS.from_epsg(4326))
+    tile = GRID.tile((west + east) / 2, (south + north) / 2, 20)  # 32 px, in the middle of five by five windows
+    with serving(tmp_path / "cache", scene) as server:
+        fetch(server, "map", tile.z, tile.x, tile.y, 256, "nearest")
+        server.wait()
+        drawn = [i for i in range(25) if server.canvas("scene").is_done(i)]
+    assert drawn == [6, 7, 8, 11, 12, 13, 16, 17, 18]
+
+
 def test_hidden_classes_are_transparent(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene.tif", 100, 100)
     with serving(tmp_path / "cache", scene) as server:

@@ -28,8 +28,8 @@ ENVIRONMENT = {
     "GDAL_TIFF_INTERNAL_MASK": True,
     "GDAL_PAM_ENABLED": False,  # no .aux.xml beside a PNG
     "GDAL_NUM_THREADS": "ALL_CPUS",
-    # MiB of blocks; the default is a share of the machine's memory, and grows with it.
-    "GDAL_CACHEMAX": 64,
+    # Bytes of blocks; the default is a share of the machine's memory, and grows with it.
+    "GDAL_CACHEMAX": 16 * 2**20,
 }
 
 

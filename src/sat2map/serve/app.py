@@ -9,13 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from rio_tiler.models import ImageData
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory, TMSFactory
+from titiler.core.resources.enums import ImageType
+from titiler.core.utils import render_image
 from titiler.extensions.wmts import wmtsExtension
 
 from sat2map.serve.errors import handle_errors
@@ -30,8 +34,11 @@ from sat2map.serve.settings import ServeSettings
 PREFIX = "/scenes/{scene_id}/{layer_name}"
 TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
 VIEWER = Path(str(files("sat2map.serve") / "viewer"))
-GDAL = {"GDAL_CACHEMAX": 64, "GDAL_NUM_THREADS": "1"}
+GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 """The blocks of a file are forgotten when it is closed, after each request: what matters is that memory is bounded."""
+
+
+PNG_EFFORT = 2
 
 
 def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastAPI:
@@ -63,6 +70,13 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
     return app
 
 
+def _render(image: ImageData, output_format: ImageType | None = None, **options: Any) -> tuple[bytes, str]:
+    """As TiTiler does it, but PNG with less effort: a little larger, a photograph in a quarter of the time."""
+    if output_format is ImageType.png:
+        options["ZLEVEL"] = PNG_EFFORT
+    return render_image(image, output_format=output_format, **options)
+
+
 def _layers(gate: Gate) -> APIRouter:
     """TiTiler's routes, less those that compute what the page does not need, with bounds on every size."""
 
@@ -86,6 +100,7 @@ def _layers(gate: Gate) -> APIRouter:
         colormap_dependency=lambda: None,
         render_dependency=DefaultDependency,
         environment_dependency=lambda: GDAL,
+        render_func=_render,
         supported_tms=GRID,
         add_viewer=False,
         extensions=[wmtsExtension(layer_identifier_provider=str)],

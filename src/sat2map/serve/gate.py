@@ -100,12 +100,20 @@ class Gate:
     async def _drawn(self, layer: Layer, window: Window, patience: bool) -> bool:
         """Have what is missing drawn; whether it is."""
         canvas, draw = layer.canvas, layer.draw
-        if canvas is None or draw is None or not (missing := canvas.missing(window)):
+        if canvas is None or draw is None:
             return True
-        if not patience or len(missing) > self._settings.n_windows_at_once:
+        missing = canvas.missing(window)
+        if missing and (not patience or len(missing) > self._settings.n_windows_at_once):
             self._filler.ask_behind(canvas, draw, missing, coarse_first(canvas, window))
             return False
         futures = [asyncio.wrap_future(future) for future in self._filler.ask(canvas, draw, missing)]
+        # Who waits for tiles asks for those beside them next; they are drawn while these are encoded.
+        beside = canvas.missing(
+            window.grown(canvas.windows[0].width // 2).clipped(canvas.grid.height, canvas.grid.width)
+        )
+        self._filler.ask_behind(canvas, draw, beside, coarse_first(canvas, window))
+        if not futures:
+            return True
         finished, late = await asyncio.wait(futures, timeout=self._settings.wait_s)
         for future in finished:
             future.result()

@@ -248,7 +248,9 @@ class Translator:
             picture_hwc: uint8, shape (H, W, 3), sides of more than two windows.
             settings: how it is tiled.
         """
-        shift = BLEND_STEP_PX // 2 if settings.mode_for(self.engine.card) == "blend" else settings.core_px // 2
+        # By a whole number of strides: else the network itself would see the ground at another phase.
+        half_px = padded_size(settings.core_px // 2, 0, self.engine.card.stride)[0]
+        shift = BLEND_STEP_PX // 2 if settings.mode_for(self.engine.card) == "blend" else half_px
         # There the picture's own border is seen, which the two tilings have in different places.
         away = min(self.engine.card.margin_px + self.engine.card.stride, (min(picture_hwc.shape[:2]) - shift) // 3)
         first = self.translate(picture_hwc, settings)[shift:, shift:]

@@ -26,7 +26,9 @@ def contents(block: Block, seed: tuple[int, ...], season: Season) -> Contents:
     """All that is in a block, before the city is bent."""
     rng = rng_of(seed, 5, *block.key)
     land = block.plot.inset(rng.uniform(2.2, 3.6))
-    site = Site(block.plot, land, block.angle, block.style, season, rng, Contents(), [], [], [])
+    # What is built at once looks alike: blocks of a district differ more than the houses of a block.
+    style = block.style._replace(bright=0.6 * block.style.bright + 0.4 * rng.beta(1.6, 1.4))
+    site = Site(block.plot, land, block.angle, style, season, rng, Contents(), [], [], [])
     site.ground(block.plot.corners, PAVEMENT, MAP["land"][0])
     if land.area_m2 > 60:
         FILL[block.kind](site)

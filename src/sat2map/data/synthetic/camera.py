@@ -8,7 +8,7 @@ from PIL import Image
 
 from sat2map.data.synthetic.canvas import Canvas
 from sat2map.data.synthetic.geometry import rng_of
-from sat2map.data.synthetic.plan import Light
+from sat2map.data.synthetic.plan import Light, Swell
 from sat2map.palette import UInt8
 from sat2map.tiling import Window
 
@@ -18,7 +18,7 @@ SHADE = np.array([0.2, 0.21, 0.235], np.float32)
 """Of the sun's light, what is left in a shadow: that of the sky."""
 AIR = np.array([71, 75, 74], np.float32)
 COLOUR_NOISE = np.array([1.8, 0, -2.6], np.float32)
-SHOULDER = np.float32(115)
+SHOULDER = np.float32(107)
 """From this level on the brightest roofs are held back."""
 CHUNK_PX = 256
 GRAINS_M = ((330.0, 0.08), (110.0, 0.07), (31.0, 0.05), (8.0, 0.06), (2.4, 0.065), (0.9, 0.04))
@@ -34,21 +34,32 @@ def photograph(canvas: Canvas, light: Light, seed: tuple[int, ...]) -> UInt8:
     gain = np.ones(albedo.shape[:2], np.float32)
     for n, (grain_m, share) in enumerate(GRAINS_M):
         gain += share * _grains(canvas.window, max(1, round(grain_m / canvas.gsd_m)), (*seed, 6, n))
+    gain *= 1 + _swell(canvas, light.relief)
     # Water is even.
     gain = np.where(canvas.shows_water(), 0.7 + 0.3 * gain, gain)
     picture = albedo * (SHADE + (1 - SHADE) * lit) * np.maximum(gain, 0.4)[..., None]
     picture += light.noise * _white(canvas.window, (*seed, 7))[..., None]
     picture += COLOUR_NOISE * _white(canvas.window, (*seed, 8))[..., None]
-    return _toned(picture, light)
+    haze = light.haze * (1 + _swell(canvas, light.drift))
+    return _toned(picture, light, haze[..., None])
 
 
-def _toned(picture: Floats, light: Light) -> UInt8:
+def _toned(picture: Floats, light: Light, haze: Floats) -> UInt8:
     grey = picture.mean(-1, keepdims=True)
     picture = grey + light.saturation * (picture - grey)
-    picture = light.exposure * picture * light.tint.astype(np.float32) + light.haze * AIR
+    picture = light.exposure * picture * light.tint.astype(np.float32) + haze * AIR
     picture = np.minimum(picture, SHOULDER + 0.72 * (picture - SHOULDER))
     toned: UInt8 = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     return toned
+
+
+def _swell(canvas: Canvas, swell: Swell) -> Floats:
+    """The sum of its waves: float32, shape (H, W)."""
+    w, waves = canvas.window, swell.waves * canvas.gsd_m
+    across = np.exp(1j * np.outer(np.arange(w.col, w.col + w.width), waves[:, 0]))
+    down = np.exp(1j * (np.outer(np.arange(w.row, w.row + w.height), waves[:, 1]) + swell.phases))
+    summed: Floats = ((down * swell.sizes) @ across.T).real.astype(np.float32)
+    return summed
 
 
 def _grains(window: Window, cell_px: int, seed: tuple[int, ...]) -> Floats:

@@ -88,7 +88,7 @@ class Course(NamedTuple):
 
 
 def _rivers(rng: Rng, plan: Plan) -> Family:
-    return Family("river", 0, rng.uniform(0, np.pi), plan.river_every_m, (14, 330), (7, 42))
+    return Family("river", 0, rng.uniform(0, np.pi), plan.river_every_m, (14, 160), (7, 42))
 
 
 def _railways(rng: Rng, plan: Plan) -> Family:

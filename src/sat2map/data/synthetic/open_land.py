@@ -132,7 +132,7 @@ def wood(site: Site) -> None:
     _spots(site, site.land, (DRY_LAWN, LAWN, SOIL), 1 / 1500, (6, 24))
     lakes = _lakes(site, site.land, int(site.rng.random() < 0.4))
     lay_ways(site, site.land, 2)
-    _grow(site, site.land, lakes, 0.93)
+    _grow(site, site.land, lakes, site.rng.uniform(0.7, 0.86))
 
 
 def lay_ball_field(site: Site, home: Points) -> None:

@@ -7,9 +7,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from sat2map.data.synthetic.geometry import Points, Rng
+from sat2map.data.synthetic.geometry import Points, Rng, axis
 
 Season = Literal["summer", "autumn", "winter"]
+SWELL_M = (250, 320)
+"""Length of the waves of hills and of haze."""
+STEEPEST, DRIFT = 0.135, 0.31
+"""Rise per metre of the slopes of a row of hills, and the share by which a wave of haze is thicker."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,17 @@ class Plan:
     """None: as the seed says, and summer five times of six."""
 
 
+class Swell(NamedTuple):
+    """Two waves across each other, without end; as much of them shows in every picture."""
+
+    waves: Points
+    """Radians per metre, shape (2, 2)."""
+    phases: Points
+    """Shape (2,)."""
+    sizes: Points
+    """Of each wave, shape (2,)."""
+
+
 class Light(NamedTuple):
     """How a city is lit and photographed; one for all of its windows."""
 
@@ -53,18 +68,37 @@ class Light(NamedTuple):
     """Share of the light that comes from the air."""
     noise: float
     """Standard deviation of the sensor's noise, in levels."""
+    relief: Swell
+    """How the ground rolls, as the share of light that its slopes gain or lose."""
+    drift: Swell
+    """How uneven the haze is, as a share of itself."""
 
 
 def light(plan: Plan, rng: Rng) -> Light:
     """The light of a city."""
     turn, length = rng.uniform(-0.75, 0.45), rng.uniform(0.55, 0.95)
+    shadow = length * np.array([np.sin(turn), -np.cos(turn)])
     drawn: Season = rng.choice(("summer", "autumn", "winter"), p=(0.84, 0.11, 0.05))
     return Light(
-        shadow=length * np.array([np.sin(turn), -np.cos(turn)]),
+        shadow=shadow,
         season=plan.season or drawn,
-        exposure=rng.uniform(0.6, 0.73),
-        saturation=rng.uniform(0.7, 1.0),
+        exposure=rng.uniform(0.61, 0.685),
+        saturation=rng.uniform(0.63, 0.8),
         tint=1 + rng.normal(0, 0.012, 3),
         haze=rng.uniform(0.12, 0.2),
         noise=rng.uniform(0.6, 2.0),
+        relief=_relief(rng, shadow),
+        drift=_swell(rng, DRIFT),
     )
+
+
+def _relief(rng: Rng, shadow: Points) -> Swell:
+    """Low hills: ground rising a metre per metre away from the sun gains the length of a metre's shadow in light."""
+    hills = _swell(rng, STEEPEST)
+    return hills._replace(sizes=hills.sizes * (hills.waves @ shadow) / np.hypot(*hills.waves.T))
+
+
+def _swell(rng: Rng, size: float) -> Swell:
+    directions = axis(rng.uniform(0, 2 * np.pi) + np.array([0, np.pi / 2]))
+    waves = 2 * np.pi * directions / rng.uniform(*SWELL_M, (2, 1))
+    return Swell(waves, rng.uniform(0, 2 * np.pi, 2), np.full(2, size))

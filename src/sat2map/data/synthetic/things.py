@@ -22,17 +22,17 @@ RoofOrTree = Literal["flat", "gable", "tree"]
 MAP: dict[str, tuple[MapColour, ...]] = {c.name: c.colours_rgb for c in CLASSES}
 BUILDING = MAP["land"][1]
 ASPHALT, PAVEMENT, CONCRETE = (76, 76, 75), (106, 103, 98), (124, 121, 114)
-LAWN, DRY_LAWN, FIELD, SOIL, SAND = (58, 68, 41), (92, 88, 62), (62, 84, 44), (98, 86, 70), (138, 117, 92)
-YARD, PAVED, WATER = (62, 62, 51), (90, 88, 83), (25, 44, 39)
+LAWN, DRY_LAWN, FIELD, SOIL, SAND = (58, 68, 45), (92, 88, 65), (62, 82, 49), (98, 86, 70), (138, 117, 92)
+YARD, PAVED, WATER = (62, 62, 51), (90, 88, 83), (29, 44, 39)
 ROOFS = np.array([(242, 242, 240), (204, 204, 202), (150, 149, 146), (112, 110, 107), (78, 76, 73), (52, 51, 50),
                   (104, 86, 74), (134, 120, 102)], float)  # fmt: skip
-ROOF_SHARES = np.array([(0.06, 0.1, 0.17, 0.2, 0.18, 0.1, 0.12, 0.07), (0.5, 0.18, 0.1, 0.07, 0.07, 0.04, 0.02, 0.02)])
+ROOF_SHARES = np.array([(0.06, 0.1, 0.17, 0.2, 0.18, 0.1, 0.12, 0.07), (0.42, 0.2, 0.13, 0.08, 0.08, 0.05, 0.02, 0.02)])
 """Where few roofs are bright, and where most are."""
 SHINGLES = np.array([(92, 84, 76), (76, 70, 65), (104, 98, 92), (112, 96, 80), (66, 64, 63), (138, 134, 128)], float)
 CARS = np.array([(180, 180, 180), (135, 135, 135), (205, 205, 205), (40, 40, 42), (62, 66, 78), (92, 56, 52),
                  (104, 104, 102), (52, 52, 54)], float)  # fmt: skip
 LEAVES: dict[Season, Colours] = {
-    "summer": np.array([(44, 54, 33), (38, 47, 31), (52, 60, 36), (46, 52, 34)], float),
+    "summer": np.array([(44, 54, 36), (38, 47, 33), (52, 60, 40), (46, 52, 36)], float),
     "autumn": np.array([(48, 56, 34), (70, 64, 38), (84, 62, 38), (58, 60, 36)], float),
     "winter": np.array([(66, 60, 52), (60, 56, 50), (40, 48, 34), (72, 66, 58)], float),
 }
