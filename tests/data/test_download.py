@@ -149,8 +149,9 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def archive(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     monkeypatch.setattr(module, "TIMEOUT_S", (2.0, 0.3))
-    with tarfile.open(fileobj=io.BytesIO(WHOLE), mode="r:gz") as content:
-        content.extractall(tmp_path / "known", filter="data")
+    for name, content in PICTURES.items():
+        (tmp_path / "known" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "known" / name).write_bytes(content)
     known = digest(tmp_path / "known" / "small" / "train")
     return Archive("small", (server.url,), {"train": 3, "val": 3}, {"train": known}, "0" * 64, "a notice")
 
