@@ -63,6 +63,8 @@ def joined(run: Path, device: str) -> Iterator[str]:
     store = dist.distributed_c10d._get_default_store()
     try:
         yield device
+        # Until the first has written: torchrun would end it because of whatever happens to the others from here on.
+        dist.barrier()
     except (_Told, dist.DistBackendError, RuntimeError) as error:
         if not (isinstance(error, (_Told, dist.DistBackendError)) or "gloo" in str(error)):
             raise
@@ -71,7 +73,11 @@ def joined(run: Path, device: str) -> Iterator[str]:
         raise CheckpointError(
             "a process of the run died, so all of them end", run, hint="the same command with --resume auto goes on"
         ) from error
+    is_first = rank() == 0
     dist.destroy_process_group()
+    if not is_first:
+        # They have nothing left to write, and gloo's threads now and then abort the interpreter's own way out.
+        os._exit(0)
 
 
 def _told(_signal: int, _frame: FrameType | None) -> None:
