@@ -26,6 +26,7 @@ from morecantile import Tile, tms
 from rio_tiler.io import Reader
 
 from sat2map.errors import Sat2mapError
+from sat2map.scene.formats import QUICK_PNG
 from sat2map.scene.source import open_source
 from sat2map.translate import Settings, Translator
 
@@ -34,8 +35,6 @@ PATIENCE_S = 600
 N_TIMED_WINDOWS = 4
 N_TIMED_TILES = 40
 RETRIES = 200
-PNG_EFFORT = 2
-"""The server's own."""
 
 
 @dataclass
@@ -220,5 +219,5 @@ def _encoding_cost(path: Path, zoom: int) -> float:
     for tile in tiles:
         with Reader(str(path)) as reader:
             image = reader.tile(tile.x, tile.y, tile.z, resampling_method="bilinear", reproject_method="bilinear")
-        image.render(img_format="PNG", ZLEVEL=PNG_EFFORT)
+        image.render(img_format="PNG", **QUICK_PNG)
     return (time.process_time() - begun) / len(tiles)

@@ -16,13 +16,11 @@ from sat2map.engine import Engine
 from sat2map.model.card import Card
 from sat2map.palette import COLOURS_RGB
 from sat2map.scene.source import open_source
+from sat2map.tiling.blend import TILE_PX
 from sat2map.translate import Settings, Translator
 from sat2map.translate.pipeline import Reader
 
 UInt8 = npt.NDArray[np.uint8]
-
-TILE_PX = 256
-"""Side of the pictures that the paper's generator saw in training."""
 
 
 class Instant:
@@ -77,8 +75,8 @@ def bench_versus(
 
     Args:
         translator: draws it as `settings` say.
-        other: draws it tile by tile, 256 px without a margin, which is the cheapest way, with seams; and, in the last
-            round, exactly.
+        other: draws it tile by tile, 256 px without a margin, which is the cheapest way, with seams; and, at the end,
+            once exactly.
         scene_path: of ground that both see at one resolution, or the comparison is none.
         settings: of `translator`.
         n_rounds: of which medians are taken.
@@ -87,18 +85,19 @@ def bench_versus(
         Pixels a second by the clock of `model`, `other_tiles` and `other_exact`, and the ratios of the first to these.
     """
     tiles = Settings(core_px=TILE_PX, margin_px=0, mode="fast")
-    seconds: dict[str, list[float]] = {"model": [], "other_tiles": [], "other_exact": []}
     with TemporaryDirectory() as folder, open_source(scene_path) as scene:
         out, n_px = Path(folder) / "map.tif", scene.grid.height * scene.grid.width
-        ways = {"model": (translator, settings), "other_tiles": (other, tiles), "other_exact": (other, Settings())}
-        for i in range(n_rounds):
-            for name, (by, how) in ways.items():
-                if name != "other_exact" or i == n_rounds - 1:
-                    spent = _timed(lambda by=by, how=how: by.translate_file(scene_path, out, how, overwrite=True))  # type: ignore[misc]
-                    seconds[name].append(spent["s"])
-    rates = {name: n_px / median(values) for name, values in seconds.items()}
-    ratios = {f"over_{name}": rates["model"] / rates[name] for name in ways if name != "model"}
-    return rates | ratios
+
+        def seconds(by: Translator, how: Settings) -> float:
+            return _timed(lambda: by.translate_file(scene_path, out, how, overwrite=True))["s"]
+
+        rounds = [(seconds(translator, settings), seconds(other, tiles)) for _ in range(n_rounds)]
+        own_s, tiles_s = (median(column) for column in zip(*rounds, strict=True))
+        exact_s = seconds(other, Settings())
+    return {
+        "model": n_px / own_s, "other_tiles": n_px / tiles_s, "other_exact": n_px / exact_s,
+        "over_other_tiles": tiles_s / own_s, "over_other_exact": exact_s / own_s,
+    }  # fmt: skip
 
 
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:

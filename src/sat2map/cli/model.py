@@ -53,12 +53,9 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
 
     Of a run's folder, its best generator is taken.
     """
-    from sat2map.errors import ModelFileError
-
     _refuse_output(out, ".onnx", overwrite)
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
-    if file.suffix == ".onnx":
-        raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
+    _refuse_onnx(file)
 
     from sat2map.engine.torch import load_generator
     from sat2map.model.bundled import resolve
@@ -79,14 +76,12 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
 @log_options
 def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
     """Write a model file (of G or D) in half precision, for keeping and handing on: every command takes it."""
-    from sat2map.errors import ModelFileError
     from sat2map.model import safetensors_file
     from sat2map.model.bundled import resolve
 
     _refuse_output(out, ".safetensors", overwrite)
     path = resolve(file)
-    if path.suffix != ".safetensors":
-        raise ModelFileError("model is ONNX", path, hint="give the .safetensors file that it was made from")
+    _refuse_onnx(path)
     tensors, card = safetensors_file.load(path)
     safetensors_file.save(out, safetensors_file.halved(tensors), card)
     if not quiet:
@@ -136,6 +131,13 @@ def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:
         raise OutputError(f"what is written here ends in {suffix}", out, hint=f"-o {out.with_suffix(suffix)}")
     if out.exists() and not overwrite:
         raise OutputError("output exists", out, hint="--overwrite replaces it")
+
+
+def _refuse_onnx(file: Path) -> None:
+    from sat2map.errors import ModelFileError
+
+    if file.suffix == ".onnx":
+        raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
 
 
 def _check_pictures(stride: int) -> Any:

@@ -223,9 +223,11 @@ class ResampledSource:
         if self.has_mask:
             bands.append(source.valid(fine).astype(np.uint8) * 255)
             alpha = {"src_alpha": 4, "dst_alpha": 4}
-        # With alpha, GDAL takes the nearest pixel in some windows of a picture that is one pixel wide: make it two.
-        thin = [(0, 0), *((0, int(side == 1)) for side in (fine.height, fine.width))]
-        pixels = np.pad(np.stack(bands).astype(np.float32), thin, mode="edge")
+        pixels = np.stack(bands).astype(np.float32)
+        for axis in (1, 2):
+            if pixels.shape[axis] == 1:
+                # With alpha, GDAL takes the nearest pixel in some windows of a picture that is one pixel wide.
+                pixels = pixels.repeat(2, axis)
         drawn = np.zeros((len(bands), window.height, window.width), np.float32)
         reproject(
             pixels, drawn, resampling=Resampling.bilinear,

@@ -22,6 +22,7 @@ from titiler.core.resources.enums import ImageType
 from titiler.core.utils import render_image
 from titiler.extensions.wmts import wmtsExtension
 
+from sat2map.scene.formats import QUICK_PNG
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
 from sat2map.serve.gate import GRID, Gate, PictureSize, Reading, hidden_classes
@@ -36,9 +37,6 @@ TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
 VIEWER = Path(str(files("sat2map.serve") / "viewer"))
 GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 """The blocks of a file are forgotten when it is closed, after each request: what matters is that memory is bounded."""
-
-
-PNG_EFFORT = 2
 
 
 def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastAPI:
@@ -73,7 +71,7 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
 def _render(image: ImageData, output_format: ImageType | None = None, **options: Any) -> tuple[bytes, str]:
     """As TiTiler does it, but PNG with less effort: a little larger, a photograph in a quarter of the time."""
     if output_format is ImageType.png:
-        options["ZLEVEL"] = PNG_EFFORT
+        options |= QUICK_PNG
     return render_image(image, output_format=output_format, **options)
 
 

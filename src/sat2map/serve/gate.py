@@ -106,14 +106,15 @@ class Gate:
         if missing and (not patience or len(missing) > self._settings.n_windows_at_once):
             self._filler.ask_behind(canvas, draw, missing, coarse_first(canvas, window))
             return False
-        futures = [asyncio.wrap_future(future) for future in self._filler.ask(canvas, draw, missing)]
+        # What is drawn already passes without a turn at the filler.
+        asked = self._filler.ask(canvas, draw, missing) if missing else []
         # Who waits for tiles asks for those beside them next; they are drawn while these are encoded.
-        beside = canvas.missing(
-            window.grown(canvas.windows[0].width // 2).clipped(canvas.grid.height, canvas.grid.width)
-        )
-        self._filler.ask_behind(canvas, draw, beside, coarse_first(canvas, window))
-        if not futures:
+        around = window.grown(canvas.windows[0].width // 2).clipped(canvas.grid.height, canvas.grid.width)
+        if beside := canvas.missing(around):
+            self._filler.ask_behind(canvas, draw, beside, coarse_first(canvas, window))
+        if not asked:
             return True
+        futures = [asyncio.wrap_future(future) for future in asked]
         finished, late = await asyncio.wait(futures, timeout=self._settings.wait_s)
         for future in finished:
             future.result()
