@@ -60,6 +60,8 @@ def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.
     options.enable_mem_pattern = False
     _make_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")
+    # Threads that spin while they wait take a tenth more processor time, and no less by the clock.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if n_threads:
         options.intra_op_num_threads = n_threads
     try:

@@ -26,8 +26,6 @@ COG = {
 CHECKED_PX = 2048
 """Columns that are compared at once; rows of a whole scene would make memory grow with it."""
 PNG = {"driver": "PNG", "zlevel": 6}
-QUICK_PNG = {"ZLEVEL": 2}
-"""For a tile that someone waits for."""
 MBTILES = {"driver": "MBTiles", "tile_format": "PNG", "resampling": "nearest"}
 
 

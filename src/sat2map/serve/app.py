@@ -9,25 +9,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from rio_tiler.models import ImageData
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory, TMSFactory
-from titiler.core.resources.enums import ImageType
-from titiler.core.utils import render_image
 from titiler.extensions.wmts import wmtsExtension
 
-from sat2map.scene.formats import QUICK_PNG
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
 from sat2map.serve.gate import GRID, Gate, PictureSize, Reading, hidden_classes
 from sat2map.serve.middleware import HeadersAndLog, TileCache
 from sat2map.serve.reader import LayerReader
+from sat2map.serve.render import render
 from sat2map.serve.routes import about, uploads
 from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
@@ -68,13 +64,6 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
     return app
 
 
-def _render(image: ImageData, output_format: ImageType | None = None, **options: Any) -> tuple[bytes, str]:
-    """As TiTiler does it, but PNG with less effort: a little larger, a photograph in a quarter of the time."""
-    if output_format is ImageType.png:
-        options |= QUICK_PNG
-    return render_image(image, output_format=output_format, **options)
-
-
 def _layers(gate: Gate) -> APIRouter:
     """TiTiler's routes, less those that compute what the page does not need, with bounds on every size."""
 
@@ -98,7 +87,7 @@ def _layers(gate: Gate) -> APIRouter:
         colormap_dependency=lambda: None,
         render_dependency=DefaultDependency,
         environment_dependency=lambda: GDAL,
-        render_func=_render,
+        render_func=render,
         supported_tms=GRID,
         add_viewer=False,
         extensions=[wmtsExtension(layer_identifier_provider=str)],
