@@ -298,3 +298,18 @@ def test_stretched_source_has_the_given_levels() -> None:
     assert found == pytest.approx(levels, abs=25)
     flat_one = draw_chip(Pair(flat(60, 9), flat(60, 9)), how, seed=0, epoch=0, index=0, levels=levels)
     assert len(np.unique(flat_one.source_hwc.reshape(-1, 3), axis=0)) == 1
+
+
+def test_recolouring_can_be_weakened_to_nothing_and_by_half() -> None:
+    every = dict.fromkeys(["gain", "gamma", "colour", "saturation", "haze", "shadow", "blur_px"], 0.8) | {"noise": 8}
+    how = Augmentation(load_px=(32, 32), crop_px=32, mirror=False, **every)
+    plain, half, full = (
+        np.mean(
+            [np.abs(c.source_hwc.astype(int) - flat(32, 90)).mean() for c in chips(Pair(flat(32, 90), flat(32, 0)), h)]
+        )
+        for h in (how.weakened(0), how.weakened(0.5), how)
+    )
+    assert plain == 0
+    assert 0.3 < half / full < 0.7
+    assert how.weakened(0.5).load_px == how.load_px
+    assert Augmentation(stretch=0.5).weakened(0).stretch == 0.5

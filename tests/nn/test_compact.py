@@ -54,6 +54,16 @@ def test_picture_is_the_mean_colour_at_the_temperature(temperature: float) -> No
     torch.testing.assert_close(network.picture(logits), mean)
 
 
+def test_crisp_picture_has_colours_of_the_palette_and_the_gradient_of_the_mean() -> None:
+    network = small()
+    logits, weights = torch.randn(2, len(network.palette), 4, 6, requires_grad=True), torch.randn(2, 3, 4, 6)
+    crisp = network.crisp_picture(logits)
+    torch.testing.assert_close(crisp, network.palette[logits.argmax(1)].permute(0, 3, 1, 2))
+    gradients = [torch.autograd.grad((weights * p).sum(), logits)[0] for p in (crisp, network.picture(logits))]
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].abs().max() > 0
+
+
 def test_palette_is_no_part_of_the_state() -> None:
     network = small()
     assert "palette" not in network.state_dict()

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sat2map.nn.objectives import L1Loss, PaletteLoss, discriminator_loss, generator_loss
-from sat2map.palette import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
+from sat2map.palette import CLASS_NAMES, CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 
 REAL, FAKE = torch.tensor([0.0, 2.0, -1.0]), torch.tensor([1.0, -3.0])
 
@@ -78,8 +78,9 @@ ROADS = [i for i, c in enumerate(CLASS_OF_COLOUR) if c in ROAD_CLASSES]
 
 def loss_of(weights: list[float] | None = None, *, dice_weight: float = 0.5, l1_weight: float = 1.0) -> PaletteLoss:
     return PaletteLoss(
-        PALETTE, ROADS, weights or [1.0] * len(PALETTE), dice_weight=dice_weight, l1_weight=l1_weight
-    ).double()
+        PALETTE, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, weights or [1.0] * len(PALETTE),
+        dice_weight=dice_weight, l1_weight=l1_weight,
+    ).double()  # fmt: skip
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_nearest_agrees_with_the_palettes_own_except_on_ties(dtype: torch.dtype)
     distances = np.sort(((rgb[..., None, :].astype(int) - COLOURS_RGB.astype(int)) ** 2).sum(-1), -1)
     clear = distances[..., 0] < distances[..., 1]
     assert clear.mean() > 0.97
-    loss = PaletteLoss((PALETTE).to(dtype), ROADS, [1.0] * len(PALETTE))
+    loss = PaletteLoss(PALETTE.to(dtype), CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(PALETTE))
     found = loss.nearest((torch.from_numpy(rgb).to(dtype) / 127.5 - 1).permute(0, 3, 1, 2)).numpy()
     np.testing.assert_array_equal(found[clear], nearest_colour(rgb)[clear])
     assert len(np.unique(found)) == len(COLOURS_RGB)
@@ -164,6 +165,26 @@ def test_dice_does_not_ask_which_road_colour(index: Tensor) -> None:
     assert only_dice(sure_of(other), index) == pytest.approx(0, abs=1e-6)
 
 
+def test_dice_of_classes_worked_by_hand(index: Tensor) -> None:
+    torch.manual_seed(2)
+    park, n = CLASS_NAMES.index("park"), len(CLASS_NAMES) - 1
+    classes = torch.from_numpy(CLASS_OF_COLOUR.astype(np.int64))
+    target = drawn(index)
+    assert loss_of().of_classes(sure_of(index), target).item() == pytest.approx(0, abs=1e-6)
+    wrong = index.clone()
+    wrong[classes[index] == park] = 0
+    n_park = int((classes[index] == park).sum())
+    assert loss_of().of_classes(sure_of(wrong), target).item() == pytest.approx((1 - 1 / (n_park + 1)) / n)
+    land = torch.zeros_like(index)
+    assert loss_of().of_classes(sure_of(index), drawn(land)).item() == 0, "of what is not there nothing is missed"
+    output = torch.randn(2, len(PALETTE), 8, 8, dtype=torch.float64)
+    p, lacks = output.softmax(1), []
+    for c in range(1, n + 1):
+        q, t = p[:, classes == c].sum(1), classes[index] == c
+        lacks.append(1 - (2 * q[t].sum() + 1) / (q.sum() + t.sum() + 1))
+    assert loss_of().of_classes(output, target).item() == pytest.approx(float(sum(lacks)) / n)
+
+
 def test_colour_weights_make_rare_colours_count() -> None:
     index = torch.zeros(1, 4, 4, dtype=torch.int64)
     index[0, 0, 0] = ROADS[0]
@@ -182,8 +203,8 @@ def test_palette_and_weights_move_with_the_loss() -> None:
 
 def road_loss(output: Tensor, is_road: Tensor, slack_px: int = 1) -> float:
     palette = torch.tensor(COLOURS_RGB / 127.5 - 1, dtype=torch.float32)
-    roads = np.flatnonzero(np.isin(CLASS_OF_COLOUR, ROAD_CLASSES)).tolist()
-    return PaletteLoss(palette, roads, [1.0] * len(palette)).of_roads(output, is_road, slack_px).item()
+    loss = PaletteLoss(palette, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(palette))
+    return loss.of_roads(output, is_road, slack_px).item()
 
 
 def test_loss_of_roads_asks_only_whether_a_pixel_is_road() -> None:

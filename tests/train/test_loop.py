@@ -227,6 +227,38 @@ def test_weight_of_the_adversarial_term_may_change_before_it_begins(pairs_folder
         go("changed", 3, 4)
 
 
+def test_discriminator_may_see_one_colour_a_pixel(pairs_folder: Path, tmp_path: Path) -> None:
+    def go(output: str) -> bytes:
+        recipe = tiny_compact_recipe(epochs=1)
+        objective = recipe.objective.model_copy(update={"adversarial_from_epoch": 0, "adversarial_output": output})
+        folder = tmp_path / output
+        train(
+            pairs_folder, recipe.model_copy(update={"objective": objective}), Places(folder, cache=tmp_path, quiet=True)
+        )
+        return (folder / "generator_last.safetensors").read_bytes()
+
+    assert go("smooth") != go("crisp")
+
+
+@pytest.mark.parametrize("how", [{"recolouring": 0.5}, {"class_dice_weight": 1}], ids=["recolouring", "dice"])
+def test_finish_changes_the_last_epochs_and_may_itself_be_changed_before(
+    pairs_folder: Path, tmp_path: Path, how: dict[str, float]
+) -> None:
+    def go(name: str, epochs: int, **finish: float) -> bytes:
+        augmentation = {"load_px": [36, 36], "crop_px": 32, "gain": 0.5}
+        recipe = tiny_compact_recipe(
+            epochs=epochs, constant_epochs=2, augmentation=augmentation, finish={"from_epoch": 2, **finish}
+        )
+        train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
+        return (tmp_path / name / "generator_last.safetensors").read_bytes()
+
+    assert go("changed", 2) == go("plain", 2)
+    assert go("changed", 3, **how) != go("plain", 3)
+    assert go("straight", 3, **how) == go("changed", 3, **how)
+    with pytest.raises(CheckpointError, match="finish"):
+        go("changed", 3)
+
+
 def test_road_masks_are_learned_from_and_belong_to_the_run(pairs_folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     roads = tmp_path / "roads"

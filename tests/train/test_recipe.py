@@ -55,6 +55,8 @@ BAD_CHANGES = [
     ("augmentation.crop_px", "1024", "augmentation", "crop_px"),
     ("constant_epochs", "999", "recipe", "more than epochs"),
     ("objective.adversarial", "wgan", "adversarial", "least_squares"),
+    ("objective.adversarial_output", "crisp", "recipe", "palette head"),
+    ("finish", "{from_epoch = 1, class_dice_weight = 1}", "recipe", "palette head"),
     ("name.first", "x", "no keys below it", "--set"),
 ]
 

@@ -92,7 +92,12 @@ def test_twenty_steps_match_a_plain_rewrite(kind: Adversarial) -> None:
         output = g(x)
         judged = discriminator_step(d, optimizers[1], Batch(x, y), output, kind)
         losses = generator_step(
-            d, optimizers[0], Batch(x, y), Drawn(output, g.picture(output)), reconstruction=L1Loss(100), kind=kind
+            d,
+            optimizers[0],
+            Batch(x, y),
+            Drawn(output, *2 * [g.picture(output)]),
+            reconstruction=L1Loss(100),
+            kind=kind,
         )
 
         torch.manual_seed(i)
@@ -120,7 +125,7 @@ def test_generator_step_leaves_the_discriminator_alone() -> None:
     batch = Batch(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))
     output = g(batch.sat)
     generator_step(
-        d, torch.optim.Adam(g.parameters()), batch, Drawn(output, output), reconstruction=L1Loss(), kind="log"
+        d, torch.optim.Adam(g.parameters()), batch, Drawn(output, output, output), reconstruction=L1Loss(), kind="log"
     )
     assert all(torch.equal(p, before[k]) and p.grad is None for k, p in d.named_parameters())
 
@@ -142,7 +147,7 @@ def test_generator_without_discriminator_minimises_the_reconstruction_alone() ->
     losses = []
     for _ in range(30):
         output = g(batch.sat)
-        result = generator_step(None, optimizer, batch, Drawn(output, output), reconstruction=L1Loss(1))
+        result = generator_step(None, optimizer, batch, Drawn(output, output, output), reconstruction=L1Loss(1))
         assert float(result.adversarial) == 0
         losses.append(float(result.reconstruction))
     assert losses[-1] < 0.5 * losses[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
@@ -43,6 +45,11 @@ class Recolouring(BaseModel):
     """Standard deviation of a Gaussian filter."""
     noise: float = Field(0, ge=0)
     """Standard deviation of noise, in levels of 255."""
+
+    def weakened(self, share: float) -> Self:
+        """With a share of each of these, but for the stretch, which is either done or not."""
+        farthest = Recolouring.model_fields.keys() - {"stretch"}
+        return self.model_copy(update={name: share * getattr(self, name) for name in farthest})
 
 
 def recolour(

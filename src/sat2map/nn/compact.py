@@ -151,3 +151,12 @@ class CompactGenerator(Generator):
         """Mean colour under the softmax of the logits at `temperature`; float, shape (B, 3, H, W), -1..1."""
         weights = (self.temperature * output).softmax(1)
         return torch.einsum("bkhw,kc->bchw", weights, self.palette)
+
+    def crisp_picture(self, output: Tensor) -> Tensor:
+        """Likeliest colour of each pixel, with the gradient of `picture`; float, shape (B, 3, H, W), -1..1.
+
+        Source: the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432.
+        """
+        smooth = self.picture(output)
+        crisp = self.palette[output.argmax(1)].permute(0, 3, 1, 2)
+        return smooth + (crisp - smooth).detach()

@@ -65,7 +65,8 @@ class PaletteLoss(nn.Module):
 
     Args:
         palette: colours, float, shape (K, 3), -1..1.
-        road_colours: rows of `palette` that mean a road.
+        class_of_colour: class that each row of `palette` stands for, from 0.
+        road_classes: classes that are roads.
         colour_weights: weight of each row in the cross-entropy.
         dice_weight: of the Dice term (Milletari et al. 2016, arXiv 1606.04797, over the whole batch).
         l1_weight: of the L1 term.
@@ -78,7 +79,8 @@ class PaletteLoss(nn.Module):
     def __init__(
         self,
         palette: Tensor,
-        road_colours: Sequence[int],
+        class_of_colour: Sequence[int],
+        road_classes: Sequence[int],
         colour_weights: Sequence[float],
         *,
         dice_weight: float = 0.5,
@@ -87,7 +89,8 @@ class PaletteLoss(nn.Module):
         super().__init__()
         self.register_buffer("palette", palette)
         self.register_buffer("colour_weights", torch.tensor(colour_weights))
-        self.road_colours = list(road_colours)
+        self.colours = [[i for i, of in enumerate(class_of_colour) if of == c] for c in range(max(class_of_colour) + 1)]
+        self.road_colours = [i for i, c in enumerate(class_of_colour) if c in road_classes]
         is_road = [float(i in self.road_colours) for i in range(len(palette))]
         self.register_buffer("is_road", torch.tensor(is_road))
         self.dice_weight = dice_weight
@@ -101,6 +104,16 @@ class PaletteLoss(nn.Module):
         p_road = log_p[:, self.road_colours].exp().sum(1)
         is_road = self.is_road[index]
         return loss + self.dice_weight * (1 - _soft_dice(p_road, is_road))
+
+    def of_classes(self, output: Tensor, target: Tensor) -> Tensor:
+        """What soft Dice lacks to 1, mean over the classes but the first; one that the true maps lack counts 0."""
+        index = self.nearest(target)
+        p = output.softmax(1)
+        lacks = []
+        for colours in self.colours[1:]:
+            truth = torch.isin(index, index.new_tensor(colours)).float()
+            lacks.append(torch.where(truth.any(), 1 - _soft_dice(p[:, colours].sum(1), truth), 0.0))
+        return torch.stack(lacks).mean()
 
     def of_roads(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
         """Loss where only the roads are known: cross-entropy and soft Dice of road or not.
@@ -118,6 +131,10 @@ class PaletteLoss(nn.Module):
         logit = road_logit - output[:, other].logsumexp(1, keepdim=True)
         entropy = F.binary_cross_entropy_with_logits(logit, road, known, reduction="sum") / known.sum().clamp(min=1)
         return entropy + self.dice_weight * (1 - _soft_dice(logit.sigmoid() * known, road))
+
+    def in_palette(self, target: Tensor) -> Tensor:
+        """The true map with each pixel in the nearest colour of the palette; same shape."""
+        return self.palette[self.nearest(target)].permute(0, 3, 1, 2)
 
     def nearest(self, target: Tensor) -> Tensor:
         """Row of the palette nearest to each pixel; int64, shape (B, H, W)."""

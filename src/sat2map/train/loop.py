@@ -13,6 +13,7 @@ from sat2map.data.pairs import PairFolder
 from sat2map.engine.torch import TorchEngine
 from sat2map.evaluate.measures import MEASURES, prepare_truth, resize, score, total
 from sat2map.evaluate.protocol import by_engine
+from sat2map.nn.compact import CompactGenerator
 from sat2map.nn.generator import Generator
 from sat2map.nn.objectives import PaletteLoss
 from sat2map.nn.statistics import statistics_of
@@ -88,14 +89,22 @@ def update(
         # What the graphs of the last step wrote may be written over.
         torch.compiler.cudagraph_mark_step_begin()
     if drawing.roads:
-        output, reconstruction = _with_roads(run, drawing.roads, batch, forward, reconstruction)
+        output, near = _with_roads(run, drawing.roads, batch, forward, reconstruction)
     else:
-        output = forward["generator"](batch.sat)
-    drawn = Drawn(output, run.generator.picture(output))
+        output, near = forward["generator"](batch.sat), reconstruction
+    if (finish := run.recipe.finish_at(epoch)) and finish.class_dice_weight:
+        near = _with_classes(finish.class_dice_weight, reconstruction, near)
+    picture = run.generator.picture(output)
+    drawn, seen = Drawn(output, picture, picture), batch
+    if discriminate and objective.adversarial_output == "crisp":
+        assert isinstance(run.generator, CompactGenerator)
+        assert isinstance(reconstruction, PaletteLoss)
+        drawn = Drawn(output, picture, run.generator.crisp_picture(output))
+        seen = Batch(batch.sat, reconstruction.in_palette(batch.real))
     values: dict[str, Tensor] = {}
     if discriminate:
         judged = discriminator_step(
-            discriminate, state.optimizers["discriminator"], batch, drawn.fake, objective.adversarial
+            discriminate, state.optimizers["discriminator"], seen, drawn.fake, objective.adversarial
         )
         values |= {"loss_d": judged.loss, "d_real": judged.d_real, "d_fake": judged.d_fake}
     losses = generator_step(
@@ -103,7 +112,7 @@ def update(
         state.optimizers["generator"],
         batch,
         drawn,
-        reconstruction=reconstruction,
+        reconstruction=near,
         kind=objective.adversarial,
         adversarial_weight=objective.adversarial_weight,
     )
@@ -129,6 +138,12 @@ def _with_roads(
     output = forward["generator"](torch.cat([batch.sat, pictures]))
     of_roads = how.weight * reconstruction.of_roads(output[n:], masks[:, 0] > 0, how.slack_px)
     return output[:n], lambda *args: reconstruction(*args) + of_roads
+
+
+def _with_classes(weight: float, loss: Reconstruction, near: Reconstruction) -> Reconstruction:
+    """An objective that adds how little the classes overlap with the true ones."""
+    assert isinstance(loss, PaletteLoss)
+    return lambda output, picture, target: near(output, picture, target) + weight * loss.of_classes(output, target)
 
 
 def learning_rate_factor(step: int, n_constant: int, n_steps: int) -> float:

@@ -41,6 +41,8 @@ class Objective(_Part):
     adversarial: Literal["log", "least_squares", "hinge"] = "log"
     adversarial_weight: float = Field(1, ge=0)
     """0: no discriminator at all."""
+    adversarial_output: Literal["smooth", "crisp"] = "smooth"
+    """Palette heads: whether D sees mean colours, or one colour of the palette a pixel, in true maps too."""
     adversarial_from_epoch: int = Field(0, ge=0)
     """Epochs, from 0, before which G learns from the other terms alone."""
     l1_weight: float = Field(100, ge=0)
@@ -62,6 +64,17 @@ class Roads(_Part):
     """As in `augmentation`, whose other keys apply to them too."""
 
 
+class Finish(_Part):
+    """What changes for the last epochs."""
+
+    from_epoch: int = Field(ge=0)
+    """The first of them, from 0."""
+    recolouring: float = Field(1, ge=0, le=1)
+    """Share of every recolouring of `augmentation` that is left."""
+    class_dice_weight: float = Field(0, ge=0)
+    """Palette heads: soft Dice of every class but the first."""
+
+
 class Recipe(_Part):
     """Everything that decides the weights that come out, given the data."""
 
@@ -78,6 +91,7 @@ class Recipe(_Part):
     augmentation: Augmentation = Augmentation()
     roads: Roads | None = None
     """How road masks are used, where a run is given a folder of them."""
+    finish: Finish | None = None
     gsd_m: tuple[float, float]
     """Metres on the ground per pixel of the chips, finest and coarsest."""
     training_data: str = ""
@@ -114,7 +128,16 @@ class Recipe(_Part):
             raise ValueError("a generator is unet or compact, a discriminator patchgan")
         if self.roads and self.generator.architecture != "compact":
             raise ValueError("roads need a generator with a palette head: compact")
+        if self.generator.architecture != "compact":
+            if self.finish and self.finish.class_dice_weight:
+                raise ValueError("finish.class_dice_weight needs a generator with a palette head: compact")
+            if self.objective.adversarial_output == "crisp":
+                raise ValueError("adversarial_output = crisp needs a generator with a palette head: compact")
         return self
+
+    def finish_at(self, epoch: int) -> Finish | None:
+        """What has changed by an epoch, from 0; None: nothing yet."""
+        return self.finish if self.finish and epoch >= self.finish.from_epoch else None
 
 
 def recipe_names() -> list[str]:
@@ -187,20 +210,24 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
 
 
 def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
-    """A recipe's values without those that make no difference before `epoch`: its length, when D begins, its weight."""
+    """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's beginning."""
     # Checkpoints from before these keys existed.
-    seen = {"compile": False, "cuda_graphs": False} | dict(values)
+    seen = {"compile": False, "cuda_graphs": False, "finish": None} | dict(values)
+    seen["objective"] = {"adversarial_output": "smooth"} | seen["objective"]
+    if seen["finish"] and epoch <= seen["finish"]["from_epoch"]:
+        seen["finish"] = None
     if epoch <= seen["constant_epochs"]:
         seen["epochs"] = seen["constant_epochs"] = None
     objective = seen["objective"]
     if epoch <= objective["adversarial_from_epoch"]:
         has_d = objective["adversarial_weight"] > 0
-        seen["objective"] = {**objective, "adversarial_from_epoch": None, "adversarial_weight": has_d}
+        unseen = dict.fromkeys(("adversarial_from_epoch", "adversarial_output"))
+        seen["objective"] = {**objective, **unseen, "adversarial_weight": has_d}
     return seen
 
 
 def _all_keys() -> list[str]:
-    models: tuple[type[BaseModel], ...] = (Recipe, Network, Optimiser, Objective, Augmentation, Roads)
+    models: tuple[type[BaseModel], ...] = (Recipe, Network, Optimiser, Objective, Augmentation, Roads, Finish)
     return [key for model in models for key in model.model_fields]
 
 

@@ -146,11 +146,12 @@ def build_reconstruction(recipe: Recipe, generator: Generator, known: Known) -> 
     objective = recipe.objective
     if not isinstance(generator, CompactGenerator):
         return L1Loss(objective.l1_weight)
-    palette = generator.palette
     weights = _colour_weights(known.pairs, known.train, objective.colour_balance)
-    roads = np.flatnonzero(np.isin(CLASS_OF_COLOUR, ROAD_CLASSES)).tolist()
-    loss = PaletteLoss(palette, roads, weights, dice_weight=objective.dice_weight, l1_weight=objective.l1_weight)
-    return loss.to(palette.device)
+    loss = PaletteLoss(
+        generator.palette, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, weights,
+        dice_weight=objective.dice_weight, l1_weight=objective.l1_weight,
+    )  # fmt: skip
+    return loss.to(generator.palette.device)
 
 
 def _colour_weights(pairs: CachedPairs, train: Sequence[int], power: float) -> list[float]:
@@ -196,6 +197,8 @@ def batches(recipe: Recipe, known: Known, epoch: int, first: int) -> Iterator[Dr
     Order and chips follow from (seed, epoch, picture) alone, not from what was drawn before.
     """
     pairs, train, levels, roads = known
+    finish = recipe.finish_at(epoch)
+    how_pairs = recipe.augmentation.weakened(finish.recolouring) if finish else recipe.augmentation
     order = np.random.default_rng([recipe.seed, epoch]).permutation(train)
     size = recipe.batch_size * n_processes()
     n_batches = -(-len(order) // size)
@@ -209,10 +212,10 @@ def batches(recipe: Recipe, known: Known, epoch: int, first: int) -> Iterator[Dr
 
     def draw(n: int) -> Drawing:
         mine = share(order[n * size : (n + 1) * size].tolist(), recipe.batch_size)
-        chips = [chip(pairs, i, recipe.augmentation) for i in mine]
+        chips = [chip(pairs, i, how_pairs) for i in mine]
         if not (roads and recipe.roads):
             return Drawing(_stack(chips), None)
-        how = recipe.augmentation.model_copy(update={"load_px": recipe.roads.load_px})
+        how = how_pairs.model_copy(update={"load_px": recipe.roads.load_px})
         turn = (n * n_processes() + rank()) * recipe.roads.per_batch + np.arange(recipe.roads.per_batch)
         picked = road_order[turn % len(roads)].tolist()
         return Drawing(_stack(chips), _stack([chip(roads, i, how, len(pairs)) for i in picked]))

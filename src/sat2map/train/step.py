@@ -22,9 +22,10 @@ class Batch(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What G made of a batch: its raw output and the picture of it, which D sees; with their graph."""
+    """What G made of a batch: its raw output, the picture of it, and what D sees of that; with their graph."""
 
     output: Tensor
+    picture: Tensor
     fake: Tensor
 
 
@@ -79,11 +80,11 @@ def generator_step(
         optimizer: G's; only its parameters get a gradient.
         batch: the pictures that `drawn` was made of.
         drawn: G's answer, with its graph.
-        reconstruction: loss of (output, fake, real), weights included.
+        reconstruction: loss of (output, picture, real), weights included.
         kind: of the adversarial loss.
         adversarial_weight: 1 in the paper, beside 100 x L1.
     """
-    near = reconstruction(drawn.output, drawn.fake, batch.real)
+    near = reconstruction(drawn.output, drawn.picture, batch.real)
     fooled = near.new_zeros(())
     if discriminate is not None:
         fooled = generator_loss(discriminate(batch.sat, drawn.fake), kind)
