@@ -214,10 +214,11 @@ def test_run_may_be_made_longer_while_its_learning_rate_is_constant(pairs_folder
         go("changed", tiny_recipe(epochs=5, constant_epochs=3))
 
 
-def test_weight_of_the_adversarial_term_may_change_before_it_begins(pairs_folder: Path, tmp_path: Path) -> None:
+def test_adversarial_term_may_change_before_it_begins(pairs_folder: Path, tmp_path: Path) -> None:
     def go(name: str, epochs: int, weight: float) -> bytes:
         term = {"adversarial_from_epoch": 2, "adversarial_weight": weight}
-        recipe = tiny_recipe(epochs=epochs, constant_epochs=2, objective=term)
+        rate = {"learning_rate": 1e-4 * weight}
+        recipe = tiny_recipe(epochs=epochs, constant_epochs=2, objective=term, discriminator_optimiser=rate)
         train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
         return (tmp_path / name / "generator_last.safetensors").read_bytes()
 

@@ -210,7 +210,7 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
 
 
 def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
-    """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's beginning."""
+    """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's part."""
     # Checkpoints from before these keys existed.
     seen = {"compile": False, "cuda_graphs": False, "finish": None} | dict(values)
     seen["objective"] = {"adversarial_output": "smooth"} | seen["objective"]
@@ -223,6 +223,7 @@ def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
         has_d = objective["adversarial_weight"] > 0
         unseen = dict.fromkeys(("adversarial_from_epoch", "adversarial_output"))
         seen["objective"] = {**objective, **unseen, "adversarial_weight": has_d}
+        seen["discriminator_optimiser"] = {**seen["discriminator_optimiser"], "learning_rate": None}
     return seen
 
 
