@@ -25,7 +25,7 @@ def render(image: ImageData, output_format: ImageType | None = None, **options: 
 def png(image: ImageData) -> bytes:
     """An image of bytes, RGB, as PNG; with alpha where some of it is invalid."""
     mask = image.mask
-    bands = [*image.data, mask] if (mask == 0).any() else image.data
+    bands = [*image.data, mask] if (mask == 0).any() else [*image.data]
     file = io.BytesIO()
     Image.fromarray(np.stack(bands, -1)).save(file, "PNG", compress_level=PNG_EFFORT)
     return file.getvalue()
