@@ -118,7 +118,7 @@ bbox_crs_option = click.option("--bbox-crs", metavar="CRS", help="CRS of --bbox;
 stretch_option = click.option(
     "--stretch",
     metavar="auto|none|LO,HI[;..]",
-    help="Numbers that become dark and bright.  [default: auto but for 8 bit]",
+    help="Numbers that become dark and bright.  [default: auto; 8 bit only where the model learned so]",
 )
 workers_option = click.option(
     "--workers", "n_workers", type=click.IntRange(min=1), metavar="N", help="Processes that share the work."

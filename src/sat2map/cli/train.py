@@ -55,7 +55,7 @@ def train(
     """Train on DATA, a folder of side-by-side pairs, or of two folders A and B with equal names.
 
     The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of pictures
-    after each epoch. Killed at any moment, the same command with --resume auto goes on as if it had not been.
+    after each validation. Killed at any moment, the same command with --resume auto goes on as if it had not been.
 
     Several processes: torchrun --nproc-per-node 2 --no-python sat2map train ...; each takes batch_size pictures a step.
     """

@@ -40,8 +40,6 @@ class ServeSettings(BaseSettings):
     wait_s: float = Field(60, gt=0)
     """How long a request waits for its windows; then it is answered with what there is."""
     n_connections: int = Field(512, ge=8)
-    largest_side_px: int = Field(4096, ge=256)
-    """Of a preview or part."""
 
     n_uploads: int = Field(4, ge=1)
     """Dropped pictures that are kept; the oldest goes first."""
