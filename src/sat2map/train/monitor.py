@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar, CSV, TensorBoard, and a grid of the same pictures after each validation."""
+"""What a person sees of a run: a progress bar, CSV, TensorBoard, a grid of the same pictures after each validation."""
 
 from __future__ import annotations
 
