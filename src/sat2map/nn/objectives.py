@@ -53,9 +53,9 @@ class L1Loss(nn.Module):
         return self.weight * F.l1_loss(picture, target)
 
 
-def _soft_dice(p: Tensor, truth: Tensor) -> Tensor:
-    """Overlap of probabilities with what is 0 or 1, over the whole batch; nothing on nothing is right."""
-    return (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
+def _soft_dice(p: Tensor, truth: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
+    """Overlap of probabilities with what is 0 or 1, over all or some dimensions; nothing on nothing is right."""
+    return (2 * (p * truth).sum(dims) + 1) / (p.sum(dims) + truth.sum(dims) + 1)
 
 
 class PaletteLoss(nn.Module):
@@ -75,6 +75,8 @@ class PaletteLoss(nn.Module):
     palette: Tensor
     colour_weights: Tensor
     is_road: Tensor
+    class_of_colour: Tensor
+    in_class: Tensor
 
     def __init__(
         self,
@@ -89,7 +91,9 @@ class PaletteLoss(nn.Module):
         super().__init__()
         self.register_buffer("palette", palette)
         self.register_buffer("colour_weights", torch.tensor(colour_weights))
-        self.colours = [[i for i, of in enumerate(class_of_colour) if of == c] for c in range(max(class_of_colour) + 1)]
+        self.register_buffer("class_of_colour", torch.tensor(class_of_colour))
+        in_class = self.class_of_colour[:, None] == torch.arange(1, max(class_of_colour) + 1)
+        self.register_buffer("in_class", in_class.float())
         self.road_colours = [i for i, c in enumerate(class_of_colour) if c in road_classes]
         is_road = [float(i in self.road_colours) for i in range(len(palette))]
         self.register_buffer("is_road", torch.tensor(is_road))
@@ -107,13 +111,11 @@ class PaletteLoss(nn.Module):
 
     def of_classes(self, output: Tensor, target: Tensor) -> Tensor:
         """What soft Dice lacks to 1, mean over the classes but the first; one that the true maps lack counts 0."""
-        index = self.nearest(target)
-        p = output.softmax(1)
-        lacks = []
-        for colours in self.colours[1:]:
-            truth = torch.isin(index, index.new_tensor(colours)).float()
-            lacks.append(torch.where(truth.any(), 1 - _soft_dice(p[:, colours].sum(1), truth), 0.0))
-        return torch.stack(lacks).mean()
+        of_class = self.class_of_colour[self.nearest(target)]
+        p = torch.einsum("bkhw,kc->bchw", output.softmax(1), self.in_class)
+        truth = (of_class[:, None] == torch.arange(1, 1 + p.shape[1], device=p.device)[:, None, None]).float()
+        lacks = 1 - _soft_dice(p, truth, (0, 2, 3))
+        return torch.where(truth.amax((0, 2, 3)) > 0, lacks, 0.0).mean()
 
     def of_roads(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
         """Loss where only the roads are known: cross-entropy and soft Dice of road or not.
