@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from rio_tiler.models import ImageData
 from titiler.core.algorithm.base import BaseAlgorithm
 
@@ -25,7 +25,7 @@ class Sat2map(BaseAlgorithm):
     model_config = ConfigDict(extra="forbid", title="sat2map: satellite picture to map")
 
     output: str | None = None
-    buffer: int = 0
+    buffer: int = Field(0, ge=0)
     """As in the request for the tile: pixels around it that were read for the sake of those inside."""
 
     input_nbands: int | None = 3
@@ -48,6 +48,8 @@ class Sat2map(BaseAlgorithm):
         """
         if img.array.shape[0] != 3 or img.array.dtype != np.uint8:
             raise PictureError("the model takes 3 bands of 8 bit", f"{img.array.shape[0]} of {img.array.dtype}")
+        if min(img.array.shape[1:]) <= 2 * self.buffer:
+            raise PictureError("nothing is left of the picture without its buffer", self.buffer)
         inside = slice(self.buffer, -self.buffer or None)
         rgb_hwc = np.moveaxis(img.array.filled(0), 0, -1)
         drawn = np.moveaxis(run_whole(self.engine(), rgb_hwc, self.output), -1, 0)[:, inside, inside]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory, TMSFactory
@@ -21,7 +20,7 @@ from titiler.extensions.wmts import wmtsExtension
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
 from sat2map.serve.gate import GRID, Gate, PictureSize, Reading, hidden_classes
-from sat2map.serve.middleware import HeadersAndLog, TileCache
+from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, KnownHosts, TileCache
 from sat2map.serve.reader import LayerReader
 from sat2map.serve.render import render
 from sat2map.serve.routes import about, uploads
@@ -30,6 +29,9 @@ from sat2map.serve.settings import ServeSettings
 
 PREFIX = "/scenes/{scene_id}/{layer_name}"
 TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
+LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
+N_LARGE_AT_ONCE = 2
+"""Previews and parts, which take up to half a gigabyte each."""
 VIEWER = Path(str(files("sat2map.serve") / "viewer"))
 GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 """The blocks of a file are forgotten when it is closed, after each request: what matters is that memory is bounded."""
@@ -59,7 +61,8 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
     app.add_middleware(TileCache, settings.tile_cache_mib * 2**20, lambda path: bool(TILE_PATH.fullmatch(path)))
     if settings.allow_origin:
         app.add_middleware(CORSMiddleware, allow_origins=[settings.allow_origin], allow_methods=["GET"])
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*settings.allow_host, settings.host])
+    app.add_middleware(FewAtOnce, N_LARGE_AT_ONCE, lambda path: bool(LARGE_PATH.match(path)))
+    app.add_middleware(KnownHosts, [*settings.allow_host, settings.host])
     app.add_middleware(HeadersAndLog)
     return app
 

@@ -91,6 +91,8 @@ class Canvas:
         """Let another server have it."""
         os.close(self._file)
         os.close(self._done_file)
+        # Their numbers will be other files': writing must fail, and not go there.
+        self._file = self._done_file = -1
 
     @property
     def n_done(self) -> int:

@@ -10,6 +10,7 @@ import itertools
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Filler:
         self._heap: list[tuple[Priority, int, Key]] = []
         self._count = itertools.count()
         self._changed = threading.Condition()
+        self._forgotten = weakref.WeakSet[Canvas]()
         self._stopping = False
         self._window_s = 1.0
         self._thread = threading.Thread(target=self._work, name="filler", daemon=True)
@@ -83,13 +85,13 @@ class Filler:
         """Have windows drawn next, in the order in which they are asked for.
 
         Raises:
-            BusyError: the queue is full, or the server is stopping.
+            BusyError: the queue is full, the canvas forgotten, or the server is stopping.
         """
         with self._changed:
             wanted = list(indices)
             fresh = [i for i in wanted if (job := self._jobs.get((canvas, i))) is None or not job.waited_for]
             n_waiting = sum(job.waited_for for job in self._jobs.values())
-            if self._stopping or n_waiting + len(fresh) > self._limit:
+            if self._stopping or canvas in self._forgotten or n_waiting + len(fresh) > self._limit:
                 raise BusyError(min(max(round(n_waiting * self._window_s / 2), 1), 30))
             for index in fresh:
                 self._push(canvas, draw, index, (WAITED_FOR,))
@@ -99,7 +101,7 @@ class Filler:
         """Have windows drawn when no one waits for others: what was asked last first, then by `order`."""
         with self._changed:
             newest = -time.monotonic()
-            for index in indices:
+            for index in () if canvas in self._forgotten else indices:
                 self._push(canvas, draw, index, (BEHIND, newest, order(index)))
 
     def _push(self, canvas: Canvas, draw: Draw, index: int, priority: Priority) -> None:
@@ -116,8 +118,9 @@ class Filler:
         self._changed.notify()
 
     def forget(self, canvas: Canvas) -> None:
-        """Draw no more of a canvas; returns when nothing of it is being drawn."""
+        """Never draw on a canvas again; returns when nothing of it is being drawn."""
         with self._changed:
+            self._forgotten.add(canvas)
             jobs = {key: job for key, job in self._jobs.items() if key[0] is canvas}
             running = [job.finished for job in jobs.values() if job.finished.running()]
             for key, job in jobs.items():

@@ -20,7 +20,7 @@ from sat2map.serve.canvas import Canvas
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
 from sat2map.serve.reader import View, hide_classes
-from sat2map.serve.scenes import DEGREES, SATELLITE, WEB_MERCATOR, Layer, Scene, Scenes, pixels_of
+from sat2map.serve.scenes import DEGREES, SATELLITE, WEB_MERCATOR, Layer, Scene, Scenes, on_earth, pixels_of
 from sat2map.serve.settings import ServeSettings
 from sat2map.tiling import Window
 
@@ -28,6 +28,7 @@ MERCATOR = tms.get("WebMercatorQuad")
 GRID = TileMatrixSets({"WebMercatorQuad": MERCATOR})
 FORMATS = ("png", "webp", "jpg", "jpeg", "tif")
 TILE_SIZES = (256, 512)
+PREVIEW_PATH = re.compile(r"/scenes/[^/]+/[^/]+/preview")
 LARGEST_ZOOM = 24
 LARGEST_SIDE_PX = 4096
 Side = Annotated[int | None, Field(ge=1, le=LARGEST_SIDE_PX)]
@@ -158,7 +159,7 @@ def _window(request: Request, scene: Scene) -> Window | None:
             return _part_window(scene, query, bounds, min(sizes, default=int(query.get("max_size", 1024))))
     except ValueError:
         return None
-    if "/preview" in request.scope["path"]:
+    if PREVIEW_PATH.match(request.scope["path"]):
         _check_crs(scene, query, "dst_crs")
         return Window(0, 0, scene.grid.height, scene.grid.width)
     return None
@@ -180,6 +181,8 @@ def _part_window(scene: Scene, query: Mapping[str, str], bounds: tuple[float, ..
         raise BadRequestError("bounds are not west, south, east, north", 422)
     _check_crs(scene, query, "dst_crs")
     crs = _check_crs(scene, query, "coord_crs")
+    if not on_earth(bounds, crs):
+        raise BadRequestError("bounds lie beyond the Earth", 422)
     try:
         window = pixels_of(scene.grid, bounds, crs, max(n_px, 1))
     except Exception as error:  # what GDAL says of places that a CRS has not got is of several classes

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import re
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sat2map.serve.errors import answer
 
 access_log = logging.getLogger("sat2map.serve.access")
 
@@ -96,8 +100,9 @@ class TileCache:
                 self._keep(key, response)
         else:
             self._kept.move_to_end(key)
-        if Headers(scope=scope).get("if-none-match") == response.headers.get("ETag", ""):
-            response = Response(status_code=304, headers={"ETag": response.headers["ETag"]})
+        tag = response.headers.get("ETag")
+        if tag and Headers(scope=scope).get("if-none-match") == tag:
+            response = Response(status_code=304, headers={"ETag": tag})
         await response(scope, receive, send)
 
     async def _made(self, scope: Scope, receive: Receive) -> Response:
@@ -118,8 +123,56 @@ class TileCache:
         return response
 
     def _keep(self, key: tuple[str, bytes], response: Response) -> None:
-        replaced = self._kept.pop(key, None)
+        if replaced := self._kept.pop(key, None):
+            self._n_bytes -= _size(key, replaced)
         self._kept[key] = response
-        self._n_bytes += len(response.body) - (len(replaced.body) if replaced else 0)
-        while self._n_bytes > self._limit and self._kept:
-            self._n_bytes -= len(self._kept.popitem(last=False)[1].body)
+        self._n_bytes += _size(key, response)
+        while self._n_bytes > self._limit:
+            self._n_bytes -= _size(*self._kept.popitem(last=False))
+
+
+def _size(key: tuple[str, bytes], response: Response) -> int:
+    """Bytes that an answer takes, with its headers and the objects around it."""
+    return len(response.body) + len(key[0]) + len(key[1]) + 2048
+
+
+class KnownHosts:
+    """Answers to some names only, so that no page can reach this computer under a name of its own.
+
+    Args:
+        names: as in a URL, an IPv6 address in brackets; `*` is any.
+    """
+
+    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "http" and "*" not in self._names:
+            name = re.sub(r":\d*$", "", Headers(scope=scope).get("host", "")).lower()
+            if name not in self._names:
+                refusal = answer(400, "this server does not go by that name", "sat2map serve --allow-host NAME")
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class FewAtOnce:
+    """Lets some requests pass a few at a time: those whose pictures are large.
+
+    Args:
+        n: how many.
+        is_large: whether requests of a path are.
+    """
+
+    def __init__(self, app: ASGIApp, n: int, is_large: Callable[[str], bool]) -> None:
+        self._app, self._is_large = app, is_large
+        self._turns = asyncio.Semaphore(n)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "http" and self._is_large(scope["path"]):
+            async with self._turns:
+                await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)

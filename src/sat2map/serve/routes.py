@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +40,7 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
         classes = [{"name": c.name, "colour": "#{:02x}{:02x}{:02x}".format(*c.colours_rgb[0])} for c in CLASSES]
         card = scenes.card
         return {
-            "scenes": [described(scene) for scene in scenes.by_id.values()], "classes": classes,
+            "scenes": [described(scene) for scene in list(scenes.by_id.values())], "classes": classes,
             "sure": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in SURE_RGB.tolist()],
             "model": {"name": card.name, "licence": card.licence},
         }  # fmt: skip
@@ -72,14 +73,16 @@ def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Pat
     """Dropped pictures, each of which becomes a scene until the server stops, or enough others came."""
     router = APIRouter()
     kept: list[Scene] = []
+    one_by_one = threading.Lock()
     count = 0
 
     def admit(path: Path, name: str, scene_id: str) -> Scene:
         picture = check_picture(path, settings)
-        scene = scenes.add(picture, name, scene_id, temporary=True)
-        kept.append(scene)
-        while len(kept) > settings.n_uploads:
-            _forget(scenes, filler, kept.pop(0))
+        with one_by_one:
+            scene = scenes.add(picture, name, scene_id, temporary=True)
+            kept.append(scene)
+            while len(kept) > settings.n_uploads:
+                scenes.remove(kept.pop(0), filler.forget)
         return scene
 
     @router.post("/scenes", status_code=201, tags=["uploads"], openapi_extra=BODY)
@@ -99,12 +102,6 @@ def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Pat
 
 
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
-
-
-def _forget(scenes: Scenes, filler: Filler, scene: Scene) -> None:
-    for canvas in scene.canvases():
-        filler.forget(canvas)
-    scenes.remove(scene)
 
 
 def _check_origin(request: Request) -> None:

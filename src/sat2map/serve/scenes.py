@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy.typing as npt
 import rasterio
 from rasterio import Affine
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 from rio_tiler.io import Reader
@@ -39,6 +39,7 @@ from sat2map.translate.pipeline import draw_window, make_run
 LARGEST_WITHOUT_OVERVIEWS_PX = 8192
 """A larger scene without overviews is copied to a canvas that has them."""
 WEB_MERCATOR, DEGREES = CRS.from_epsg(3857), CRS.from_epsg(4326)
+MERCATOR_LATITUDE = 85.06
 SATELLITE, MAP, CONFIDENCE = "satellite", "map", "confidence"
 SURE_RGB = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
 """Colours of the probability of the class shown, from 0 to 1: matplotlib's viridis, which grey and colour-blind eyes
@@ -156,9 +157,11 @@ class Scenes:
         self.by_id[scene.id] = scene
         return scene
 
-    def remove(self, scene: Scene) -> None:
-        """Close a scene; its canvases must not be drawn on any more."""
+    def remove(self, scene: Scene, forget: Callable[[Canvas], None] = lambda _: None) -> None:
+        """Close a scene, which no one finds any more; `forget` sees to it that no canvas of it is drawn on."""
         del self.by_id[scene.id]
+        for canvas in scene.canvases():
+            forget(canvas)
         scene.resources.close()
         for canvas in scene.canvases():
             self._needed.pop(canvas.folder.name, None)
@@ -258,16 +261,30 @@ def _bounds(grid: Grid, path: Path) -> tuple[float, float, float, float]:
     """In degrees.
 
     Raises:
-        SceneError: its CRS has no relation to them.
+        SceneError: its CRS has no relation to them, or Web Mercator no place for it.
     """
-    west, south, east, north = rasterio.transform.array_bounds(grid.height, grid.width, grid.transform)
+    nowhere = SceneError("scene cannot be shown on a map of the Earth", path, hint="are its CRS and place right?")
+    place = rasterio.transform.array_bounds(grid.height, grid.width, grid.transform)
+    if grid.transform.is_degenerate or not on_earth(place, grid.crs):
+        raise nowhere
     try:
-        bounds = transform_bounds(grid.crs, DEGREES, west, south, east, north, densify_pts=21)
+        west, south, east, north = transform_bounds(grid.crs, DEGREES, *place, densify_pts=21)
     except Exception as error:  # what GDAL says here has several classes
-        raise SceneError("scene cannot be shown on a map of the Earth", path, hint="is its CRS right?") from error
-    if not np.isfinite(bounds).all():
-        raise SceneError("scene cannot be shown on a map of the Earth", path, hint="is its CRS right?")
-    return bounds[0], bounds[1], bounds[2], bounds[3]
+        raise nowhere from error
+    if not np.isfinite((west, south, east, north)).all():
+        raise nowhere
+    if west > east or south > MERCATOR_LATITUDE or north < -MERCATOR_LATITUDE:
+        raise SceneError(
+            "scene lies across the 180th meridian or at a pole, where the live map ends", path,
+            hint="sat2map translate draws it",
+        )  # fmt: skip
+    return west, south, east, north
+
+
+def on_earth(bounds: Sequence[float], crs: CRS) -> bool:
+    """Whether bounds may be a place; PROJ takes minutes for numbers far beyond, and lets no one else run meanwhile."""
+    largest = 360 if crs.is_geographic else 1e8
+    return all(abs(number) <= largest for number in bounds)
 
 
 def _shows_itself(path: Path) -> bool:
@@ -278,7 +295,10 @@ def _shows_itself(path: Path) -> bool:
             plain = set(dataset.dtypes) == {"uint8"} and colours == [
                 ColorInterp.red, ColorInterp.green, ColorInterp.blue
             ]  # fmt: skip
-            return plain and bool(dataset.overviews(1) or max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX)
+            # Through nodata and masks rio-tiler warps the scene's own pixels: gigabytes for a tile of a hemisphere.
+            whole = all(flags == [MaskFlags.all_valid] for flags in dataset.mask_flag_enums)
+            small = max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX
+            return plain and whole and bool(dataset.overviews(1) or small)
     except RasterioError:
         return False
 

@@ -6,6 +6,7 @@ import asyncio
 import warnings
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from fastapi import Request
 from PIL import Image
@@ -80,7 +81,9 @@ def _look_at_tiff(path: Path) -> tuple[str, int]:
             with rasterio.open(path, driver="GTiff") as dataset:
                 height, width = dataset.block_shapes[0]
                 n_together = dataset.count if dataset.interleaving.name == "pixel" else 1
-                if height * width * n_together * 16 > LARGEST_BLOCK * 16 or dataset.count > 64:
+                # GDAL's complex integers are none of numpy's types.
+                n_bytes = max(16 if "complex" in kind else np.dtype(kind).itemsize for kind in dataset.dtypes)
+                if height * width * n_together * n_bytes > LARGEST_BLOCK or dataset.count > 64:
                     raise SceneError(
                         "TIFF is laid out in blocks that are too large", hint="gdal_translate -co TILED=YES"
                     )

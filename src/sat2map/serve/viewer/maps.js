@@ -83,6 +83,7 @@ export class Maps {
   }
 
   fit(options = {}) {
+    if (!this.scene) return;
     const panel = document.getElementById('panel').getBoundingClientRect();
     const isPhone = panel.width > innerWidth - 2;
     const padding = isPhone ? {top: 60, left: 16, right: 16, bottom: panel.height + 24} : {...PADDING, left: panel.right + 24};
@@ -98,6 +99,7 @@ export class Maps {
 
   /** West, south, east, north of what is in view of the scene; null where none of it is. */
   inView() {
+    if (!this.scene) return null;
     const seen = this.above.getBounds();
     const [west, south, east, north] = this.scene.bounds;
     const box = [Math.max(west, seen.getWest()), Math.max(south, seen.getSouth()),
