@@ -25,11 +25,11 @@ SHAPES = [(640, 801, False), (527, 1033, True)]
 
 
 def random_tiles(scene: Path, n: int, seed: int) -> list[tuple[int, int, int]]:
-    """Tiles that the scene shares, at every zoom from the whole scene in one tile to twice its resolution."""
+    """Tiles that the scene shares: of the world, and at every zoom from the scene in one to twice its resolution."""
     rng = np.random.default_rng(seed)
     with Reader(str(scene)) as reader:
         west, south, east, north = reader.get_geographic_bounds(rasterio.CRS.from_epsg(4326))
-        zooms = range(reader.minzoom - 2, reader.maxzoom + 2)
+        zooms = [*range(reader.minzoom - 2, reader.maxzoom + 2), 0, 5]
     tiles = []
     for i in range(n):
         tile = GRID.tile(rng.uniform(west, east), rng.uniform(south, north), zooms[i % len(zooms)])
@@ -56,7 +56,7 @@ def read(path: Path, z: int, x: int, y: int, size: int, resampling: str) -> np.n
 
 
 @pytest.mark.parametrize(("height", "width", "masked"), SHAPES)
-@settings(deadline=None, max_examples=1, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), resampling=st.sampled_from(["nearest", "bilinear"]))
 def test_served_tiles_equal_those_of_the_translated_file(
     tmp_path: Path, height: int, width: int, masked: bool, seed: int, resampling: str

@@ -13,10 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
+from sat2map.errors import SceneError
+from sat2map.serve.filling import BusyError
 from sat2map.serve.middleware import PENDING
+from sat2map.serve.scenes import MAP
+from sat2map.serve.settings import ServeSettings
+from sat2map.serve.upload import check_picture
 
 from ..scene.rasters import PLACE
 from .served import Server, ground, pixels_of_png, serving
@@ -59,6 +65,10 @@ def bomb() -> bytes:
     )
 
 
+def at(transform: Affine, crs: str = "EPSG:3857") -> dict[str, object]:
+    return {"crs": crs, "transform": transform}
+
+
 VRT = b'<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'  # noqa: E501
 HOSTILE = {
     "nothing": (b"", 422),
@@ -74,6 +84,9 @@ HOSTILE = {
     "a TIFF bomb": (tiff(30_000, 30_000, tiled=True, sparse_ok=True, bigtiff="yes"), 422),
     "a TIFF of a thousand bands": (tiff(20, 20, 1000), 422),
     "too many bytes": (picture() + bytes(2**20), 413),
+    "a place beyond the Earth": (tiff(**at(Affine(1e20, 0, 1e30, 0, -1e20, 1e30))), 422),
+    "a place of no size": (tiff(**at(Affine(0, 0, 500_000, 0, 0, 4_500_000))), 422),
+    "across the 180th meridian": (tiff(**at(Affine(9e3, 0, 5e5, 0, -9e3, 1e6), "EPSG:32660")), 422),
     "complex numbers": (tiff(dtype="complex64"), 422),
 }  # fmt: skip
 
@@ -132,6 +145,29 @@ def test_name_is_only_ever_shown(server: Server, name: str, shown: str) -> None:
 def test_oldest_picture_goes_when_there_are_too_many(server: Server) -> None:
     ids = [server.client.post("/scenes?name=x", content=picture()).json()["id"] for _ in range(3)]
     assert [server.client.get(f"/scenes/{name}").status_code for name in ids] == [404, 200, 200]
+
+
+def test_block_of_a_tiff_is_measured_in_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "1.upload"
+    path.write_bytes(tiff(4500, 4500, dtype="float64", tiled=True, blockxsize=4096, blockysize=4096, sparse_ok=True))
+    with pytest.raises(SceneError, match="blocks that are too large"):
+        check_picture(path, ServeSettings())
+
+
+def test_what_has_gone_is_drawn_on_no_more(server: Server) -> None:
+    first, *others = (server.client.post("/scenes?name=x", content=picture()).json()["id"] for _ in range(2))
+    layer = server.scenes.by_id[first].layers[MAP]
+    assert layer.canvas is not None
+    assert layer.draw is not None
+    server.client.post("/scenes?name=x", content=picture())
+    with pytest.raises(BusyError):
+        server.filler.ask(layer.canvas, layer.draw, [0])
+    server.filler.ask_behind(layer.canvas, layer.draw, [0], float)
+    assert server.filler.n_queued == 0
+    # Its descriptors' numbers may be other files' by now.
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        layer.canvas.write(0, np.zeros((60, 80, 3), np.uint8), None)
+    assert others[0] in server.scenes.by_id
 
 
 def test_page_of_another_origin_cannot_upload(server: Server) -> None:
