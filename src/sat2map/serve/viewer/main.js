@@ -64,7 +64,10 @@ function recall() {
   state.hidden = new Set((parts.get('hide') ?? '').split(',').filter((name) => state.classes.some((c) => c.name === name)));
   state.layer = parts.get('layer') ?? 'map';
   if (parts.has('fade')) swipe.set({mode: 'fade', opacity: Number(parts.get('fade')) || 0});
-  else swipe.set({mode: 'swipe', at: parseFloat(parts.get('swipe')) || maps.middle()});
+  else {
+    const at = Number(parts.get('swipe') ?? NaN);
+    swipe.set({mode: 'swipe', at: Number.isFinite(at) ? at : maps.middle()});
+  }
   const scene = state.scenes.find(({id}) => id === parts.get('scene')) ?? state.scenes[0];
   const [zoom, lat, lng] = (parts.get('at') ?? '').split('/').map(Number);
   const isPlace = Number.isFinite(zoom + lat + lng) && Math.abs(lat) <= 90;
