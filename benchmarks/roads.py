@@ -14,10 +14,9 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from sat2map.data.pairs import TwoFolders, list_pairs, read_pair
-from sat2map.engine import run_whole
+from sat2map.engine import load_engine, run_whole
 from sat2map.palette import ROAD_CLASSES, classify
 from sat2map.scene.stretch import Stretch
-from sat2map.translate import Translator
 
 GSD_M = 0.9
 SLACK = np.ones((7, 7), bool)
@@ -35,7 +34,7 @@ def _at(picture_hwc: np.ndarray, gsd_m: float, how: Image.Resampling) -> np.ndar
 @click.option("--stretch", is_flag=True, help="Stretch each picture, as translate does a scene of its own.")
 def main(folder: Path, gsd_m: float, model: str | None, stretch: bool) -> None:
     """Print precision, recall and F1 over all pictures."""
-    engine = Translator.load(model).engine
+    engine = load_engine(model)
     counts = np.zeros(4)
     for pair in list_pairs(TwoFolders(folder / "image", folder / "mask")):
         picture, mask = read_pair(pair)

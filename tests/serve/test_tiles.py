@@ -85,6 +85,17 @@ def test_served_tiles_equal_those_of_the_translated_file(
         assert n_drawn + server.engine.n_runs <= len(server.canvas("scene").windows)
 
 
+def test_ground_with_gaps_is_read_from_a_canvas(tmp_path: Path) -> None:
+    # As it is, rio-tiler would warp all of it at its own pixels for a tile of the world.
+    scenes = [write_scene(tmp_path / f"{masked}.tif", 200, 300, masked=masked) for masked in (False, True)]
+    with serving(tmp_path / "cache", *scenes) as server:
+        whole, gaps = (server.scenes.by_id[name].layers["satellite"] for name in ("false", "true"))
+        assert whole.canvas is None
+        assert gaps.canvas is not None
+        response = server.client.get("/scenes/true/satellite/tiles/WebMercatorQuad/0/0/0.png")
+        assert response.status_code == 200
+
+
 def test_changed_scene_gets_a_canvas_of_its_own(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene.tif", 200, 300, seed=1)
     with serving(tmp_path / "cache", scene) as server:

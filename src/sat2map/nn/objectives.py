@@ -75,7 +75,6 @@ class PaletteLoss(nn.Module):
     palette: Tensor
     colour_weights: Tensor
     is_road: Tensor
-    class_of_colour: Tensor
     in_class: Tensor
 
     def __init__(
@@ -91,8 +90,7 @@ class PaletteLoss(nn.Module):
         super().__init__()
         self.register_buffer("palette", palette)
         self.register_buffer("colour_weights", torch.tensor(colour_weights))
-        self.register_buffer("class_of_colour", torch.tensor(class_of_colour))
-        in_class = self.class_of_colour[:, None] == torch.arange(1, max(class_of_colour) + 1)
+        in_class = torch.tensor(class_of_colour)[:, None] == torch.arange(1, max(class_of_colour) + 1)
         self.register_buffer("in_class", in_class.float())
         self.road_colours = [i for i, c in enumerate(class_of_colour) if c in road_classes]
         is_road = [float(i in self.road_colours) for i in range(len(palette))]
@@ -111,9 +109,8 @@ class PaletteLoss(nn.Module):
 
     def of_classes(self, output: Tensor, target: Tensor) -> Tensor:
         """What soft Dice lacks to 1, mean over the classes but the first; one that the true maps lack counts 0."""
-        of_class = self.class_of_colour[self.nearest(target)]
         p = torch.einsum("bkhw,kc->bchw", output.softmax(1), self.in_class)
-        truth = (of_class[:, None] == torch.arange(1, 1 + p.shape[1], device=p.device)[:, None, None]).float()
+        truth = self.in_class[self.nearest(target)].permute(0, 3, 1, 2)
         lacks = 1 - _soft_dice(p, truth, (0, 2, 3))
         return torch.where(truth.amax((0, 2, 3)) > 0, lacks, 0.0).mean()
 

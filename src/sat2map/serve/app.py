@@ -19,7 +19,7 @@ from titiler.extensions.wmts import wmtsExtension
 
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
-from sat2map.serve.gate import GRID, Gate, PictureSize, Reading, hidden_classes
+from sat2map.serve.gate import GRID, LARGE_PATH, Gate, PictureSize, Reading, hidden_classes
 from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, KnownHosts, TileCache
 from sat2map.serve.reader import LayerReader
 from sat2map.serve.render import render
@@ -29,7 +29,6 @@ from sat2map.serve.settings import ServeSettings
 
 PREFIX = "/scenes/{scene_id}/{layer_name}"
 TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
-LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
 N_LARGE_AT_ONCE = 2
 """Previews and parts, which take up to half a gigabyte each."""
 VIEWER = Path(str(files("sat2map.serve") / "viewer"))

@@ -100,8 +100,10 @@ class Filler:
     def ask_behind(self, canvas: Canvas, draw: Draw, indices: Iterable[int], order: Callable[[int], float]) -> None:
         """Have windows drawn when no one waits for others: what was asked last first, then by `order`."""
         with self._changed:
+            if canvas in self._forgotten:
+                return
             newest = -time.monotonic()
-            for index in () if canvas in self._forgotten else indices:
+            for index in indices:
                 self._push(canvas, draw, index, (BEHIND, newest, order(index)))
 
     def _push(self, canvas: Canvas, draw: Draw, index: int, priority: Priority) -> None:

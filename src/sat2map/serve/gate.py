@@ -28,7 +28,8 @@ MERCATOR = tms.get("WebMercatorQuad")
 GRID = TileMatrixSets({"WebMercatorQuad": MERCATOR})
 FORMATS = ("png", "webp", "jpg", "jpeg", "tif")
 TILE_SIZES = (256, 512)
-PREVIEW_PATH = re.compile(r"/scenes/[^/]+/[^/]+/preview")
+LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
+"""Of pictures whose size is the client's choice."""
 LARGEST_ZOOM = 24
 LARGEST_SIDE_PX = 4096
 Side = Annotated[int | None, Field(ge=1, le=LARGEST_SIDE_PX)]
@@ -159,7 +160,7 @@ def _window(request: Request, scene: Scene) -> Window | None:
             return _part_window(scene, query, bounds, min(sizes, default=int(query.get("max_size", 1024))))
     except ValueError:
         return None
-    if PREVIEW_PATH.match(request.scope["path"]):
+    if LARGE_PATH.match(request.scope["path"]):
         _check_crs(scene, query, "dst_crs")
         return Window(0, 0, scene.grid.height, scene.grid.width)
     return None

@@ -13,7 +13,7 @@ from sat2map.scene.formats import png_bytes
 
 
 def render(image: ImageData, output_format: ImageType | None = None, **options: Any) -> tuple[bytes, str]:
-    """As TiTiler does it, but for PNG, whose alpha is left out where all of it is valid."""
+    """As TiTiler does it, but PNG by `png_bytes`, without alpha where all of it is valid."""
     if output_format is not ImageType.png:
         return render_image(image, output_format=output_format, **options)
     bands = [*image.data, image.mask] if (image.mask == 0).any() else [*image.data]
