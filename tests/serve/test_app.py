@@ -45,6 +45,10 @@ BAD = {
     "other grid": ("/scenes/scene/map/tiles/Moon/1/0/0.png", 422),
     "other format": (f"{TILES}/1/0/0.exe", 422),
     "format that needs another driver": (f"{TILES}/1/0/0.jp2", 422),
+    "document for tiles of a format that is not there": (
+        "/scenes/scene/map/WebMercatorQuad/tilejson.json?tile_format=npy",
+        422,
+    ),
     "huge tile": (f"{TILES}/15/9649/12315.png?tilesize=100000", 422),
     "huge preview": ("/scenes/scene/map/preview.png?width=100000&height=100000", 422),
     "preview of no size": ("/scenes/scene/map/preview.png?width=0", 422),
@@ -79,6 +83,11 @@ def test_part_far_away_or_tiny_is_no_mistake_of_the_server(server: Server) -> No
     for box in ("0,0,1,1", "-180,-90,180,90", "-74,40.7,-73.9999999999,40.70000000001", "1e300,1e300,1e301,1e301"):
         response = server.client.get(f"/scenes/scene/map/bbox/{box}/64x64.png")
         assert response.status_code in (200, 404, 422), (box, response.text)
+
+
+def test_head_is_answered_as_get(server: Server) -> None:
+    for url in ("/", "/health", "/viewer/main.js", "/scenes/scene/map/preview.png", "/nope"):
+        assert server.client.head(url).status_code == server.client.get(url).status_code
 
 
 def test_empty_tag_is_no_mistake_of_the_server(server: Server) -> None:

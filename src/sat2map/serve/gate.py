@@ -148,7 +148,7 @@ def _check_zooms(request: Request) -> None:
 def _window(request: Request, scene: Scene) -> Window | None:
     """The pixels of a scene that a request reads; None: none, or it is malformed, which FastAPI tells."""
     path, query = request.path_params, request.query_params
-    if (wanted := path.get("format", "png")) not in FORMATS:
+    if (wanted := path.get("format", query.get("tile_format", "png"))) not in FORMATS:
         raise BadRequestError(f"no such format: {wanted}; one of {', '.join(FORMATS)}", 422)
     try:
         if "z" in path:

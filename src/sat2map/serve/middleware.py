@@ -35,7 +35,10 @@ SECURITY_HEADERS = {
 
 
 class HeadersAndLog:
-    """Adds the security headers, and writes one line of JSON to the log for each request."""
+    """Adds the security headers, and writes one line of JSON to the log for each request.
+
+    HEAD is answered as GET; the HTTP server leaves the body out.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,6 +49,9 @@ class HeadersAndLog:
             await self._app(scope, receive, send)
             return
         start, seen = time.perf_counter(), {"status": 0, "bytes": 0}
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,7 +71,7 @@ class HeadersAndLog:
             await self._app(scope, receive, watch)
         finally:
             line = {
-                "time": round(time.time(), 3), "method": scope["method"], "path": scope["path"],
+                "time": round(time.time(), 3), "method": method, "path": scope["path"],
                 "query": scope["query_string"].decode("latin-1"), **seen,
                 "ms": round(1000 * (time.perf_counter() - start), 1),
                 "client": (scope.get("client") or ("",))[0],
