@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Translator
 
+from ..need import need
 from .served import SMALL, QuickEngine, ground, write_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -34,21 +35,11 @@ SIZES = {"desk": (1200, 760), "phone": (390, 780)}
 PATIENCE_MS = 60_000
 
 
-def required() -> bool:
-    return "browser" in os.environ.get("SAT2MAP_REQUIRE", "").split(",")
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        if required():
-            raise
-        pytest.skip("playwright is not installed")
-    if CHROMIUM is None:
-        assert not required(), "SAT2MAP_REQUIRE wants a browser, and there is no chromium"
-        pytest.skip("there is no chromium: apt-get install chromium")
+    need("browser", CHROMIUM and find_spec("playwright"), "apt-get install chromium, pip install playwright")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium

@@ -14,6 +14,7 @@ from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Translator
 
+from ..need import need
 from .served import SMALL, QuickEngine, write_scene
 from .test_browser import running
 
@@ -50,11 +51,9 @@ for name, uri in (("xyz", xyz), ("wmts", wmts)):
 
 
 def test_qgis_reads_xyz_and_wmts(tmp_path: Path) -> None:
-    required = "qgis" in os.environ.get("SAT2MAP_REQUIRE", "").split(",")
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PYTHONPATH": ""}
-    if subprocess.run([PYTHON, "-c", "import qgis.core"], env=environment, capture_output=True).returncode:
-        assert not required, "SAT2MAP_REQUIRE wants QGIS, and there is none"
-        pytest.skip("there is no QGIS: apt-get install python3-qgis")
+    found = subprocess.run([PYTHON, "-c", "import qgis.core"], env=environment, capture_output=True)
+    need("qgis", found.returncode == 0, "apt-get install python3-qgis qgis-providers")
     scenes = Scenes(Translator(QuickEngine()), tmp_path / "cache", 2**30, "quick", SMALL)
     scene = scenes.add(write_scene(tmp_path / "scene.tif", 300, 300))
     west, south, east, north = scene.bounds
