@@ -102,9 +102,9 @@ class PaletteLoss(nn.Module):
         """Loss of logits `output`, shape (B, K, H, W), and of their mean colour `picture` against the true map."""
         index = self.nearest(target)
         log_p = output.log_softmax(1)
-        loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target)
-        p_road = log_p[:, self.road_colours].exp().sum(1)
-        is_road = self.is_road[index]
+        loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target.contiguous())
+        p_road = self.is_road @ log_p.exp().flatten(2)
+        is_road = self.is_road[index].flatten(1)
         return loss + self.dice_weight * (1 - _soft_dice(p_road, is_road))
 
     def of_classes(self, output: Tensor, target: Tensor) -> Tensor:
@@ -137,6 +137,7 @@ class PaletteLoss(nn.Module):
 
     def nearest(self, target: Tensor) -> Tensor:
         """Row of the palette nearest to each pixel; int64, shape (B, H, W)."""
-        # |c|^2 - 2 t.c orders the colours as the squared distance does.
-        cross = torch.einsum("bchw,kc->bkhw", target.contiguous(), self.palette)
-        return (self.palette.square().sum(1)[:, None, None] - 2 * cross).argmin(1)
+        # |c|^2 - 2 t.c orders the colours as the squared distance does; one product of two matrices for all of it.
+        target_bhwc = target.permute(0, 2, 3, 1)
+        distance = torch.addmm(self.palette.square().sum(1), target_bhwc.flatten(0, 2), self.palette.T, alpha=-2)
+        return distance.argmin(1).view(target_bhwc.shape[:3])
