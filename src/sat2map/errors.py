@@ -15,6 +15,8 @@ Never raised for our own mistakes: those are `assert`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class Sat2mapError(Exception):
     """Something the user gave is wrong.
@@ -42,6 +44,17 @@ class SceneError(Sat2mapError):
 
 class OutputError(Sat2mapError):
     """The destination cannot be written."""
+
+
+def refuse_existing(*outputs: Path, overwrite: bool) -> None:
+    """Before any work: see that nothing is replaced unasked.
+
+    Raises:
+        OutputError: an output exists, and is not to be overwritten.
+    """
+    for path in outputs:
+        if path.exists() and not overwrite:
+            raise OutputError("output exists", path, hint="--overwrite replaces it")
 
 
 class ModelFileError(Sat2mapError):

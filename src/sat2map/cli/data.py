@@ -19,7 +19,7 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.errors import DataError, OutputError
+from sat2map.errors import DataError, OutputError, refuse_existing
 
 if TYPE_CHECKING:
     from sat2map.data.pairs import PairFile
@@ -80,9 +80,7 @@ def _write_scene(path: Path, side_px: int, seed: int, overwrite: bool) -> str:
 
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError("a scene is written as GeoTIFF", path, hint=f"use {path.with_suffix('.tif')}")
-    for output in (path, truth_path(path)):
-        if output.exists() and not overwrite:
-            raise OutputError("output exists", output, hint="--overwrite to replace it")
+    refuse_existing(path, truth_path(path), overwrite=overwrite)
     return f"{path} and its true map, {write_scene(path, side_px, seed=seed)}"
 
 
@@ -136,8 +134,7 @@ def split(
     shares = {name: share for name, share in (("val", val_share), ("test", test_share)) if share}
     parts = divide(groups, shares, seed)
     group_file = out / GROUPS_FILE
-    if group_file.exists() and not overwrite:
-        raise OutputError("output exists", group_file, hint="--overwrite replaces it")
+    refuse_existing(group_file, overwrite=overwrite)
     write = write_lists if lists else write_folders
     write(out, {name: [files[i] for i in part] for name, part in parts.items()}, overwrite=overwrite)
     rows = [{"split": n, "file": files[i].name, "group": groups[i]} for n, part in parts.items() for i in part]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sat2map.cli.options import log_options, model_option, overwrite_option
-from sat2map.errors import MissingExtraError, OutputError
+from sat2map.errors import MissingExtraError, OutputError, refuse_existing
 
 if TYPE_CHECKING:
     from sat2map.palette import UInt8
@@ -72,9 +72,7 @@ def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
     except OSError as error:
         raise OutputError("folder cannot be made", folder, hint="choose another with -o") from error
     made = (*drawn, *(folder / name for name in (CITY_MAP, CITY_SHEET, NAIP_MAP, NAIP_SHEET)))
-    for path in made:
-        if path.exists() and not overwrite:
-            raise OutputError("output exists", path, hint="--overwrite, or another folder with -o")
+    refuse_existing(*made, overwrite=overwrite)
 
 
 def _show(translator: Translator, place: Place) -> tuple[str, ...]:

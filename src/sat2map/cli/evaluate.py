@@ -15,7 +15,7 @@ import click
 
 from sat2map import __version__
 from sat2map.cli import options
-from sat2map.errors import OutputError
+from sat2map.errors import OutputError, refuse_existing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,7 +96,7 @@ def evaluate(
 
     _refuse_contradictions(model, head, colour_rgb, size_px, save_images=save_images and out is None)
     if out is not None:
-        _refuse_existing(out, (METRICS, *((PREDICTION, TRUTH) if save_images else ())), overwrite)
+        _check_outputs(out, (METRICS, *((PREDICTION, TRUTH) if save_images else ())), overwrite)
     if report is not None:
         _prepare_report(report, overwrite)
     paths = list_pairs(TwoFolders(data, target_folder) if target_folder else data)[::every]
@@ -145,12 +145,10 @@ def _refuse_contradictions(
         raise click.UsageError("--save-images needs a folder: give -o as well")
 
 
-def _refuse_existing(folder: Path, names: tuple[str, ...], overwrite: bool) -> None:
+def _check_outputs(folder: Path, names: tuple[str, ...], overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError("output is not a folder", folder, hint="give a folder to -o")
-    for name in names:
-        if (folder / name).exists() and not overwrite:
-            raise OutputError("output exists", folder / name, hint="--overwrite, or another folder")
+    refuse_existing(*(folder / name for name in names), overwrite=overwrite)
 
 
 def _prepare_report(report: Path, overwrite: bool) -> None:
@@ -161,8 +159,7 @@ def _prepare_report(report: Path, overwrite: bool) -> None:
         raise OutputError("a report is HTML", report, hint=f"--report {report.with_suffix('.html')}")
     if not report.parent.is_dir():
         raise OutputError("no such folder to write to", report.parent, hint=f"mkdir -p {report.parent}")
-    if report.exists() and not overwrite:
-        raise OutputError("output exists", report, hint="--overwrite, or another name")
+    refuse_existing(report, overwrite=overwrite)
 
 
 def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import OutputError
+from sat2map.errors import OutputError, refuse_existing
 
 if TYPE_CHECKING:
     from sat2map.data.inspect import Report
@@ -86,8 +86,7 @@ def _check_outputs(out: Path | None, groups: Path | None, no_overlaps: bool, ove
     if out is not None and out.suffix.lower() != ".png":
         raise OutputError("a contact sheet is written as PNG", out, hint=f"-o {out.with_suffix('.png')}")
     for path in filter(None, (out, groups)):
-        if path.exists() and not overwrite:
-            raise OutputError("output exists", path, hint="--overwrite replaces it")
+        refuse_existing(path, overwrite=overwrite)
         if not path.absolute().parent.is_dir():
             raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
 

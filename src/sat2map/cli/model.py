@@ -125,12 +125,11 @@ def import_(
 
 
 def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:
-    from sat2map.errors import OutputError
+    from sat2map.errors import OutputError, refuse_existing
 
     if out.suffix != suffix:
         raise OutputError(f"what is written here ends in {suffix}", out, hint=f"-o {out.with_suffix(suffix)}")
-    if out.exists() and not overwrite:
-        raise OutputError("output exists", out, hint="--overwrite replaces it")
+    refuse_existing(out, overwrite=overwrite)
 
 
 def _refuse_onnx(file: Path) -> None:

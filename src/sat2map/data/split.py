@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.data.pairs import FOLDERS, PairFile, TwoFiles
-from sat2map.errors import DataError, OutputError
+from sat2map.errors import DataError, OutputError, refuse_existing
 from sat2map.model.atomic import replacing
 
 GROUPS_FILE = "groups.csv"
@@ -156,9 +156,7 @@ def write_lists(out: Path, parts: Mapping[str, Sequence[PairFile]], *, overwrite
     Raises:
         OutputError: a list exists.
     """
-    for name in parts:
-        if (out / f"{name}.txt").exists() and not overwrite:
-            raise OutputError("output exists", out / f"{name}.txt", hint="--overwrite replaces it")
+    refuse_existing(*(out / f"{name}.txt" for name in parts), overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     for name, pairs in parts.items():
         with replacing(out / f"{name}.txt") as work:
@@ -175,8 +173,7 @@ def _files(pair: PairFile) -> Iterator[tuple[Path, str]]:
 
 
 def _check_part(part: Path, pairs: Sequence[PairFile], overwrite: bool) -> None:
-    if part.exists() and not overwrite:
-        raise OutputError("output exists", part, hint="--overwrite replaces it")
+    refuse_existing(part, overwrite=overwrite)
     if any(part.resolve() in file.resolve().parents for pair in pairs for file, _ in _files(pair)):
         raise OutputError("output would replace the pairs themselves", part, hint="choose another folder with -o")
 

@@ -150,8 +150,7 @@ class CompactGenerator(Generator):
     def picture(self, output: Tensor) -> Tensor:
         """Mean colour under the softmax of the logits at `temperature`; float, shape (B, 3, H, W), -1..1."""
         weights = (self.temperature * output).softmax(1)
-        mean: Tensor = (self.palette.T @ weights.flatten(2)).unflatten(2, weights.shape[2:])
-        return mean
+        return torch.einsum("bkhw,kc->bchw", weights, self.palette)
 
     def crisp_picture(self, output: Tensor) -> Tensor:
         """Likeliest colour of each pixel, with the gradient of `picture`; float, shape (B, 3, H, W), -1..1.

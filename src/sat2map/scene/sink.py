@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from sat2map.errors import MissingExtraError, OutputError
+from sat2map.errors import MissingExtraError, OutputError, refuse_existing
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.pieces import MAP, Piece, Sink, open_piece
 from sat2map.scene.place import Grid
@@ -38,8 +38,7 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
     if destination.is_dir():
         raise OutputError("output is a folder", destination, hint="name a file in it")
     check_no_input(destination, [Path(source)])
-    if destination.exists() and not overwrite:
-        raise OutputError("output exists", destination, hint="--overwrite to replace it")
+    refuse_existing(destination, overwrite=overwrite)
     folder = destination.parent
     if may_make_folder and not folder.exists():
         folder = folder.parent
