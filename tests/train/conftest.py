@@ -50,7 +50,7 @@ def tiny_compact_recipe(**changes: object) -> Recipe:
     configuration = {"widths": [4, 6, 8], "dilations": [[1], [1]], "head_width": 4}
     return tiny_recipe(
         generator={"architecture": "compact", "configuration": configuration},
-        generator_optimiser={"learning_rate": 1e-3, "weight_decay": 1e-3},
+        generator_optimiser={"muon": True, "learning_rate": 1e-3, "weight_decay": 1e-3},
         objective={"adversarial_from_epoch": 1, "l1_weight": 1, "dice_weight": 0.5, "colour_balance": 0.4},
         **changes,
     )

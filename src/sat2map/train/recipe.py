@@ -28,11 +28,13 @@ class Network(_Part):
 
 
 class Optimiser(_Part):
-    """Adam, or AdamW where weights decay."""
+    """Adam, or AdamW where weights decay; or Muon."""
 
     learning_rate: float = Field(2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = Field(0, ge=0)
+    muon: bool = False
+    """AdamW, but kernels of convolutions move by their momentum, made orthogonal."""
 
 
 class Objective(_Part):

@@ -25,6 +25,7 @@ from sat2map.nn.initialise import initialise
 from sat2map.nn.objectives import L1Loss, PaletteLoss
 from sat2map.palette import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.train.checkpoint import State
+from sat2map.train.muon import Muon
 from sat2map.train.processes import average_gradients, n_processes, rank, share
 from sat2map.train.recipe import Network, Optimiser, Recipe
 from sat2map.train.step import Batch, Reconstruction
@@ -118,6 +119,8 @@ def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], 
 
 
 def _optimizer(module: nn.Module, how: Optimiser) -> torch.optim.Optimizer:
+    if how.muon:
+        return Muon(module, lr=how.learning_rate, betas=how.betas, weight_decay=how.weight_decay, fused=True)
     kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
     return kind(module.parameters(), lr=how.learning_rate, betas=how.betas, weight_decay=how.weight_decay, fused=True)
 
