@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
 
 from sat2map.errors import RecipeError
 from sat2map.nn import PatchDiscriminator, UNetGenerator
-from sat2map.train.recipe import load_recipe, recipe_names
+from sat2map.train.recipe import as_seen_by, load_recipe, recipe_names
 from sat2map.train.setup import build_network
+
+from .conftest import tiny_recipe
 
 
 def test_paper_recipe_is_the_papers() -> None:
@@ -80,3 +83,16 @@ def test_missing_recipe_lists_the_named_ones() -> None:
     with pytest.raises(RecipeError, match="no such recipe") as caught:
         load_recipe("papr")
     assert "paper" in (caught.value.hint or "")
+
+
+def test_recipe_of_an_older_checkpoint_lacks_what_came_since() -> None:
+    recipe = tiny_recipe().model_dump(mode="json")
+    older = copy.deepcopy(recipe)
+    for key in ("compile", "cuda_graphs", "finish"):
+        del older[key]
+    del older["objective"]["adversarial_output"]
+    for optimiser in ("generator_optimiser", "discriminator_optimiser"):
+        del older[optimiser]["muon"]
+    assert as_seen_by(older, 1) == as_seen_by(recipe, 1)
+    recipe["generator_optimiser"]["muon"] = True
+    assert as_seen_by(older, 1) != as_seen_by(recipe, 1)

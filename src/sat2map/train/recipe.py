@@ -216,6 +216,8 @@ def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
     # Checkpoints from before these keys existed.
     seen = {"compile": False, "cuda_graphs": False, "finish": None} | dict(values)
     seen["objective"] = {"adversarial_output": "smooth"} | seen["objective"]
+    for optimiser in ("generator_optimiser", "discriminator_optimiser"):
+        seen[optimiser] = {"muon": False} | seen[optimiser]
     if seen["finish"] and epoch <= seen["finish"]["from_epoch"]:
         seen["finish"] = None
     if epoch <= seen["constant_epochs"]:
