@@ -4,6 +4,8 @@ from pathlib import Path
 
 from sat2map.train.monitor import STEPS_A_ROW, Monitor
 
+HEADER = "step,loss_d,d_real,d_fake,loss_g,reconstruction"
+
 
 def feed(run: Path, first: int, last: int, value: float) -> None:
     with Monitor(run, step=first, n_steps=1000, batch_size=1, quiet=True) as monitor:
@@ -19,7 +21,16 @@ def test_rows_hold_the_mean_of_their_steps(tmp_path: Path) -> None:
     with Monitor(tmp_path, step=0, n_steps=100, batch_size=1, quiet=True) as monitor:
         for step in range(1, 2 * STEPS_A_ROW + 1):
             monitor.step(step, 0, {"loss_d": float(step > STEPS_A_ROW)})
-    assert rows(tmp_path) == ["step,loss_d", f"{STEPS_A_ROW},0", f"{2 * STEPS_A_ROW},1"]
+    assert rows(tmp_path) == [HEADER, f"{STEPS_A_ROW},0,,,,", f"{2 * STEPS_A_ROW},1,,,,"]
+
+
+def test_columns_stay_when_d_is_switched_on(tmp_path: Path) -> None:
+    late = {"loss_d": 0.7, "d_real": 0.6, "d_fake": 0.4}
+    with Monitor(tmp_path, step=0, n_steps=100, batch_size=1, quiet=True) as monitor:
+        for step in range(1, 2 * STEPS_A_ROW + 1):
+            monitor.step(step, 0, (late if step > STEPS_A_ROW + 5 else {}) | {"loss_g": 0.0, "reconstruction": 2.0})
+    # Means are of the steps in which D took part.
+    assert rows(tmp_path) == [HEADER, f"{STEPS_A_ROW},,,,0,2", f"{2 * STEPS_A_ROW},0.7,0.6,0.4,0,2"]
 
 
 def test_resumed_run_drops_rows_after_its_checkpoint(tmp_path: Path) -> None:
@@ -33,4 +44,4 @@ def test_resumed_run_drops_rows_after_its_checkpoint(tmp_path: Path) -> None:
 def test_run_begun_anew_begins_its_tables_anew(tmp_path: Path) -> None:
     feed(tmp_path, 0, STEPS_A_ROW, 1.0)
     feed(tmp_path, 0, STEPS_A_ROW, 2.0)
-    assert rows(tmp_path) == ["step,loss_d", f"{STEPS_A_ROW},2"]
+    assert rows(tmp_path) == [HEADER, f"{STEPS_A_ROW},2,,,,"]

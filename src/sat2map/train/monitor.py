@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +20,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 STEPS_A_ROW = 20
 """Steps whose mean makes one row of `steps.csv`."""
+
+STEP_COLUMNS = ("loss_d", "d_real", "d_fake", "loss_g", "reconstruction")
+"""Of `steps.csv`, after the step; what D has is empty as long as it is not switched on."""
 
 
 class Monitor:
@@ -34,8 +39,7 @@ class Monitor:
     def __init__(self, run: Path, *, step: int, n_steps: int, batch_size: int, quiet: bool) -> None:
         self.run = run
         self.batch_size = batch_size
-        self.sums: dict[str, float] = {}
-        self.n_summed = 0
+        self.values: defaultdict[str, list[float]] = defaultdict(list)
         for name in ("steps.csv", "epochs.csv"):
             _drop_rows_after(run / name, step)
         self.writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
@@ -66,21 +70,21 @@ class Monitor:
     def step(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Take in the losses and judgements of one step."""
         for key, value in values.items():
-            self.sums[key] = self.sums.get(key, 0.0) + value
-        self.n_summed += 1
+            self.values[key].append(value)
         self.progress.update(self.task, completed=step, epoch=epoch + 1)
         if step % STEPS_A_ROW:
             return
-        means = {key: total / self.n_summed for key, total in self.sums.items()}
-        self.sums, self.n_summed = {}, 0
+        means = {key: fmean(values) for key, values in self.values.items()}
+        self.values.clear()
         speed = self.progress.tasks[0].speed
         rate = f"{speed * self.batch_size:.1f} pictures/s" if speed else ""
         self.progress.update(self.task, values=_line(means), rate=rate)
-        self._record("steps.csv", step, means)
+        self._record("steps.csv", step, means, STEP_COLUMNS)
 
     def epoch(self, step: int, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
         """Take in the measures of a validation."""
-        self._record("epochs.csv", step, {"epoch": epoch, "seconds": seconds, **measures})
+        values = {"epoch": epoch, "seconds": seconds, **measures}
+        self._record("epochs.csv", step, values, tuple(values))
         self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(measures)}", highlight=False)
 
     def grid(self, step: int, epoch: int, rows: Sequence[Sequence[npt.NDArray[np.uint8]]]) -> None:
@@ -91,14 +95,14 @@ class Monitor:
         Image.fromarray(picture).save(folder / f"epoch_{epoch + 1:04d}.png")
         self.writer.add_image("hold-out", picture, step, dataformats="HWC")
 
-    def _record(self, name: str, step: int, values: Mapping[str, float]) -> None:
+    def _record(self, name: str, step: int, values: Mapping[str, float], columns: Sequence[str]) -> None:
         path = self.run / name
         is_new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as out:
             rows = csv.writer(out)
             if is_new:
-                rows.writerow(["step", *values])
-            rows.writerow([step, *(f"{v:.6g}" for v in values.values())])
+                rows.writerow(["step", *columns])
+            rows.writerow([step, *(f"{values[c]:.6g}" if c in values else "" for c in columns)])
         for key, value in values.items():
             self.writer.add_scalar(f"{name.removesuffix('.csv')}/{key}", value, step)
 
