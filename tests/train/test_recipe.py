@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
 
 from sat2map.errors import RecipeError
 from sat2map.nn import PatchDiscriminator, UNetGenerator
-from sat2map.train.recipe import as_seen_by, load_recipe, recipe_names
+from sat2map.train.recipe import as_seen_by, load_recipe, parse_recipe, recipe_names
 from sat2map.train.setup import build_network
 
 from .conftest import tiny_recipe
+
+RUNS = Path(__file__).parents[2] / "docs" / "runs"
 
 
 def test_paper_recipe_is_the_papers() -> None:
@@ -96,3 +99,8 @@ def test_recipe_of_an_older_checkpoint_lacks_what_came_since() -> None:
     assert as_seen_by(older, 1) == as_seen_by(recipe, 1)
     recipe["generator_optimiser"]["muon"] = True
     assert as_seen_by(older, 1) != as_seen_by(recipe, 1)
+
+
+def test_shipped_weights_are_of_the_compact_recipe() -> None:
+    recorded = json.loads((RUNS / "compact" / "recipe.json").read_text("utf-8"))
+    assert parse_recipe(recorded) == load_recipe("compact")
