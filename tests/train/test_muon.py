@@ -26,14 +26,17 @@ class Net(nn.Module):
         return y
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("shape", [(8, 54), (54, 8), (16, 16)])
-def test_orthogonal_keeps_singular_vectors_and_levels_singular_values(shape: tuple[int, int]) -> None:
+def test_orthogonal_keeps_singular_vectors_and_levels_singular_values(
+    shape: tuple[int, int], dtype: torch.dtype
+) -> None:
     rng = torch.Generator().manual_seed(0)
     n = min(shape)
     u = torch.linalg.qr(torch.randn(shape[0], n, generator=rng)).Q
     v = torch.linalg.qr(torch.randn(shape[1], n, generator=rng)).Q
     matrix = u @ torch.logspace(0, 2, n).diag() @ v.T
-    in_its_axes = u.T @ orthogonal(matrix) @ v
+    in_its_axes = u.T @ orthogonal(matrix, dtype) @ v
     # Five iterations take what is no smaller than a hundredth to about 0.5 to 1.2, not to 1.
     assert in_its_axes.diagonal().min() > 0.4
     assert in_its_axes.diagonal().max() < 1.4

@@ -15,13 +15,13 @@ RMS = 0.2
 arXiv 2502.16982, section 2.2)."""
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the matrix with its singular values set to one; shape (A, B), in half precision on the way.
+def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """Nearly the matrix with its singular values set to one; shape (A, B), computed in `dtype`.
 
     Source: the Newton-Schulz iteration of Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/
     """
     a, b, c = COEFFICIENTS
-    x = matrix.bfloat16()
+    x = matrix.to(dtype)
     is_tall = len(x) > x.shape[1]
     x = x.T if is_tall else x
     x = x / (x.norm() + 1e-7)
@@ -39,14 +39,18 @@ class Muon(torch.optim.AdamW):
     Args:
         module: network to train.
         momentum: of kernels; the rest has AdamW's `betas`.
+        dtype: in which momenta are made orthogonal.
         **adam: AdamW's own.
     """
 
-    def __init__(self, module: nn.Module, *, momentum: float = 0.95, **adam: Any) -> None:
+    def __init__(
+        self, module: nn.Module, *, momentum: float = 0.95, dtype: torch.dtype = torch.bfloat16, **adam: Any
+    ) -> None:
         super().__init__(module.parameters(), **adam)
         convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
         self.kernels = [m.weight for m in convolutions]
         self.momentum = momentum
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -62,7 +66,7 @@ class Muon(torch.optim.AdamW):
             ahead = kernel.grad.lerp(state["momentum"], self.momentum)
             # As kernels lie in memory, channels last; which row or column is which does not matter.
             rows = ahead.permute(0, 2, 3, 1)
-            update = orthogonal(rows.flatten(1)).view(rows.shape).permute(0, 3, 1, 2)
+            update = orthogonal(rows.flatten(1), self.dtype).view(rows.shape).permute(0, 3, 1, 2)
             rate = group["lr"] * RMS * max(len(kernel), kernel[0].numel()) ** 0.5
             kernel.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update, alpha=rate)
             kernel.grad = None

@@ -84,7 +84,7 @@ def build_state(recipe: Recipe, device: torch.device) -> State:
             initialise(module)
         layout = memory_format(recipe, device)
         modules[name] = module.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-        optimizers[name] = _optimizer(module, optimiser)
+        optimizers[name] = _optimizer(module, optimiser, recipe.precision)
         average_gradients(optimizers[name])
     ema = None
     if recipe.ema_decay:
@@ -118,11 +118,15 @@ def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], 
     return update
 
 
-def _optimizer(module: nn.Module, how: Optimiser) -> torch.optim.Optimizer:
+def _optimizer(module: nn.Module, how: Optimiser, precision: str) -> torch.optim.Optimizer:
+    adam: dict[str, Any] = {
+        "lr": how.learning_rate, "betas": how.betas, "weight_decay": how.weight_decay, "fused": True,
+    }  # fmt: skip
     if how.muon:
-        return Muon(module, lr=how.learning_rate, betas=how.betas, weight_decay=how.weight_decay, fused=True)
+        # Half precision is slow where the recipe avoids it.
+        return Muon(module, dtype=torch.bfloat16 if precision == "bf16" else torch.float32, **adam)
     kind = torch.optim.AdamW if how.weight_decay else torch.optim.Adam
-    return kind(module.parameters(), lr=how.learning_rate, betas=how.betas, weight_decay=how.weight_decay, fused=True)
+    return kind(module.parameters(), **adam)
 
 
 def begin_from(state: State, files: Sequence[Path]) -> None:
