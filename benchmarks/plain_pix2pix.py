@@ -41,7 +41,7 @@ class Generator(nn.Module):
         self.last = nn.Sequential(nn.ConvTranspose2d(2 * c[0], 3, 4, 2, 1), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures to maps; float, shape (1, 3, 256, 256), -1..1."""
+        """Images to maps; float, shape (1, 3, 256, 256), -1..1."""
         skips = []
         for layer in self.downs:
             x = layer(x)

@@ -1,6 +1,6 @@
 """Road F1 where only the roads are known: `python benchmarks/roads.py FOLDER --gsd 0.42 [--model M] [--stretch]`.
 
-FOLDER holds pictures in `image` and masks of equal names in `mask`, white where a road is. Pictures and masks are
+FOLDER holds images in `image` and masks of equal names in `mask`, white where a road is. Images and masks are
 brought to 0.9 m per pixel; a pixel is right within three pixels of a road, since such masks are not right to the pixel.
 """
 
@@ -13,34 +13,34 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
+from sat2map.classes import ROAD_CLASSES, classify
 from sat2map.data.pairs import TwoFolders, list_pairs, read_pair
 from sat2map.engine import load_engine, run_whole
-from sat2map.palette import ROAD_CLASSES, classify
 from sat2map.scene.stretch import Stretch
 
 GSD_M = 0.9
 SLACK = np.ones((7, 7), bool)
 
 
-def _at(picture_hwc: np.ndarray, gsd_m: float, how: Image.Resampling) -> np.ndarray:
-    height, width = (round(n * gsd_m / GSD_M) for n in picture_hwc.shape[:2])
-    return np.asarray(Image.fromarray(picture_hwc).resize((width, height), how))
+def _at(image_hwc: np.ndarray, gsd_m: float, how: Image.Resampling) -> np.ndarray:
+    height, width = (round(n * gsd_m / GSD_M) for n in image_hwc.shape[:2])
+    return np.asarray(Image.fromarray(image_hwc).resize((width, height), how))
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
-@click.option("--gsd", "gsd_m", type=float, required=True, help="Metres on the ground per pixel of the pictures.")
+@click.option("--gsd", "gsd_m", type=float, required=True, help="Metres on the ground per pixel of the images.")
 @click.option("--model", help="Name or file; by default the bundled one.")
-@click.option("--stretch", is_flag=True, help="Stretch each picture, as translate does a scene of its own.")
+@click.option("--stretch", is_flag=True, help="Stretch each image, as translate does a scene of its own.")
 def main(folder: Path, gsd_m: float, model: str | None, stretch: bool) -> None:
-    """Print precision, recall and F1 over all pictures."""
+    """Print precision, recall and F1 over all images."""
     engine = load_engine(model)
     counts = np.zeros(4)
     for pair in list_pairs(TwoFolders(folder / "image", folder / "mask")):
-        picture, mask = read_pair(pair)
-        seen = _at(picture, gsd_m, Image.Resampling.BICUBIC)
+        image, mask = read_pair(pair)
+        seen = _at(image, gsd_m, Image.Resampling.BICUBIC)
         if stretch:
-            seen = Stretch.of_sample(picture.reshape(-1, 3), engine.card.levels).apply(seen)
+            seen = Stretch.of_sample(image.reshape(-1, 3), engine.card.levels).apply(seen)
         true = _at(mask, gsd_m, Image.Resampling.BOX)[..., 0] > 127
         drawn = np.isin(classify(run_whole(engine, seen)), ROAD_CLASSES)
         found = (drawn & binary_dilation(true, SLACK)).sum(), drawn.sum()

@@ -1,4 +1,4 @@
-"""Draws how runs learned on their hold-outs: `python docs/draw_curves.py OUT.svg RUN=CPU_SECONDS_A_STEP...`.
+"""Draws how runs learned on their validation sets: `python docs/draw_curves.py OUT.svg RUN=CPU_SECONDS_A_STEP...`.
 
 Over processor hours and not hours by the clock, which also tell what else the machine did.
 """
@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 
 from sat2map.evaluate.charts import COLOURS, STYLE
 
-MEASURES = ("road_f1", "cldice", "rmse")
+METRICS = ("road_f1", "cldice", "rmse")
 
 
 def draw(runs: dict[Path, float]) -> Figure:
     """A panel for each measure, a line for each run."""
     figure = Figure((9, 3), layout="constrained")
-    for axes, measure in zip(figure.subplots(1, len(MEASURES)), MEASURES, strict=True):
+    for axes, measure in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         for (run, seconds), colour in zip(runs.items(), COLOURS, strict=False):
             with (run / "epochs.csv").open(encoding="utf-8") as table:
                 rows = list(csv.DictReader(table))

@@ -1,6 +1,6 @@
 """Draws the paper's two networks as SVG, from the modules themselves: `python docs/draw_networks.py` writes docs/*.svg.
 
-What is drawn is what a forward pass meets, so that the pictures cannot differ from the code.
+What is drawn is what a forward pass meets, so that the images cannot differ from the code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sat2map.nn import PatchDiscriminator, UNetGenerator
 from sat2map.nn.geometry import geometry
-from sat2map.nn.statistics import Norm2d
+from sat2map.nn.normalization import Norm2d
 from sat2map.nn.unet import Noise
 
 DOCS = Path(__file__).parent
@@ -117,7 +117,7 @@ def draw_generator(network: UNetGenerator) -> str:
     left, right, width, step = 70, 510, 300, 84
     bottom = 60 + step * len(down)
     parts = [
-        f'<text x="{left + width / 2:g}" y="24">picture x: {size(shapes[0][0])}</text>',
+        f'<text x="{left + width / 2:g}" y="24">image x: {size(shapes[0][0])}</text>',
         f'<text x="{right + width / 2:g}" y="24">map G(x): {size(gives[len(down)])}</text>',
         arrow([(left + width / 2, 32), (left + width / 2, 56)]),
         arrow([(right + width / 2, 60), (right + width / 2, 34)]),
@@ -155,8 +155,8 @@ def draw_discriminator(network: PatchDiscriminator) -> str:
         if isinstance(layer, nn.Conv2d):
             stages.append([])
         stages[-1].append(layer)
-    pictures = [torch.empty(1, 3, SIDE_PX, SIDE_PX, device="meta")] * 2
-    given = [shape for _, shape in shapes_of(network, [stage[0] for stage in stages], *pictures)]
+    images = [torch.empty(1, 3, SIDE_PX, SIDE_PX, device="meta")] * 2
+    given = [shape for _, shape in shapes_of(network, [stage[0] for stage in stages], *images)]
     side, top, patch = 160, 20, geometry(network.to_empty(device="cpu")).receptive_field_px
     scale = side / SIDE_PX
     y0 = top + 130

@@ -47,7 +47,15 @@ def test_link_to_a_line_leads_to_what_it_names(page: Path) -> None:
 def test_explanation_links_to_every_file_of_the_papers_method() -> None:
     text = (DOCS / "how-it-works.md").read_text("utf-8")
     linked = {(DOCS / path).resolve().name for path in re.findall(r"\(([^)#\s]+)#L\d+\)", text)}
-    assert {"unet.py", "patchgan.py", "objectives.py", "initialise.py", "statistics.py", "step.py", "loop.py"} <= linked
+    assert {
+        "unet.py",
+        "patchgan.py",
+        "objectives.py",
+        "initialise.py",
+        "normalization.py",
+        "step.py",
+        "loop.py",
+    } <= linked
 
 
 def test_line_is_that_of_the_definition_not_of_a_mention(tmp_path: Path) -> None:

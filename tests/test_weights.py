@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from sat2map import Translator
-from sat2map.data.synthetic import city
+from sat2map.city import city
 from sat2map.model import safetensors_file
 from sat2map.model.bundled import KEPT, known_files
 from sat2map.train.loop import train
@@ -23,9 +23,9 @@ GENERATOR, DISCRIMINATOR = "paper-half", "paper-half-discriminator"
 
 
 def test_kept_generator_draws_a_city_the_same_in_any_windows() -> None:
-    picture, truth = city(300, 400, seed=3, gsd_m=2)
+    image, truth = city(300, 400, seed=3, gsd_m=2)
     translator = Translator.load(GENERATOR, "cpu")
-    maps = [translator.translate(picture, Settings(core_px=core)).astype(int) for core in (256, 1024)]
+    maps = [translator.translate(image, Settings(core_px=core)).astype(int) for core in (256, 1024)]
     assert np.abs(maps[0] - maps[1]).max() <= 1, "sums in another order"
     floor = np.abs(truth - np.median(truth, (0, 1))).mean()
     assert np.abs(maps[1] - truth).mean() < 1.5 * floor, "a map, not noise"
@@ -37,7 +37,7 @@ def test_kept_networks_are_gone_on_from(tmp_path: Path) -> None:
     folder.mkdir()
     for seed in range(2):
         Image.fromarray(np.concatenate(city(286, 286, seed=seed, gsd_m=2), 1)).save(folder / f"{seed}.png")
-    recipe = load_recipe("paper-half", [("epochs", "1"), ("constant_epochs", "1"), ("holdout", "0")])
+    recipe = load_recipe("paper-half", [("epochs", "1"), ("constant_epochs", "1"), ("validation_share", "0")])
     files = [known_files()[name] for name in (GENERATOR, DISCRIMINATOR)]
     run = train(folder, recipe, Places(tmp_path / "run", init=files, cache=tmp_path / "cache", quiet=True))
     assert run.state.step == 2

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
-def test_wheel_alone_translates_a_picture_and_a_raster(tmp_path: Path) -> None:
+def test_wheel_alone_translates_a_image_and_a_raster(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
 
     def run(*command: object) -> str:

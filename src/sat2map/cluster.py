@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sat2map.errors import MissingExtraError, Sat2mapError
-from sat2map.scene.source import open_source
-from sat2map.translate import Draw, Job, Progress, Translator
+from sat2map.scene.source import open_scene
+from sat2map.translate import Draw, Progress, TranslationJob, Translator
 from sat2map.translate.pipeline import draw_pieces
 
 ATTEMPTS = 10
@@ -62,7 +62,7 @@ def drawer(client: Any, model: str | Path | None, device: str = "auto") -> Draw:
     """
     as_completed = importlib.import_module("distributed").as_completed
 
-    def draw(_translator: Translator, job: Job, progress: Progress) -> None:
+    def draw(_translator: Translator, job: TranslationJob, progress: Progress) -> None:
         n_threads = max(1, (os.cpu_count() or 1) // max(1, len(client.scheduler_info()["workers"])))
         name = str(model) if model is not None else None
         futures = {client.submit(_draw, job, row, name, device, n_threads, pure=False): row for row in job.missing()}
@@ -79,11 +79,11 @@ def drawer(client: Any, model: str | Path | None, device: str = "auto") -> Draw:
     return draw
 
 
-def _draw(job: Job, row: int, model: str | None, device: str, n_threads: int) -> Sat2mapError | None:
+def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threads: int) -> Sat2mapError | None:
     """Draw one row of windows; what is wrong with the user's input is an answer, which no one tries again."""
     try:
         translator = _translator(model, device, n_threads)
-        with open_source(job.source, job.reading) as scene:
+        with open_scene(job.source, job.reading) as scene:
             draw_pieces(scene, job, [row], translator.engine, lambda _: None)
     except Sat2mapError as error:
         return Sat2mapError(error.found, error.value, hint=error.hint)

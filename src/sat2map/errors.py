@@ -1,7 +1,7 @@
 """The errors that a user can meet, each one sentence that names the thing, and the remedy.
 
     Sat2mapError
-    ├── PictureError        a picture cannot be read
+    ├── ImageError        an image cannot be read
     ├── SceneError          a raster cannot be read or is not what the model takes
     ├── OutputError         the destination cannot be written
     ├── ModelFileError      a model file is missing, foreign, truncated or of the wrong kind
@@ -14,8 +14,6 @@ Never raised for our own mistakes: those are `assert`.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 
 class Sat2mapError(Exception):
@@ -34,8 +32,8 @@ class Sat2mapError(Exception):
         super().__init__(found if value is None else f"{found}: {str(value)!r}")
 
 
-class PictureError(Sat2mapError):
-    """A picture cannot be read."""
+class ImageError(Sat2mapError):
+    """An image cannot be read."""
 
 
 class SceneError(Sat2mapError):
@@ -44,17 +42,6 @@ class SceneError(Sat2mapError):
 
 class OutputError(Sat2mapError):
     """The destination cannot be written."""
-
-
-def refuse_existing(*outputs: Path, overwrite: bool) -> None:
-    """Before any work: see that nothing is replaced unasked.
-
-    Raises:
-        OutputError: an output exists, and is not to be overwritten.
-    """
-    for path in outputs:
-        if path.exists() and not overwrite:
-            raise OutputError("output exists", path, hint="--overwrite replaces it")
 
 
 class ModelFileError(Sat2mapError):

@@ -17,7 +17,7 @@ from sat2map.errors import SceneError
 from sat2map.translate import Settings, Translator
 
 from ..scene.rasters import random_bands, write_raster
-from ..test_translate_scene import GRID, ground
+from ..translate.test_scene import GRID, ground
 
 
 class ByWindow(Instant):
@@ -42,17 +42,17 @@ def test_exact_mode_has_no_seam_and_the_truth_of_itself_is_perfect(translator: T
     translator.translate_file(scene, truth)
     records = bench_seams(translator, scene, truth, Settings(core_px=256), ["exact", "fast", "own"])
     exact, fast, own = records
-    assert exact["shifted"]["share"] <= 1e-5
+    assert exact["corruptions"]["share"] <= 1e-5
     assert exact["border_ratio"] == exact["border_ratio_of_exact"]
     assert (exact["quality"]["acc5"], exact["quality"]["miou"]) == (100, 1)
     assert fast["mode"] == "fast"
-    assert "statistics" in own["not measured"]
+    assert "normalization" in own["not measured"]
 
 
 def test_network_with_a_seam_is_found_out(translator: Translator, scene: Path) -> None:
     broken = Translator(ByWindow(translator.engine.card))
     (record,) = bench_seams(broken, scene, None, Settings(core_px=64, margin_px=0), ["fast"])
-    assert record["shifted"]["share"] > 0.5
+    assert record["corruptions"]["share"] > 0.5
     assert record["border_ratio"] > 1.5
 
 

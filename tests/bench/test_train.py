@@ -39,7 +39,7 @@ def test_parts_are_those_of_the_update_and_make_up_the_step(monkeypatch: pytest.
     assert sorted(report["parts_s"]) == sorted(GAN_PARTS)
     assert all(seconds > 0 for seconds in report["parts_s"].values())
     assert 0.3 < sum(report["parts_s"].values()) / report["step_processor_s"]["median"] < 3
-    assert report["steps_per_s"] == pytest.approx(report["pictures_per_s"] / 2)
+    assert report["steps_per_s"] == pytest.approx(report["images_per_s"] / 2)
     assert report["loader"]["batches_a_step"] > 0
     assert "ratio_s" not in report
 
@@ -70,7 +70,7 @@ def test_floor_counts_the_arithmetic_of_the_paper() -> None:
     layers_of_d = [(6, 4, 16), (4, 8, 15), (8, 1, 14)]
     of_d = sum(16 * a * b * side**2 for a, b, side in layers_of_d)
     first_of_d = 16 * 6 * 4 * 16**2
-    # D's step: two forward passes and their gradients, but none for the pictures; G's: one pass there and back.
+    # D's step: two forward passes and their gradients, but none for the images; G's: one pass there and back.
     expected = 3 * of_g - first_of_g + 2 * (3 * of_d - first_of_d) + 2 * of_d
     assert report["floor"]["multiply_adds"] == pytest.approx(expected, rel=0.02)
     n_weights = sum(p.numel() for m in bench.build_state(tiny_recipe(), torch.device("cpu")).modules.values()

@@ -18,7 +18,7 @@ from ..scene.test_source import bomb, truncated
 Make = Callable[[Path], list[str]]
 
 
-def _picture(path: Path) -> Path:
+def _image(path: Path) -> Path:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)).save(path)
     return path
 
@@ -79,48 +79,48 @@ LAND = ("--constant", "1,2,3")
 
 
 CASES: dict[str, tuple[Make, str]] = {
-    "unreadable picture": (lambda d: _translate(_file(d / "a.png", b"no picture"), d / "o.png"), "a.png"),
-    "truncated picture": (lambda d: _translate(_made(d / "a.png", truncated), d / "o.png"), "a.png"),
-    "zero-size picture": (lambda d: _translate(_file(d / "a.jpg"), d / "o.png"), "a.jpg"),
+    "unreadable image": (lambda d: _translate(_file(d / "a.png", b"no image"), d / "o.png"), "a.png"),
+    "truncated image": (lambda d: _translate(_made(d / "a.png", truncated), d / "o.png"), "a.png"),
+    "zero-size image": (lambda d: _translate(_file(d / "a.jpg"), d / "o.png"), "a.jpg"),
     "zero-size raster": (lambda d: _translate(_file(d / "a.tif"), d / "o.tif"), "a.tif"),
     "decompression bomb": (lambda d: _translate(_made(d / "a.png", bomb), d / "o.png"), "3600000000 px"),
     "missing source": (lambda d: _translate(d / "nowhere.tif", d / "o.tif"), "nowhere.tif"),
-    "missing model": (lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--model", "nosuch"), "nosuch"),
+    "missing model": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--model", "nosuch"), "nosuch"),
     "foreign model": (
-        lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--model", str(_foreign_onnx(d / "m.onnx"))), "m.onnx",
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--model", str(_foreign_onnx(d / "m.onnx"))), "m.onnx",
     ),
     "truncated model": (
         lambda d: _translate(
-            _picture(d / "a.png"), d / "o.png", "--model", str(_file(d / "m.safetensors", b"\x99" * 100))
+            _image(d / "a.png"), d / "o.png", "--model", str(_file(d / "m.safetensors", b"\x99" * 100))
         ),
         "m.safetensors",
     ),
-    "no such output of the model": (
-        lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--output", "crips"), "crips",
+    "no such head of the model": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--head", "crips"), "crips",
     ),
-    "no such band": (lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "-b", "1,2,9"), "no band 9"),
-    "bands that are no numbers": (lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "-b", "x"), "'x'"),
-    "box of three numbers": (lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "--bbox", "1,2,3"), "1,2,3"),
+    "no such band": (lambda d: _translate(_image(d / "a.png"), d / "o.tif", "-b", "1,2,9"), "no band 9"),
+    "bands that are no numbers": (lambda d: _translate(_image(d / "a.png"), d / "o.tif", "-b", "x"), "'x'"),
+    "box of three numbers": (lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--bbox", "1,2,3"), "1,2,3"),
     "box of a scene without a place": (
-        lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "--bbox", "1,2,3,4"), "no place",
+        lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--bbox", "1,2,3,4"), "no place",
     ),
     "stretch that is none": (
-        lambda d: _translate(_picture(d / "a.png"), d / "o.tif", "--stretch", "bright"), "bright",
+        lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--stretch", "bright"), "bright",
     ),
     "web tiles of a scene without a place": (
-        lambda d: _translate(_picture(d / "a.png"), d / "o.mbtiles"), "no place on Earth",
+        lambda d: _translate(_image(d / "a.png"), d / "o.mbtiles"), "no place on Earth",
     ),
-    "unknown ending": (lambda d: _translate(_picture(d / "a.png"), d / "o.xyz"), "o.xyz"),
+    "unknown ending": (lambda d: _translate(_image(d / "a.png"), d / "o.xyz"), "o.xyz"),
     "own statistics of an exported model": (
-        lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--mode", "own"), "statistics",
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--mode", "own"), "normalization",
     ),
     "url of nobody": (lambda d: _translate("http://127.0.0.1:9/a.tif", d / "o.tif"), "127.0.0.1"),
-    "unwritable folder": (lambda d: _translate(_picture(d / "a.png"), Path("/proc/o.png")), "/proc"),
-    "missing folder": (lambda d: _translate(_picture(d / "a.png"), d / "none" / "o.png"), "none"),
+    "unwritable folder": (lambda d: _translate(_image(d / "a.png"), Path("/proc/o.png")), "/proc"),
+    "missing folder": (lambda d: _translate(_image(d / "a.png"), d / "none" / "o.png"), "none"),
     "output over its own input": (
-        lambda d: _translate(_picture(d / "a.png"), d / "a.png", "--overwrite"), "input itself",
+        lambda d: _translate(_image(d / "a.png"), d / "a.png", "--overwrite"), "input itself",
     ),
-    "existing output": (lambda d: _translate(_picture(d / "a.png"), _picture(d / "o.png")), "o.png"),
+    "existing output": (lambda d: _translate(_image(d / "a.png"), _image(d / "o.png")), "o.png"),
     "folder with nothing in it to translate": (
         lambda d: _translate(_made(d / "empty", Path.mkdir), d / "maps"), "empty",
     ),
@@ -142,16 +142,16 @@ CASES: dict[str, tuple[Make, str]] = {
         "objective.lambda",
     ),
     "unknown command": (lambda d: ["transalte"], "transalte"),
-    "unknown option": (lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
-    "number out of range": (lambda d: _translate(_picture(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
-    "ending that cannot be written": (lambda d: _translate(_picture(d / "a.png"), d / "o.docx"), "o.docx"),
+    "unknown option": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
+    "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
+    "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),
     "missing argument": (lambda d: ["train", "--recipe", "paper"], "DATA"),
     "missing pairs": (lambda d: _evaluate(d / "nowhere"), "nowhere"),
     "pair of 16 bits": (lambda d: _evaluate(_deep(d / "pairs"), *LAND), "more than 8 bits"),
     "pair of odd width": (lambda d: _evaluate(_pair(d / "pairs", width=63), *LAND), "63 px wide"),
     "colour that is none": (lambda d: _evaluate(_pair(d / "pairs"), "--constant", "1,2,300"), "1,2,300"),
     "colour and model": (lambda d: _evaluate(_pair(d / "pairs"), *LAND, "--model", "compact"), "--constant"),
-    "pictures with nowhere to go": (lambda d: _evaluate(_pair(d / "pairs"), "--save-images"), "-o"),
+    "images with nowhere to go": (lambda d: _evaluate(_pair(d / "pairs"), "--save-images"), "-o"),
     "size too small to score": (lambda d: _evaluate(_pair(d / "pairs"), "--size", 5), "5 px"),
     "groups without a group": (
         lambda d: _evaluate(_pair(d / "pairs"), "--groups", _file(d / "g.csv", b"file,place\n1.png,a\n")), "g.csv",
@@ -163,7 +163,7 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: _evaluate(_pair(d / "A"), "--target", _pair(d / "maps", width=32), *LAND), "64 x 32 and 32 x 32",
     ),
     "target that is missing": (lambda d: _train(_pair(d / "A"), "--target", d / "maps"), "maps"),
-    "folder of folders": (lambda d: _evaluate(_pair(d / "pairs" / "train").parent), "holds no picture"),
+    "folder of folders": (lambda d: _evaluate(_pair(d / "pairs" / "train").parent), "holds no image"),
     "checkpoint that is missing": (lambda d: _train(_pair(d / "pairs"), "--resume", d / "gone.pt"), "gone.pt"),
     "recipe's value of another kind": (lambda d: _train(_pair(d / "pairs"), "--set", "epochs=many"), "epochs"),
     "assignment without a value": (lambda d: _train(_pair(d / "pairs"), "--set", "epochs"), "epochs"),
@@ -177,11 +177,11 @@ CASES: dict[str, tuple[Make, str]] = {
     "export of an empty run": (lambda d: _model("export", _made(d / "run", Path.mkdir), d / "o.onnx"), "run"),
     "import of nothing": (lambda d: _model("import", d / "net_G.pth", d / "o.safetensors"), "net_G.pth"),
     "import of code": (lambda d: _model("import", _file(d / "G.pth", CODE), d / "o.safetensors"), "holds code"),
-    "import of no weights": (lambda d: _model("import", _picture(d / "a.png"), d / "o.safetensors"), "a.png"),
+    "import of no weights": (lambda d: _model("import", _image(d / "a.png"), d / "o.safetensors"), "a.png"),
     "import to another ending": (lambda d: _model("import", _file(d / "G.pth"), d / "o.onnx"), "o.onnx"),
     "nothing to look into": (lambda d: _data("inspect", _made(d / "empty", Path.mkdir)), "empty"),
     "contact sheet of another kind": (lambda d: _data("inspect", _pair(d / "a"), "-o", d / "s.jpg"), "s.jpg"),
-    "contact sheet that exists": (lambda d: _data("inspect", _pair(d / "a"), "-o", _picture(d / "s.png")), "s.png"),
+    "contact sheet that exists": (lambda d: _data("inspect", _pair(d / "a"), "-o", _image(d / "s.png")), "s.png"),
     "groups of what is not looked for": (
         lambda d: _data("inspect", _pair(d / "a"), "--no-overlaps", "--write-groups", d / "g.csv"), "--no-overlaps",
     ),
@@ -191,13 +191,13 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "split of what has no groups": (lambda d: _data("split", _pair(d / "a"), "-o", d / "out"), "nor a place"),
     "split that leaves nothing": (
-        lambda d: _data("split", _pair(d / "a"), "-o", d / "out", "--by", "picture"), "nothing to train on",
+        lambda d: _data("split", _pair(d / "a"), "-o", d / "out", "--by", "image"), "nothing to train on",
     ),
     "split by place without one": (
         lambda d: _data("split", _pair(d / "a"), "-o", d / "out", "--by", "place"), "no place",
     ),
     "split over the pairs themselves": (
-        lambda d: _data("split", _pair(d / "train"), "-o", d, "--by", "picture", "--val", 0, "--overwrite"),
+        lambda d: _data("split", _pair(d / "train"), "-o", d, "--by", "image", "--val", 0, "--overwrite"),
         "the pairs themselves",
     ),
     "download of an unknown set": (lambda d: _data("download", "facades"), "facades"),
@@ -212,7 +212,7 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: _data("download", "maps", _made(d / "maps", Path.mkdir).parent, "--accept-licence"), "exists",
     ),
     "synthetic city without a form": (lambda d: _data("synth", d / "city"), "--scene"),
-    "synthetic scene as a picture": (lambda d: _data("synth", d / "city.png", "--scene", 64), "city.png"),
+    "synthetic scene as an image": (lambda d: _data("synth", d / "city.png", "--scene", 64), "city.png"),
     "synthetic pairs over others": (lambda d: _data("synth", _pair(d / "pairs"), "--pairs", 1), "pairs"),
 }  # fmt: skip
 

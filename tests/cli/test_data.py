@@ -13,8 +13,8 @@ from PIL import Image
 from sat2map.cli.main import sat2map
 from sat2map.data.download import MAPS
 
-from ..data.pictures import save_folder
-from ..data.scenes import cut, save, scene
+from ..city.scenes import cut, save, scene
+from ..data.images import save_folder
 from ..data.test_pairs import raster
 
 SIDE = 96
@@ -31,7 +31,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def two_sets(tmp_path: Path) -> Path:
-    """`train` and `val`, which share a third of a picture."""
+    """`train` and `val`, which share a third of an image."""
     whole = scene(SIDE, 220, 1)
     for i, (name, x) in enumerate([("train", 0), ("val", 60), ("val", 120)]):
         save(tmp_path / name / f"{i}.jpg", cut(whole, 0, x, SIDE))
@@ -43,7 +43,7 @@ def test_inspect_tells_of_shared_ground_and_writes_groups_and_sheet(two_sets: Pa
     result = run("inspect", two_sets / "train", two_sets / "val", "--write-groups", groups, "-o", sheet)
     assert result.exit_code == 1, result.output
     assert "shared ground: 1 overlaps between train and val" in result.stdout
-    assert "overlaps of at least 1.0% of a picture: 2" in result.stdout
+    assert "overlaps of at least 1.0% of an image: 2" in result.stdout
     assert {(r["split"], r["file"], r["group"], r["x_px"]) for r in rows(groups)} == {
         ("train", "0.jpg", "g001", "0"), ("val", "1.jpg", "g001", "60"), ("val", "2.jpg", "g001", "120"),
     }  # fmt: skip
@@ -90,7 +90,7 @@ def test_evaluate_scores_two_folders_as_it_scores_halves(tmp_path: Path) -> None
         arguments = ["evaluate", *map(str, data), "--constant", "1,2,3", "--size", "64", "--json"]
         result = CliRunner().invoke(sat2map, arguments)
         assert result.exit_code == 0, result.output
-        found.append(json.loads(result.stdout)["measures"])
+        found.append(json.loads(result.stdout)["metrics"])
     assert found[0] == found[1] == found[2]
 
 

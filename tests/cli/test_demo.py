@@ -8,11 +8,11 @@ import rasterio
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from sat2map.arrays import UInt8
 from sat2map.cli import demo as demo_module
 from sat2map.cli.main import sat2map
 from sat2map.engine import Engine
 from sat2map.model.card import Card
-from sat2map.palette import UInt8
 from sat2map.translate import Translator
 
 RESULTS = ["city.png", "city.tif", "city_map.tif", "city_truth.tif", "naip.png", "naip_map.tif"]
@@ -22,8 +22,8 @@ class Threshold:
     """Calls what is middling grey a road, and the rest land."""
 
     card = Card(
-        name="threshold", architecture="compact", configuration={}, gsd_m=(0.5, 1.0), statistics="frozen",
-        stride=8, reach_px=0, margin_px=0,
+        name="threshold", architecture="compact", configuration={}, gsd_m=(0.5, 1.0), normalization="frozen",
+        stride=8, receptive_radius_px=0, margin_px=0,
     )  # fmt: skip
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
@@ -45,7 +45,7 @@ def _run(*arguments: str) -> Result:
     return CliRunner().invoke(sat2map, arguments)
 
 
-def test_demo_writes_maps_and_pictures_and_says_how_good_they_are(small_demo: Path) -> None:
+def test_demo_writes_maps_and_images_and_says_how_good_they_are(small_demo: Path) -> None:
     result = _run("demo")
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in (small_demo / "demo").iterdir()) == RESULTS

@@ -16,14 +16,14 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image, ImageFilter
 
+from sat2map.arrays import UInt8
 from sat2map.cli.main import sat2map
-from sat2map.evaluate.measures import FLOOR_RGB, MEASURES
-from sat2map.palette import UInt8
+from sat2map.evaluate.metrics import BASELINE_RGB, METRICS
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 SCORER = SHARED / "tools" / "score.py"
-LAND = ",".join(map(str, FLOOR_RGB))
+LAND = ",".join(map(str, BASELINE_RGB))
 
 
 def _real_pairs() -> Path | None:
@@ -48,7 +48,7 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i in range(4):
-        target = np.full((48, 48, 3), FLOOR_RGB, np.uint8)
+        target = np.full((48, 48, 3), BASELINE_RGB, np.uint8)
         target[8 * i + 4 : 8 * i + 10] = 255
         source = rng.integers(0, 256, target.shape, np.uint8)
         Image.fromarray(np.concatenate((source, target), axis=1)).save(folder / f"{i}.png")
@@ -57,9 +57,9 @@ def data(tmp_path: Path) -> Path:
 
 
 class _Blur:
-    """Stands for a model: `crisp` gives the picture back, `smooth` a shifted and blurred one."""
+    """Stands for a model: `crisp` gives the image back, `smooth` a corrupted and blurred one."""
 
-    card = SimpleNamespace(name="blur", outputs=("crisp", "smooth"), stride=8, recipe={})
+    card = SimpleNamespace(name="blur", heads=("crisp", "smooth"), stride=8, recipe={})
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         if output == "crisp":
@@ -87,24 +87,24 @@ def test_evaluate_prints_every_measure_beside_the_floor(data: Path) -> None:
     done = _run(data, "--size", 48, "--constant", "255,255,255")
     assert done.exit_code == 0, done.output
     rows = {line.split("  ")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("  ")}
-    assert set(MEASURES) <= set(rows)
+    assert set(METRICS) <= set(rows)
     assert "iou major road" in rows
     assert rows["acc5"].split() == ["acc5", "12.5", "12.5", "to", "12.5", "87.5", "87.5", "to", "87.5"]
-    assert "4 pictures of town in 2 groups, 48 px, colour (255, 255, 255)" in done.stdout
+    assert "4 images of town in 2 groups, 48 px, colour (255, 255, 255)" in done.stdout
     assert done.stderr == ""
 
 
 def test_evaluate_of_the_floor_is_the_floor(data: Path) -> None:
     found = _json(data, "--constant", LAND)
-    assert found["measures"] == found["floor"]["measures"]
-    assert found["iou"] == found["floor"]["iou"]
-    assert found["floor"]["constant_rgb"] == [232, 229, 222]
+    assert found["metrics"] == found["baseline"]["metrics"]
+    assert found["iou"] == found["baseline"]["iou"]
+    assert found["baseline"]["constant_rgb"] == [232, 229, 222]
 
 
 @pytest.mark.usefixtures("blur")
 def test_evaluate_writes_the_protocol_and_prints_the_same_json(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    found = _json(data, "--size", 48, "--output", "smooth", "--every", 2, "--seed", 5, "-o", out)
+    found = _json(data, "--size", 48, "--head", "smooth", "--every", 2, "--seed", 5, "-o", out)
     assert json.loads((out / "metrics.json").read_text()) == found
     protocol = found["protocol"]
     assert protocol.pop("sat2map_version")
@@ -112,12 +112,12 @@ def test_evaluate_writes_the_protocol_and_prints_the_same_json(data: Path, tmp_p
         "data": "town",
         "size_px": 48,
         "every": 2,
-        "n_pictures": 2,
+        "n_images": 2,
         "n_groups": 2,
         "n_draws": 1000,
         "seed": 5,
         "model": "blur",
-        "output": "smooth",
+        "head": "smooth",
         "direction": "AtoB",
     }
     assert [p.name for p in out.iterdir()] == ["metrics.json"]
@@ -131,16 +131,16 @@ def test_evaluate_reads_pairs_in_the_direction_that_the_model_was_trained_in(
         with Image.open(path) as pair:
             pixels = np.roll(np.asarray(pair), 48, 1)
         Image.fromarray(pixels).save(path)
-    flipped = _json(data, "--size", 48)["measures"]
+    flipped = _json(data, "--size", 48)["metrics"]
     monkeypatch.setattr(_Blur.card, "recipe", {"direction": "BtoA"})
     found = _json(data, "--size", 48)
     assert found["protocol"]["direction"] == "BtoA"
-    assert found["measures"] != flipped
+    assert found["metrics"] != flipped
 
 
 @pytest.mark.usefixtures("blur")
 def test_evaluate_takes_the_first_output_of_the_model(data: Path) -> None:
-    assert _json(data)["protocol"]["output"] == "crisp"
+    assert _json(data)["protocol"]["head"] == "crisp"
 
 
 def test_evaluate_takes_the_groups_that_it_is_given(data: Path, tmp_path: Path) -> None:
@@ -174,11 +174,11 @@ def test_evaluate_refuses_an_existing_output_and_replaces_it_when_told(data: Pat
     assert (out / "metrics.json").read_text() == "old"
     assert _run(*arguments, "--overwrite").exit_code == 0
     assert not (out / "prediction" / "old.png").exists()
-    assert json.loads((out / "metrics.json").read_text())["protocol"]["n_pictures"] == 4
+    assert json.loads((out / "metrics.json").read_text())["protocol"]["n_images"] == 4
 
 
 def test_evaluate_leaves_nothing_behind_when_a_pair_is_broken(data: Path, tmp_path: Path) -> None:
-    (data / "9.png").write_bytes(b"not a picture")
+    (data / "9.png").write_bytes(b"not an image")
     out = tmp_path / "out"
     done = _run(data, "--constant", LAND, "-o", out, "--save-images")
     assert done.exit_code == 2
@@ -194,12 +194,12 @@ def test_evaluate_leaves_nothing_behind_when_a_pair_is_broken(data: Path, tmp_pa
         (("--constant", "1,2,256"), "'1,2,256' is not a colour R,G,B"),
         (("--constant", "a,b,c"), "'a,b,c' is not a colour R,G,B"),
         (("--constant", LAND, "--model", "m.onnx"), "--constant takes the place of a model"),
-        (("--constant", LAND, "--output", "rgb"), "--constant takes the place of a model"),
+        (("--constant", LAND, "--head", "rgb"), "--constant takes the place of a model"),
         (("--constant", LAND, "--save-images"), "--save-images needs a folder"),
         (("--constant", LAND, "--size", "10"), "smaller than the window of SSIM"),
         (("--constant", LAND, "--every", "0"), "0 is not in the range"),
         (("--constant", LAND, "--groups", "nowhere.csv"), "groups cannot be read: 'nowhere.csv'"),
-        (("--output", "rgb"), "model has no such output: 'rgb'"),
+        (("--head", "rgb"), "model has no such head: 'rgb'"),
     ],
 )
 def test_evaluate_refuses_in_two_lines(data: Path, arguments: tuple[str, ...], found: str) -> None:
@@ -239,12 +239,12 @@ def test_evaluate_agrees_with_the_independent_scorer(tmp_path: Path, size: int) 
         # The scorer takes JPEGs only; both programs decode the same file.
         Image.fromarray(np.concatenate((target, target), axis=1)).save(doubled / path.name, quality=95, subsampling=0)
     out = tmp_path / "out"
-    found = _json(doubled, "--size", size, "--output", "smooth", "-o", out, "--save-images")
+    found = _json(doubled, "--size", size, "--head", "smooth", "-o", out, "--save-images")
     command = [sys.executable, SCORER, doubled, out / "prediction", "--size", str(size), "--json", tmp_path / "s.json"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     theirs = json.loads((tmp_path / "s.json").read_text())
-    ours = {name: cell["value"] for name, cell in found["measures"].items()}
-    assert ours == pytest.approx({name: theirs[name] for name in MEASURES}, abs=0.01)
+    ours = {name: cell["value"] for name, cell in found["metrics"].items()}
+    assert ours == pytest.approx({name: theirs[name] for name in METRICS}, abs=0.01)
     assert 0.1 < ours["road_f1"] < 1
 
 
@@ -256,14 +256,14 @@ def test_floor_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
     command = [sys.executable, SCORER, REAL, "--constant", LAND, "--every", every, "--json", tmp_path / "s.json"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     theirs = json.loads((tmp_path / "s.json").read_text())
-    ours = {name: cell["value"] for name, cell in found["floor"]["measures"].items()}
-    assert ours == pytest.approx({name: theirs[name] for name in MEASURES}, abs=0.01)
+    ours = {name: cell["value"] for name, cell in found["baseline"]["metrics"].items()}
+    assert ours == pytest.approx({name: theirs[name] for name in METRICS}, abs=0.01)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("SAT2MAP_DATA" not in os.environ, reason="the published floor is of $SAT2MAP_DATA/maps/valdev")
+@pytest.mark.skipif("SAT2MAP_DATA" not in os.environ, reason="the published baseline is of $SAT2MAP_DATA/maps/valdev")
 def test_floor_on_valdev_is_the_published_one() -> None:
-    found = _json(Path(os.environ["SAT2MAP_DATA"]) / "maps/valdev", "--constant", LAND)["measures"]
+    found = _json(Path(os.environ["SAT2MAP_DATA"]) / "maps/valdev", "--constant", LAND)["metrics"]
     published = {"rmse": 28.62, "acc5": 40.1, "acc10": 50.9, "psnr": 24.77, "ssim": 0.670, "miou": 0.128}
     decimals = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2, "ssim": 3, "miou": 3}
     assert {name: round(found[name]["value"], decimals[name]) for name in published} == published
@@ -271,10 +271,10 @@ def test_floor_on_valdev_is_the_published_one() -> None:
 
 def test_evaluate_shifted_gives_the_measures_under_each_change(data: Path) -> None:
     result = CliRunner().invoke(
-        sat2map, ["evaluate", str(data), "--size", "48", "--constant", LAND, "--shifted", "--json", "--quiet"]
+        sat2map, ["evaluate", str(data), "--size", "48", "--constant", LAND, "--corruptions", "--json", "--quiet"]
     )
     assert result.exit_code == 0, result.output
     metrics = json.loads(result.stdout)
-    assert len(metrics["shifted"]) == 12
-    # What does not look at the picture does not mind.
-    assert metrics["shifted"]["gamma 2"]["rmse"] == metrics["measures"]["rmse"]
+    assert len(metrics["corruptions"]) == 12
+    # What does not look at the image does not mind.
+    assert metrics["corruptions"]["gamma 2"]["rmse"] == metrics["metrics"]["rmse"]

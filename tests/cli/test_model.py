@@ -64,8 +64,8 @@ def test_halved_model_is_half_the_size_and_draws_nearly_the_same(run_folder: Pat
     assert half.stat().st_size < 0.6 * whole.stat().st_size
     engines = [load_engine(path) for path in (whole, half)]
     assert engines[0].card == engines[1].card
-    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
-    maps = [engine.run(picture, "rgb").astype(int) for engine in engines]
+    image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    maps = [engine.run(image, "rgb").astype(int) for engine in engines]
     assert 0 < np.abs(maps[0] - maps[1]).max() <= 4
 
 

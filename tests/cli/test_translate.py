@@ -17,13 +17,13 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(sat2map, ["translate", *map(str, arguments)])
 
 
-def picture(path: Path) -> Path:
+def image(path: Path) -> Path:
     Image.fromarray(np.moveaxis(random_bands(3), 0, -1)).save(path)
     return path
 
 
-def test_picture_becomes_a_png_of_its_size(tmp_path: Path) -> None:
-    result = run(picture(tmp_path / "a.jpg"), "-o", tmp_path / "map.png")
+def test_image_becomes_a_png_of_its_size(tmp_path: Path) -> None:
+    result = run(image(tmp_path / "a.jpg"), "-o", tmp_path / "map.png")
     assert result.exit_code == 0, result.output
     with Image.open(tmp_path / "map.png") as drawn:
         assert drawn.size == (50, 40)
@@ -39,17 +39,17 @@ def test_raster_becomes_a_geotiff_of_its_grid(tmp_path: Path) -> None:
 
 
 def test_window_and_output_are_taken(tmp_path: Path) -> None:
-    source = picture(tmp_path / "a.png")
-    result = run(source, "-o", tmp_path / "map.png", "--window", "20", "--output", "smooth")
+    source = image(tmp_path / "a.png")
+    result = run(source, "-o", tmp_path / "map.png", "--window", "20", "--head", "smooth")
     assert result.exit_code == 0, result.output
     assert "in 4 windows" in result.stderr
 
 
 def test_folder_becomes_a_folder_of_maps(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    picture(tmp_path / "in" / "a.png")
+    image(tmp_path / "in" / "a.png")
     write_raster(tmp_path / "in" / "b.tif", random_bands(3), **PLACE)
-    (tmp_path / "in" / "notes.txt").write_text("not a picture")
+    (tmp_path / "in" / "notes.txt").write_text("not an image")
     result = run(tmp_path / "in", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.tif"]
@@ -57,7 +57,7 @@ def test_folder_becomes_a_folder_of_maps(tmp_path: Path) -> None:
 
 def test_batch_goes_on_after_a_failure_and_says_what_failed(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"x")
-    result = run(tmp_path / "broken.png", picture(tmp_path / "a.png"), "-o", tmp_path / "out")
+    result = run(tmp_path / "broken.png", image(tmp_path / "a.png"), "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.png"]
     assert "1 of 2 failed" in result.stderr
@@ -65,7 +65,7 @@ def test_batch_goes_on_after_a_failure_and_says_what_failed(tmp_path: Path) -> N
 
 
 def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
-    result = run(picture(tmp_path / "a.png"), picture(tmp_path / "a.jpg"), "-o", tmp_path / "out")
+    result = run(image(tmp_path / "a.png"), image(tmp_path / "a.jpg"), "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert "one name" in result.stderr
 
@@ -73,7 +73,7 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_batch_leaves_alone_what_is_there_already(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b.png").write_bytes(b"before")
-    sources = picture(tmp_path / "a.png"), picture(tmp_path / "b.png")
+    sources = image(tmp_path / "a.png"), image(tmp_path / "b.png")
     result = run(*sources, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "1 already there" in result.stderr
@@ -83,7 +83,7 @@ def test_batch_leaves_alone_what_is_there_already(tmp_path: Path) -> None:
 
 
 def test_refused_batch_makes_no_folder(tmp_path: Path) -> None:
-    result = run(picture(tmp_path / "a.png"), picture(tmp_path / "a.jpg"), "-o", tmp_path / "out")
+    result = run(image(tmp_path / "a.png"), image(tmp_path / "a.jpg"), "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert not (tmp_path / "out").exists()
     assert run(tmp_path / "a.png", tmp_path / "a.jpg", "-o", tmp_path / "a.png").exit_code == 2
@@ -103,7 +103,7 @@ def test_json_tells_what_was_done(tmp_path: Path) -> None:
 
 def test_json_of_a_batch_names_what_failed(tmp_path: Path) -> None:
     (tmp_path / "broken.tif").write_bytes(b"x")
-    result = run(tmp_path / "broken.tif", picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--json")
+    result = run(tmp_path / "broken.tif", image(tmp_path / "a.png"), "-o", tmp_path / "out", "--json")
     assert result.exit_code == 1
     broken, fine = json.loads(result.stdout)
     assert "cannot be opened" in broken["error"]

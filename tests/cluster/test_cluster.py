@@ -18,7 +18,7 @@ from sat2map.translate import Settings, Translator
 
 from ..need import need
 from ..scene.rasters import PLACE, write_raster
-from ..test_translate_scene import GRID, ground
+from ..translate.test_scene import GRID, ground
 
 HOW = Settings(core_px=64, confidence=True)
 
@@ -70,10 +70,12 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
 def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
     from sat2map.cluster import _draw
     from sat2map.scene.source import ReadOptions
-    from sat2map.translate import Job
-    from sat2map.translate.settings import Plan, Scale
+    from sat2map.translate import TranslationJob
+    from sat2map.translate.settings import ModelGrid, TilingPlan
 
-    job = Job(tmp_path / "none.tif", ReadOptions(), HOW, Plan(9, 9, [], Scale(9, 9, 9, 9)), tmp_path, False)
+    job = TranslationJob(
+        tmp_path / "none.tif", ReadOptions(), HOW, TilingPlan(9, 9, [], ModelGrid(9, 9, 9, 9)), tmp_path, False
+    )
     problem = _draw(job, 0, None, "auto", 1)
     assert isinstance(problem, Sat2mapError)
     assert "no such file" in str(problem)

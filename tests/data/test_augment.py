@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
+from sat2map.arrays import UInt8
 from sat2map.data.augment import Augmentation, Chip, draw_chip
-from sat2map.data.pairs import Pair, UInt8
-from tests.data.pictures import flat, hills, noise
+from sat2map.data.pairs import Pair
+from tests.data.images import flat, hills, noise
 
 PAIR = Pair(hills(60, 1), hills(60, 2))
 EVERYTHING = Augmentation(

@@ -15,7 +15,7 @@ from sat2map.data import cache as cache_module
 from sat2map.data.cache import CachedPairs, default_cache_folder, fingerprint, open_cached
 from sat2map.data.pairs import Pair, TwoFolders, list_pairs, read_pair
 from sat2map.errors import DataError
-from tests.data.pictures import noise, save_folder, save_pair
+from tests.data.images import noise, save_folder, save_pair
 
 
 def check(cached: CachedPairs, pairs: list[Pair]) -> None:
@@ -42,7 +42,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "cache"
 
 
-def test_pictures_of_different_sizes_come_back_as_they_are(folder: Path, place: Path) -> None:
+def test_images_of_different_sizes_come_back_as_they_are(folder: Path, place: Path) -> None:
     # More than one slice of the decoder, and every size another.
     pairs = save_folder(folder, [(1 + i % 7, 1 + i % 5) for i in range(70)])
     cached = open_cached(folder, cache=place)
@@ -114,7 +114,7 @@ def test_fingerprint_sees_a_change(folder: Path, change: str) -> None:
 def test_broken_files_are_named_all_at_once_and_nothing_is_left(folder: Path, place: Path) -> None:
     save_folder(folder, [(2, 2)] * 70)
     (folder / "3.png").write_bytes(b"")
-    (folder / "40.png").write_bytes(b"not a picture")
+    (folder / "40.png").write_bytes(b"not an image")
     save_pair(folder / "69.png", (noise(2, 2), noise(2, 3)))
     with pytest.raises(DataError, match="3 of 70 pairs are broken") as caught:
         open_cached(folder, cache=place)

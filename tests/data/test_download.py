@@ -17,7 +17,7 @@ from sat2map.data import download as module
 from sat2map.data.download import MAPS, Archive, digest, download
 from sat2map.errors import DataError, OutputError
 
-PICTURES = {f"small/{folder}/{i}.jpg": bytes([i]) * 40_000 for folder in ("train", "val") for i in (1, 2, 3)}
+IMAGES = {f"small/{folder}/{i}.jpg": bytes([i]) * 40_000 for folder in ("train", "val") for i in (1, 2, 3)}
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -31,7 +31,7 @@ def packed(files: dict[str, bytes]) -> bytes:
     return gzip.compress(buffer.getvalue(), 0)
 
 
-WHOLE = packed(PICTURES)
+WHOLE = packed(IMAGES)
 PIECE = 3 * module.CHUNK_BYTES
 GO_ON = f"bytes={PIECE}-"
 
@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"<html>please log in</html>")
 
     def other_file(self) -> None:
-        self.answer(packed(PICTURES | {"small/train/2.jpg": b"another"}))
+        self.answer(packed(IMAGES | {"small/train/2.jpg": b"another"}))
 
     def cut_short(self) -> None:
         """A truncated file on the server itself."""
@@ -149,7 +149,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def archive(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     monkeypatch.setattr(module, "TIMEOUT_S", (2.0, 0.3))
-    for name, content in PICTURES.items():
+    for name, content in IMAGES.items():
         (tmp_path / "known" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "known" / name).write_bytes(content)
     known = digest(tmp_path / "known" / "small" / "train")
@@ -159,7 +159,7 @@ def archive(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def check(place: Path, folder: Path) -> None:
     assert place == folder / "small"
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in place.rglob("*.jpg")}
-    assert found == PICTURES
+    assert found == IMAGES
     assert [p.name for p in folder.iterdir()] == ["small"]
 
 
@@ -260,7 +260,7 @@ def traversal() -> dict[str, bytes]:
 
 
 def test_nothing_but_the_pairs_is_unpacked(server: Server, archive: Archive, tmp_path: Path) -> None:
-    server.content = packed(PICTURES | traversal() | {"small/train/run.sh": b"x"})
+    server.content = packed(IMAGES | traversal() | {"small/train/run.sh": b"x"})
     check(download(archive, tmp_path / "data"), tmp_path / "data")
     assert not list(tmp_path.rglob("evil.jpg"))
 
@@ -277,7 +277,7 @@ def test_nothing_but_the_pairs_is_unpacked(server: Server, archive: Archive, tmp
 def test_content_is_checked(
     archive: Archive, tmp_path: Path, change: Callable[[dict[str, bytes]], object], found: str
 ) -> None:
-    files = dict(PICTURES)
+    files = dict(IMAGES)
     change(files)
     own = tmp_path / "mine.tar.gz"
     own.write_bytes(packed(files))

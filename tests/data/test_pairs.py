@@ -15,7 +15,7 @@ from rasterio.transform import from_origin
 from sat2map.data.augment import Augmentation, draw_chip
 from sat2map.data.pairs import Pair, TwoFolders, check_pairs, list_pairs, read_pair
 from sat2map.errors import DataError
-from tests.data.pictures import flat, noise, save_pair
+from tests.data.images import flat, noise, save_pair
 
 
 def test_pairs_are_listed_in_natural_order(tmp_path: Path) -> None:
@@ -54,10 +54,10 @@ def test_no_pixel_crosses_the_seam_not_even_when_a_chip_is_resized(tmp_path: Pat
 )
 def test_other_modes_become_rgb(tmp_path: Path, mode: str, levels: tuple[int, int, int]) -> None:
     colour = {"L": 10, "RGBA": (10, 20, 30, 255), "P": 0, "1": 1}[mode]
-    picture = Image.new(mode, (8, 4), colour)
+    image = Image.new(mode, (8, 4), colour)
     if mode == "P":
-        picture.putpalette([10, 20, 30])
-    picture.save(tmp_path / "1.png")
+        image.putpalette([10, 20, 30])
+    image.save(tmp_path / "1.png")
     for half in read_pair(tmp_path / "1.png"):
         assert half.dtype == np.uint8
         assert half.shape == (4, 4, 3)
@@ -85,7 +85,7 @@ BROKEN = {
     "header alone": ("1.jpg", write(encoded("JPEG")[:100]), "cannot be read"),
     "broken chunk": ("1.png", write(encoded("PNG").replace(b"IDAT", b"IDXT", 1)), "cannot be read"),
     "zero bytes": ("1.jpg", write(b""), "cannot be read"),
-    "no picture": ("1.png", write(b"<html>404 Not Found</html>" * 9), "cannot be read"),
+    "no image": ("1.png", write(b"<html>404 Not Found</html>" * 9), "cannot be read"),
     "a folder": ("1.jpg", lambda p: p.mkdir(), "cannot be read"),
     "dangling link": ("1.jpg", lambda p: p.symlink_to(p.parent / "gone"), "cannot be read"),
 }
@@ -106,10 +106,10 @@ def test_broken_pair_is_named_with_a_remedy(tmp_path: Path, case: str) -> None:
     [
         (lambda p: None, "no such folder of pairs"),
         (lambda p: p.write_bytes(b""), "no such folder of pairs"),
-        (lambda p: p.mkdir(), "folder holds no picture"),
-        (lambda p: (p.mkdir(), (p / "readme.txt").touch()), "folder holds no picture"),
+        (lambda p: p.mkdir(), "folder holds no image"),
+        (lambda p: (p.mkdir(), (p / "readme.txt").touch()), "folder holds no image"),
     ],
-    ids=["missing", "a file", "empty", "no picture"],
+    ids=["missing", "a file", "empty", "no image"],
 )
 def test_folder_without_pairs_is_refused(tmp_path: Path, make: Callable[[Path], object], found: str) -> None:
     folder = tmp_path / "pairs"
@@ -135,9 +135,9 @@ def test_pair_unpacks_as_source_and_target() -> None:
     assert source.max() < target.min()
 
 
-def save(path: Path, picture_hwc: np.ndarray, **how: object) -> Path:
+def save(path: Path, image_hwc: np.ndarray, **how: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture_hwc).save(path, **how)
+    Image.fromarray(image_hwc).save(path, **how)
     return path
 
 
@@ -161,7 +161,7 @@ def test_numbers_sort_by_value_wherever_they_stand(tmp_path: Path, names: list[s
     assert [path.name.removesuffix(".png") for path in list_pairs(tmp_path)] == wanted
 
 
-def test_hidden_files_are_no_pictures(tmp_path: Path) -> None:
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
     for name in ("._1.jpg", "1.jpg", ".hidden.png"):
         (tmp_path / name).touch()
     assert [path.name for path in list_pairs(tmp_path)] == ["1.jpg"]
@@ -185,10 +185,10 @@ def test_two_folders_pair_by_name_whatever_the_endings(tmp_path: Path) -> None:
 
 
 TWO = {
-    "missing in B": (lambda d: save(d / "A" / "2.png", noise(2, 2)), "1 pictures have none of the same name in .*B"),
-    "missing in A": (lambda d: save(d / "B" / "2.png", noise(2, 2)), "1 pictures have none of the same name in .*A"),
-    "one name twice": (lambda d: save(d / "A" / "1.bmp", noise(2, 2)), "two pictures of a folder have one name"),
-    "B empty": (lambda d: (d / "B" / "1.png").unlink(), "folder holds no picture"),
+    "missing in B": (lambda d: save(d / "A" / "2.png", noise(2, 2)), "1 images have none of the same name in .*B"),
+    "missing in A": (lambda d: save(d / "B" / "2.png", noise(2, 2)), "1 images have none of the same name in .*A"),
+    "one name twice": (lambda d: save(d / "A" / "1.bmp", noise(2, 2)), "two images of a folder have one name"),
+    "B empty": (lambda d: (d / "B" / "1.png").unlink(), "folder holds no image"),
     "sizes": (lambda d: save(d / "B" / "1.png", noise(4, 9)), r"differ in size \(6 x 4 and 9 x 4 px\)"),
     "truncated": (lambda d: (d / "B" / "1.png").write_bytes(encoded("PNG")[:-900]), "cannot be read"),
 }
@@ -211,14 +211,14 @@ def test_folder_of_folders_is_refused_with_their_names(tmp_path: Path) -> None:
     assert "train" in str(caught.value.hint)
 
 
-def raster(path: Path, picture_hwc: np.ndarray, **profile: object) -> Path:
+def raster(path: Path, image_hwc: np.ndarray, **profile: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    height, width, count = picture_hwc.shape
+    height, width, count = image_hwc.shape
     place = {"crs": "EPSG:32618", "transform": from_origin(583_000, 4_507_000, 0.5, 0.5)} | profile
     with rasterio.open(
-        path, "w", driver="GTiff", height=height, width=width, count=count, dtype=picture_hwc.dtype, **place
+        path, "w", driver="GTiff", height=height, width=width, count=count, dtype=image_hwc.dtype, **place
     ) as dataset:
-        dataset.write(np.moveaxis(picture_hwc, -1, 0))
+        dataset.write(np.moveaxis(image_hwc, -1, 0))
     return path
 
 
@@ -232,7 +232,7 @@ def test_geotiffs_on_one_grid_are_a_pair(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_pair(pair).target_hwc, b)
 
 
-def test_geotiff_pairs_with_a_picture_of_its_size(tmp_path: Path) -> None:
+def test_geotiff_pairs_with_a_image_of_its_size(tmp_path: Path) -> None:
     a, b = noise(5, 7, 1), noise(5, 7, 2)
     raster(tmp_path / "A" / "1.tif", a)
     save(tmp_path / "B" / "1.png", b)
@@ -299,7 +299,7 @@ def test_bitmap_of_five_and_six_bits_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_picture_is_turned_as_its_exif_says(tmp_path: Path, orientation: int) -> None:
+def test_image_is_turned_as_its_exif_says(tmp_path: Path, orientation: int) -> None:
     upright = np.concatenate([flat(16, 40), flat(16, 220)], 1)
     upright[:8, :16] = 120
     how = {

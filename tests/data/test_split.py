@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sat2map.data.pairs import TwoFiles, list_pairs
-from sat2map.data.split import divide, hold_out, read_groups, read_rows, write_folders, write_lists, write_rows
+from sat2map.data.split import divide, read_groups, read_rows, split_validation, write_folders, write_lists, write_rows
 from sat2map.errors import DataError, OutputError
-from tests.data.pictures import save_folder
+from tests.data.images import save_folder
 
 NAMES = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
 PLAIN = "file,group\n1.jpg,a\n2.jpg,b\n3.jpg,a\n"
@@ -26,43 +26,43 @@ WITH_SPLIT = "split,file,group,x_px\ntrain,1.jpg,a,0\nval,1.jpg,z,0\nval,2.jpg,z
 )
 def test_groups_never_straddle_and_the_share_is_reached(groups: list[str], share: float, seed: int) -> None:
     try:
-        split = hold_out(groups, share, seed)
+        split = split_validation(groups, share, seed)
     except DataError:
         # Only where one group more than the others together would have to go.
         largest = max(Counter(groups).values())
         assert len(groups) - largest < share * len(groups)
         assume(False)
-    assert sorted(split.train + split.holdout) == list(range(len(groups)))
-    held = Counter(groups[i] for i in split.holdout)
+    assert sorted(split.train + split.validation) == list(range(len(groups)))
+    held = Counter(groups[i] for i in split.validation)
     assert not held.keys() & {groups[i] for i in split.train}
-    assert len(split.holdout) >= share * len(groups)
+    assert len(split.validation) >= share * len(groups)
     assert split.train
     # No more than it takes: without the last group drawn, the share would be missed.
-    assert not held or any(len(split.holdout) - n < share * len(groups) for n in held.values())
-    assert split == hold_out(groups, share, seed)
+    assert not held or any(len(split.validation) - n < share * len(groups) for n in held.values())
+    assert split == split_validation(groups, share, seed)
 
 
-def test_split_follows_the_seed_and_not_the_order_of_the_pictures() -> None:
+def test_split_follows_the_seed_and_not_the_order_of_the_images() -> None:
     groups = [f"g{i % 20}" for i in range(100)]
-    held = {frozenset(groups[i] for i in hold_out(groups, 0.2, seed).holdout) for seed in range(10)}
+    held = {frozenset(groups[i] for i in split_validation(groups, 0.2, seed).validation) for seed in range(10)}
     assert len(held) > 5
     shuffled = groups.copy()
     random.Random(0).shuffle(shuffled)
-    assert {shuffled[i] for i in hold_out(shuffled, 0.2, 3).holdout} == {
-        groups[i] for i in hold_out(groups, 0.2, 3).holdout
+    assert {shuffled[i] for i in split_validation(shuffled, 0.2, 3).validation} == {
+        groups[i] for i in split_validation(groups, 0.2, 3).validation
     }
 
 
 def test_nothing_is_held_out_for_a_share_of_zero() -> None:
-    assert hold_out(NAMES, 0, 0) == ([0, 1, 2, 3], [])
-    assert hold_out(["a", "a"], 0, 0) == ([0, 1], [])
+    assert split_validation(NAMES, 0, 0) == ([0, 1, 2, 3], [])
+    assert split_validation(["a", "a"], 0, 0) == ([0, 1], [])
 
 
 @pytest.mark.parametrize(("groups", "share"), [(["a"] * 4, 0.05), (["a", "b"], 0.9), (["a"], 1)])
 def test_holding_everything_out_is_refused(groups: list[str], share: float) -> None:
     with pytest.raises(DataError, match="leaves nothing to train on") as caught:
-        hold_out(groups, share, 0)
-    assert caught.value.hint == "--set holdout=0"
+        split_validation(groups, share, 0)
+    assert caught.value.hint == "--set validation_share=0"
 
 
 @pytest.mark.parametrize("where", ["inside", "beside", "given"])
@@ -95,7 +95,7 @@ def test_split_column_is_compared_with_the_folders_name(tmp_path: Path, monkeypa
     assert read_groups(".", NAMES[:2]) == ["z", "z"]
 
 
-def test_without_a_file_each_picture_is_a_group(tmp_path: Path) -> None:
+def test_without_a_file_each_image_is_a_group(tmp_path: Path) -> None:
     assert read_groups(tmp_path, NAMES) == NAMES
 
 

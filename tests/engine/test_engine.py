@@ -12,21 +12,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sat2map.engine import choose_output, load_engine, run_whole
+from sat2map.arrays import UInt8
+from sat2map.engine import choose_head, load_engine, run_whole
 from sat2map.engine.onnx import OnnxEngine
 from sat2map.engine.torch import TorchEngine
 from sat2map.errors import MissingExtraError, ModelFileError, Sat2mapError
 from sat2map.model.card import Card
 from sat2map.model.export import export
-from sat2map.palette import UInt8
-from tests.model.networks import pictures, tiny
+from tests.model.networks import images, tiny
 
 
 @pytest.fixture(scope="module", params=["unet", "compact"])
 def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[OnnxEngine, TorchEngine]:
     model = tiny(request.param)
     folder = tmp_path_factory.mktemp("models")
-    export(model.generator, model.card, folder / "m.onnx", pictures(1, 32, 32))
+    export(model.generator, model.card, folder / "m.onnx", images(1, 32, 32))
     by_onnx = load_engine(folder / "m.onnx")
     by_torch = load_engine(model.save(folder / "m.safetensors"), "cpu")
     assert isinstance(by_onnx, OnnxEngine)
@@ -36,9 +36,9 @@ def engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def test_both_engines_draw_the_same_maps(engines: tuple[OnnxEngine, TorchEngine]) -> None:
     by_onnx, by_torch = engines
-    sat = pictures(2, 24, 40)
+    sat = images(2, 24, 40)
     drawn = {}
-    for output in by_onnx.card.outputs:
+    for output in by_onnx.card.heads:
         a, b = by_onnx.run(sat, output), by_torch.run(sat, output)
         assert a.shape == b.shape == sat.shape
         assert a.dtype == b.dtype == np.uint8
@@ -47,20 +47,20 @@ def test_both_engines_draw_the_same_maps(engines: tuple[OnnxEngine, TorchEngine]
     assert len({a.tobytes() for a in drawn.values()}) == len(drawn)
 
 
-def test_pictures_of_a_batch_do_not_touch_each_other(engines: tuple[OnnxEngine, TorchEngine]) -> None:
-    sat = pictures(3, 16, 16)
+def test_images_of_a_batch_do_not_touch_each_other(engines: tuple[OnnxEngine, TorchEngine]) -> None:
+    sat = images(3, 16, 16)
     for engine in engines:
-        output = engine.card.outputs[0]
+        output = engine.card.heads[0]
         together = engine.run(sat, output)
         for i in range(3):
             assert np.abs(engine.run(sat[i : i + 1], output)[0].astype(int) - together[i]).max() <= 1
 
 
-def test_torch_takes_a_picture_that_must_not_be_written(engines: tuple[OnnxEngine, TorchEngine]) -> None:
-    sat = pictures(1, 16, 16)
+def test_torch_takes_a_image_that_must_not_be_written(engines: tuple[OnnxEngine, TorchEngine]) -> None:
+    sat = images(1, 16, 16)
     sat.flags.writeable = False
     for engine in engines:
-        engine.run(sat, engine.card.outputs[0])
+        engine.run(sat, engine.card.heads[0])
 
 
 def _computed(path: Path, folder: Path, feeds: dict[str, object]) -> set[str]:
@@ -76,17 +76,17 @@ def _computed(path: Path, folder: Path, feeds: dict[str, object]) -> set[str]:
 
 def test_output_that_is_not_asked_for_is_not_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, path = tiny("compact"), tmp_path / "m.onnx"
-    export(model.generator, model.card, path, pictures(1, 16, 16))
+    export(model.generator, model.card, path, images(1, 16, 16))
     engine = OnnxEngine(path)
     fed: dict[str, object] = {}
 
     class Spy:
         def run(self, _outputs: list[str], feeds: dict[str, object]) -> list[UInt8]:
             fed.update(feeds)
-            return [pictures(1, 16, 16)]
+            return [images(1, 16, 16)]
 
     monkeypatch.setattr(engine, "_session", Spy())
-    engine.run(pictures(1, 16, 16), "crisp")
+    engine.run(images(1, 16, 16), "crisp")
     assert "Softmax" in _computed(path, tmp_path, {"satellite": fed["satellite"]})
     by_engine = _computed(path, tmp_path, fed)
     assert "Softmax" not in by_engine
@@ -94,7 +94,7 @@ def test_output_that_is_not_asked_for_is_not_computed(tmp_path: Path, monkeypatc
 
 
 class _Echo:
-    """Gives the picture back, and insists on whole strides."""
+    """Gives the image back, and insists on whole strides."""
 
     card = tiny("unet").card
 
@@ -107,27 +107,27 @@ class _Echo:
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40))
-def test_whole_picture_is_mirrored_up_to_the_stride_and_cropped(height: int, width: int) -> None:
-    (picture,) = pictures(1, height, width)
+def test_whole_image_is_mirrored_up_to_the_stride_and_cropped(height: int, width: int) -> None:
+    (image,) = images(1, height, width)
     echo = _Echo()
-    np.testing.assert_array_equal(run_whole(echo, picture), picture)
+    np.testing.assert_array_equal(run_whole(echo, image), image)
     stride = echo.card.stride
     padding = [(0, -height % stride), (0, -width % stride), (0, 0)]
-    np.testing.assert_array_equal(echo.seen[0], np.pad(picture, padding, mode="symmetric"))
+    np.testing.assert_array_equal(echo.seen[0], np.pad(image, padding, mode="symmetric"))
 
 
 def test_output_is_the_first_by_default_and_must_be_one_of_the_model() -> None:
     card = tiny("compact").card
-    assert choose_output(card, None) == "crisp"
-    assert choose_output(card, "smooth") == "smooth"
-    with pytest.raises(ModelFileError, match="model has no such output: 'rgb'") as caught:
-        choose_output(card, "rgb")
-    assert caught.value.hint == "--output crisp|smooth"
+    assert choose_head(card, None) == "crisp"
+    assert choose_head(card, "smooth") == "smooth"
+    with pytest.raises(ModelFileError, match="model has no such head: 'rgb'") as caught:
+        choose_head(card, "rgb")
+    assert caught.value.hint == "--head crisp|smooth"
 
 
 def test_device_that_cannot_be_had_is_refused(engines: tuple[OnnxEngine, TorchEngine], tmp_path: Path) -> None:
     model = tiny("unet")
-    export(model.generator, model.card, tmp_path / "m.onnx", pictures(1, 16, 16))
+    export(model.generator, model.card, tmp_path / "m.onnx", images(1, 16, 16))
     with pytest.raises(ModelFileError, match="ONNX models run on the processor, not on cuda"):
         load_engine(tmp_path / "m.onnx", "cuda")
     absent = "mps" if not torch.backends.mps.is_available() else "cuda"
@@ -146,7 +146,7 @@ def test_torch_model_without_torch_names_the_extra(tmp_path: Path, monkeypatch: 
 
 def test_engine_and_package_load_no_torch(tmp_path: Path) -> None:
     model = tiny("compact")
-    export(model.generator, model.card, tmp_path / "m.onnx", pictures(1, 16, 16))
+    export(model.generator, model.card, tmp_path / "m.onnx", images(1, 16, 16))
     code = f"""
 import sys, sat2map
 assert not {{"torch", "rasterio", "onnxruntime"}} & sys.modules.keys(), "import sat2map"
@@ -175,7 +175,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_memory_over_windows_of_many_shapes_is_that_of_the_largest(tmp_path: Path) -> None:
     model, path = tiny("compact"), tmp_path / "m.onnx"
-    export(model.generator, model.card, path, pictures(1, 16, 16))
+    export(model.generator, model.card, path, images(1, 16, 16))
 
     def peak_kib(*shapes: str) -> int:
         command = [sys.executable, "-c", PEAK, str(path), *shapes]

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from sat2map.evaluate.bootstrap import intervals, paired_difference
-from sat2map.evaluate.measures import FIGURES, Matches, PictureScore, figures
+from sat2map.evaluate.metrics import FIGURES, ImageScore, Matches, figures
 
 RMSE, ACC5, PSNR, MIOU = (FIGURES.index(name) for name in ("rmse", "acc5", "psnr", "miou"))
 
 
-def _score(seed: int) -> PictureScore:
+def _score(seed: int) -> ImageScore:
     rng = np.random.default_rng(seed)
     intersection = rng.integers(1, 100, 6)
-    return PictureScore(
+    return ImageScore(
         rmse=rng.uniform(10, 40),
         acc5=rng.uniform(0, 50),
         acc10=rng.uniform(50, 100),
@@ -36,7 +36,7 @@ SCORES = [_score(seed) for seed in range(24)]
 EACH_ITS_OWN = [str(i) for i in range(24)]
 
 
-def _point(scores: list[PictureScore]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _point(scores: list[ImageScore]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return figures(np.sum([s.sums() for s in scores], axis=0))
 
 
@@ -58,7 +58,7 @@ def test_intervals_of_a_mean_agree_with_the_central_limit() -> None:
     assert high - low == pytest.approx(2 * half_width, rel=0.05)
 
 
-def test_intervals_agree_with_a_plain_loop_over_drawn_pictures() -> None:
+def test_intervals_agree_with_a_plain_loop_over_drawn_images() -> None:
     groups = [str(i // 3) for i in range(24)]
     rng = np.random.default_rng(9)
     drawn = []
@@ -70,11 +70,11 @@ def test_intervals_agree_with_a_plain_loop_over_drawn_pictures() -> None:
     np.testing.assert_allclose(found, loop, atol=0.1 * (loop[1] - loop[0]).max(), rtol=0.05)
 
 
-def test_intervals_widen_when_alike_pictures_form_groups() -> None:
+def test_intervals_widen_when_alike_images_form_groups() -> None:
     alike = [score for score in SCORES[:8] for _ in range(4)]
     grouped = intervals(alike, [str(i // 4) for i in range(32)])
     independent = intervals(alike, [str(i) for i in range(32)])
-    # Four copies of a picture tell no more than one: taken for independent, they halve the interval.
+    # Four copies of an image tell no more than one: taken for independent, they halve the interval.
     ratio = np.diff(grouped, axis=0)[0, RMSE] / np.diff(independent, axis=0)[0, RMSE]
     assert ratio == pytest.approx(2, rel=0.15)
 
@@ -83,14 +83,14 @@ def test_intervals_of_one_group_are_the_figure_itself() -> None:
     np.testing.assert_allclose(intervals(SCORES, ["one"] * 24), np.stack([_point(SCORES)] * 2))
 
 
-def test_intervals_survive_a_perfect_picture() -> None:
+def test_intervals_survive_a_perfect_image() -> None:
     scores = [replace(SCORES[0], psnr=np.inf), *SCORES[1:]]
     low, high = intervals(scores, EACH_ITS_OWN)[:, PSNR]
     assert np.isfinite(low)
     assert high == np.inf
 
 
-def test_intervals_leave_out_a_class_that_no_picture_has() -> None:
+def test_intervals_leave_out_a_class_that_no_image_has() -> None:
     without = [replace(s, intersection=(*s.intersection[:5], 0), union=(*s.union[:5], 0)) for s in SCORES]
     ends = intervals(without, EACH_ITS_OWN)
     assert np.isnan(ends[:, FIGURES.index("iou place")]).all()
@@ -119,14 +119,14 @@ def test_paired_difference_draws_groups_whole() -> None:
     assert np.diff(grouped, axis=0)[0, RMSE] > 1.5 * np.diff(independent, axis=0)[0, RMSE]
 
 
-def test_paired_difference_refuses_other_pictures() -> None:
+def test_paired_difference_refuses_other_images() -> None:
     with pytest.raises(AssertionError):
         paired_difference(SCORES, SCORES[:-1], EACH_ITS_OWN)
 
 
-def test_intervals_of_a_thousand_draws_take_no_loop_over_pictures() -> None:
+def test_intervals_of_a_thousand_draws_take_no_loop_over_images() -> None:
     many, groups = SCORES * 15, [str(i // 6) for i in range(360)]
     start = time.perf_counter()
     intervals(many, groups)
-    # 20 ms on an idle core; a loop over draws and pictures takes seconds.
+    # 20 ms on an idle core; a loop over draws and images takes seconds.
     assert time.perf_counter() - start < 1

@@ -12,46 +12,47 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sat2map.arrays import UInt8
+from sat2map.classes import CLASS_NAMES
 from sat2map.errors import DataError, ModelFileError
-from sat2map.evaluate.measures import FLOOR_RGB, MEASURES, PictureScore, score_picture, total
+from sat2map.evaluate.metrics import BASELINE_RGB, METRICS, ImageScore, score_image, total
 from sat2map.evaluate.protocol import Predict, by_engine, constant, decode_pairs, judge, summarise
-from sat2map.palette import CLASS_NAMES, UInt8
 
 NATIVE, SIDE = 48, 32
 
 
 def _pair(seed: int) -> tuple[str, UInt8, UInt8]:
     source = np.random.default_rng(seed).integers(0, 256, (NATIVE, NATIVE, 3), np.uint8)
-    target = np.full_like(source, FLOOR_RGB)
+    target = np.full_like(source, BASELINE_RGB)
     target[10 + seed : 16 + seed] = 255
     return f"{seed}.png", source, target
 
 
 class _Inverse:
-    """An engine that needs no model file: its first output is the negative, its second the picture."""
+    """An engine that needs no model file: its first output is the negative, its second the image."""
 
-    card = SimpleNamespace(name="inverse", outputs=("crisp", "smooth"), stride=8)
+    card = SimpleNamespace(name="inverse", heads=("crisp", "smooth"), stride=8)
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         return 255 - sat_bhwc if output == "crisp" else sat_bhwc
 
 
-def _scores(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[PictureScore]:
+def _scores(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[ImageScore]:
     return [judged.score for judged in judge(predict, pairs, size_px)]
 
 
-def test_judge_scores_each_pair_as_score_picture_does() -> None:
+def test_judge_scores_each_pair_as_score_image_does() -> None:
     pairs = [_pair(0), _pair(1)]
-    expected = [score_picture(np.full((SIDE, SIDE, 3), 200, np.uint8), target, SIDE) for _, _, target in pairs]
+    expected = [score_image(np.full((SIDE, SIDE, 3), 200, np.uint8), target, SIDE) for _, _, target in pairs]
     assert _scores(constant((200, 200, 200)), pairs, SIDE) == expected
 
 
 def test_judge_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
     seen = []
 
-    def predict(picture_hwc: UInt8) -> UInt8:
-        seen.append(picture_hwc)
-        return picture_hwc
+    def predict(image_hwc: UInt8) -> UInt8:
+        seen.append(image_hwc)
+        return image_hwc
 
     name, source, target = _pair(0)
     _scores(predict, [(name, source, target)], SIDE)
@@ -66,7 +67,7 @@ def test_judge_at_the_native_size_resizes_nothing() -> None:
     assert (found.rmse, found.acc5, found.miou) == (0, 100, 1)
 
 
-def test_judge_holds_one_picture_at_a_time() -> None:
+def test_judge_holds_one_image_at_a_time() -> None:
     taken = []
 
     def pairs() -> Any:
@@ -81,8 +82,8 @@ def test_judge_holds_one_picture_at_a_time() -> None:
 def test_judged_floor_is_the_score_of_the_one_colour() -> None:
     name, source, target = _pair(0)
     (judged,) = judge(constant((0, 0, 0)), [(name, source, target)], SIDE)
-    assert judged.floor() == score_picture(np.full((SIDE, SIDE, 3), FLOOR_RGB, np.uint8), target, SIDE)
-    assert judged.score != judged.floor()
+    assert judged.baseline() == score_image(np.full((SIDE, SIDE, 3), BASELINE_RGB, np.uint8), target, SIDE)
+    assert judged.score != judged.baseline()
 
 
 @pytest.mark.parametrize(("output", "inverted"), [(None, True), ("crisp", True), ("smooth", False)])
@@ -93,18 +94,18 @@ def test_by_engine_runs_the_chosen_output(output: str | None, inverted: bool) ->
 
 
 def test_by_engine_names_the_outputs_that_there_are() -> None:
-    with pytest.raises(ModelFileError, match="no such output: 'rgb'") as caught:
+    with pytest.raises(ModelFileError, match="no such head: 'rgb'") as caught:
         by_engine(cast("Any", _Inverse()), "rgb")
-    assert caught.value.hint == "--output crisp|smooth"
+    assert caught.value.hint == "--head crisp|smooth"
 
 
 def test_summarise_is_json_with_every_figure_between_its_ends() -> None:
     scores = _scores(constant((250, 250, 250)), [_pair(seed) for seed in range(6)], SIDE)
     found = summarise(scores, ["a", "a", "b", "b", "c", "c"])
-    assert tuple(found["measures"]) == MEASURES
+    assert tuple(found["metrics"]) == METRICS
     assert tuple(found["iou"]) == CLASS_NAMES
     json.dumps(found, allow_nan=False)
-    for cell in found["measures"].values():
+    for cell in found["metrics"].values():
         assert cell["low"] <= cell["value"] <= cell["high"]
     assert found["iou"]["water"] == {"value": None, "low": None, "high": None}
 
@@ -112,8 +113,8 @@ def test_summarise_is_json_with_every_figure_between_its_ends() -> None:
 def test_summarise_has_no_number_for_an_infinite_psnr() -> None:
     _, source, target = _pair(0)
     found = summarise(_scores(lambda _: target, [("0.png", source, target)], NATIVE), ["a"])
-    assert found["measures"]["psnr"] == {"value": None, "low": None, "high": None}
-    assert found["measures"]["rmse"]["value"] == 0
+    assert found["metrics"]["psnr"] == {"value": None, "low": None, "high": None}
+    assert found["metrics"]["rmse"]["value"] == 0
 
 
 def test_decode_pairs_cuts_satellite_left_and_map_right(tmp_path: Path) -> None:
@@ -126,6 +127,6 @@ def test_decode_pairs_cuts_satellite_left_and_map_right(tmp_path: Path) -> None:
 
 
 def test_decode_pairs_names_the_file_that_is_no_pair(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "broken.jpg").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"broken\.jpg"):
         list(decode_pairs([tmp_path / "broken.jpg"]))

@@ -1,4 +1,4 @@
-"""The report: whole in itself, true to metrics.json, of the right pictures; and two models compared, paired."""
+"""The report: whole in itself, true to metrics.json, of the right images; and two models compared, paired."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from sat2map.arrays import UInt8
+from sat2map.classes import CLASS_NAMES
 from sat2map.cli.main import sat2map
-from sat2map.evaluate.measures import FLOOR_RGB, score_picture
+from sat2map.evaluate.metrics import BASELINE_RGB, score_image
 from sat2map.evaluate.protocol import judge
 from sat2map.evaluate.report import N_EXAMPLES, choose
-from sat2map.palette import CLASS_NAMES, UInt8
 
 SIZE = 32
 N_PAIRS = 8
 
 
 class _Shift:
-    """Stands for a model: the picture (here the true map itself) moved to the right, the further the worse."""
+    """Stands for a model: the image (here the true map itself) moved to the right, the further the worse."""
 
     def __init__(self, name: str, by_px: int, outputs: tuple[str, ...] = ("rgb",)) -> None:
-        self.card = SimpleNamespace(name=name, outputs=outputs, stride=8, recipe={}, temperature=3.0)
+        self.card = SimpleNamespace(name=name, heads=outputs, stride=8, recipe={}, temperature=3.0)
         self.by_px = by_px
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         drawn = np.roll(sat_bhwc, self.by_px, 2)
-        return np.asarray(0.5 * drawn + 0.5 * np.array(FLOOR_RGB)).astype(np.uint8) if output == "smooth" else drawn
+        return np.asarray(0.5 * drawn + 0.5 * np.array(BASELINE_RGB)).astype(np.uint8) if output == "smooth" else drawn
 
 
 MODELS = {
@@ -56,9 +57,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "town"
     folder.mkdir()
     for i in range(N_PAIRS):
-        picture = np.full((SIZE, SIZE, 3), FLOOR_RGB, np.uint8)
-        picture[:, 2 : 4 + 2 * i] = 255
-        Image.fromarray(np.concatenate((picture, picture), axis=1)).save(folder / f"{i}.png")
+        image = np.full((SIZE, SIZE, 3), BASELINE_RGB, np.uint8)
+        image[:, 2 : 4 + 2 * i] = 255
+        Image.fromarray(np.concatenate((image, image), axis=1)).save(folder / f"{i}.png")
     rows = "".join(f"{i}.png,{i // 2}\n" for i in range(N_PAIRS))
     (tmp_path / "groups.csv").write_text("file,group\n" + rows)
     return folder
@@ -69,7 +70,7 @@ def _run(data: Path, *arguments: object) -> Result:
 
 
 class _Page(HTMLParser):
-    """Text and pictures of a page, and every address in it."""
+    """Text and images of a page, and every address in it."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -117,8 +118,8 @@ def test_report_holds_every_figure_of_both_models_and_their_difference(compared:
     assert "A: near <b>, crisp against B: far, rgb on town" in page.text
     for part in (metrics, metrics["versus"]):
         for name in ("road_f1", "cldice", "ssim"):
-            assert f"{part['measures'][name]['value']:.3f}" in page.text
-    difference = metrics["difference"]["measures"]["rmse"]
+            assert f"{part['metrics'][name]['value']:.3f}" in page.text
+    difference = metrics["difference"]["metrics"]["rmse"]
     assert f"{difference['value']:+.2f} {difference['low']:+.2f} to {difference['high']:+.2f}" in page.text
 
 
@@ -132,17 +133,17 @@ def test_report_marks_the_better_one_where_the_interval_leaves_out_nought(
     assert {name: found and found[1] for name, found in winners.items()} == {"rmse": "a", "ssim": "a", "sharpness": ""}
 
 
-def test_report_charts_are_svg_and_pictures_open_at_the_size_of_scoring(compared: tuple[_Page, Any]) -> None:
+def test_report_charts_are_svg_and_images_open_at_the_size_of_scoring(compared: tuple[_Page, Any]) -> None:
     page, _ = compared
     charts = [data for kind, data, _ in page.images if kind == "svg+xml"]
-    # Measures, classes, two confusions, the frontier.
+    # Metrics, classes, two confusions, the frontier.
     assert len(charts) == 5
     for chart in charts:
         assert ElementTree.fromstring(chart).tag.endswith("svg")
-    pictures = [Image.open(io.BytesIO(data)) for kind, data, _ in page.images if kind != "svg+xml"]
-    # Five headings, three examples, each with picture, two maps and the truth.
-    assert len(pictures) == 5 * N_EXAMPLES * 4
-    assert {picture.size for picture in pictures} == {(SIZE, SIZE)}
+    images = [Image.open(io.BytesIO(data)) for kind, data, _ in page.images if kind != "svg+xml"]
+    # Five headings, three examples, each with image, two maps and the truth.
+    assert len(images) == 5 * N_EXAMPLES * 4
+    assert {image.size for image in images} == {(SIZE, SIZE)}
 
 
 def test_report_shows_what_each_model_drew(compared: tuple[_Page, Any]) -> None:
@@ -182,7 +183,7 @@ def test_comparison_is_paired_and_signed(compared: tuple[_Page, Any]) -> None:
     _, metrics = compared
     assert metrics["versus"]["model"] == "far"
     for name, sign in (("rmse", -1), ("road_f1", 1)):
-        a, b, difference = (metrics[k]["measures"][name] if k else metrics["measures"][name]
+        a, b, difference = (metrics[k]["metrics"][name] if k else metrics["metrics"][name]
                             for k in ("", "versus", "difference"))  # fmt: skip
         assert difference["value"] == pytest.approx(a["value"] - b["value"])
         assert sign * difference["low"] > 0
@@ -191,17 +192,17 @@ def test_comparison_is_paired_and_signed(compared: tuple[_Page, Any]) -> None:
 def test_comparison_prints_both_models_beside_each_other(data: Path, tmp_path: Path) -> None:
     done = _run(data, "--model", tmp_path / "near.onnx", "--versus", tmp_path / "far.onnx")
     assert done.exit_code == 0
-    header, row = (next(line for line in done.stdout.splitlines() if key in line) for key in ("measure", "road_f1"))
-    assert re.split(r"  +", header.strip()) == ["measure", "A: near <b>", "B: far", "A - B", "95 %", "floor"]
+    header, row = (next(line for line in done.stdout.splitlines() if key in line) for key in ("metric", "road_f1"))
+    assert re.split(r"  +", header.strip()) == ["metric", "A: near <b>", "B: far", "A - B", "95 %", "baseline"]
     assert re.fullmatch(r"road_f1 +\d\.\d{3} +\d\.\d{3} +\+\d\.\d{3} +\+\d\.\d{3} to \+\d\.\d{3} +0\.000", row.strip())
 
 
 def test_rival_takes_the_same_output_where_it_has_it(data: Path, tmp_path: Path) -> None:
     near = tmp_path / "near.onnx"
-    done = _run(data, "--model", near, "--output", "smooth", "--versus", near, "--json")
+    done = _run(data, "--model", near, "--head", "smooth", "--versus", near, "--json")
     found = json.loads(done.stdout)
-    assert found["versus"]["output"] == "smooth"
-    assert found["difference"]["measures"]["rmse"] == {"value": 0, "low": 0, "high": 0}
+    assert found["versus"]["head"] == "smooth"
+    assert found["difference"]["metrics"]["rmse"] == {"value": 0, "low": 0, "high": 0}
 
 
 @pytest.mark.parametrize(
@@ -246,31 +247,31 @@ def test_report_names_the_extra_that_brings_matplotlib(
     assert "sat2map[report]" in done.stderr
 
 
-def test_chosen_pictures_are_best_median_and_worst_each_of_another_group() -> None:
-    truth = np.full((SIZE, SIZE, 3), FLOOR_RGB, np.uint8)
+def test_chosen_images_are_best_median_and_worst_each_of_another_group() -> None:
+    truth = np.full((SIZE, SIZE, 3), BASELINE_RGB, np.uint8)
     truth[:, 4:20] = 255
-    near = [score_picture(np.roll(truth, shift, 1), truth, SIZE) for shift in (0, 0, 2, 4, 6, 8, 10)]
-    far = [score_picture(np.roll(truth, shift, 1), truth, SIZE) for shift in (0, 0, 2, 4, 6, 8, 2)]
+    near = [score_image(np.roll(truth, shift, 1), truth, SIZE) for shift in (0, 0, 2, 4, 6, 8, 10)]
+    far = [score_image(np.roll(truth, shift, 1), truth, SIZE) for shift in (0, 0, 2, 4, 6, 8, 2)]
     groups = ["a", "a", "b", "c", "d", "e", "f"]
     ranking = choose([near, far], groups)
-    assert ranking.measure == "road_f1"
+    assert ranking.metric == "road_f1"
     assert ranking.chosen["Best"] == [0, 2, 3]
     assert ranking.chosen["Worst"] == [6, 5, 4]
     assert ranking.chosen["Median"][0] == 3
     assert ranking.chosen["Where B gains most"][0] == 6
 
 
-def test_pictures_without_a_street_are_chosen_by_colour() -> None:
-    land = np.full((SIZE, SIZE, 3), FLOOR_RGB, np.uint8)
-    scores = [score_picture(land + np.uint8(shift), land, SIZE) for shift in (9, 1, 5)]
+def test_images_without_a_street_are_chosen_by_colour() -> None:
+    land = np.full((SIZE, SIZE, 3), BASELINE_RGB, np.uint8)
+    scores = [score_image(land + np.uint8(shift), land, SIZE) for shift in (9, 1, 5)]
     ranking = choose([scores], ["a", "b", "c"])
-    assert (ranking.measure, ranking.chosen["Best"][0], ranking.chosen["Worst"][0]) == ("rmse", 1, 0)
+    assert (ranking.metric, ranking.chosen["Best"][0], ranking.chosen["Worst"][0]) == ("rmse", 1, 0)
 
 
 def test_confusion_counts_true_classes_in_rows() -> None:
-    truth = np.full((SIZE, SIZE, 3), FLOOR_RGB, np.uint8)
+    truth = np.full((SIZE, SIZE, 3), BASELINE_RGB, np.uint8)
     truth[:8] = 255
-    drawn = np.full_like(truth, FLOOR_RGB)
+    drawn = np.full_like(truth, BASELINE_RGB)
     drawn[:2] = 255
     judged = next(judge(lambda _: drawn, [("x", truth, truth)], SIZE))
     confusion = judged.confusion()

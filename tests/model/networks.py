@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from sat2map.arrays import UInt8
+from sat2map.classes import COLOURS_RGB
 from sat2map.model import safetensors_file
 from sat2map.model.card import Card
 from sat2map.nn import build
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
-from sat2map.nn.statistics import statistics_of
-from sat2map.palette import COLOURS_RGB, UInt8
+from sat2map.nn.normalization import normalization_of
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "unet": {"n_levels": 3, "width": 4},
@@ -24,7 +25,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "widths": [4, 6],
         "dilations": [[1]],
         "head_width": 4,
-        "statistics": "frozen",
+        "normalization": "frozen",
     },
 }
 
@@ -50,12 +51,12 @@ def tiny(architecture: str) -> Model:
         architecture=architecture,
         configuration=configuration,
         gsd_m=(0.5, 2),
-        statistics="image" if statistics_of(generator) == "image" else "frozen",
+        normalization="instance" if normalization_of(generator) == "instance" else "frozen",
         dropout=0.5 if architecture == "unet" else 0,
         stride=shape.stride,
-        reach_px=shape.reach_px,
+        receptive_radius_px=shape.receptive_radius_px,
         margin_px=shape.margin_px,
-        outputs=generator.outputs,
+        heads=generator.heads,
         palette=configuration.get("palette"),
         licence="none",
     )
@@ -63,14 +64,14 @@ def tiny(architecture: str) -> Model:
 
 
 def _spread(generator: nn.Module) -> None:
-    """Weights large enough for the pictures to differ, so that an equality of two outputs says something."""
+    """Weights large enough for the images to differ, so that an equality of two outputs says something."""
     with torch.no_grad():
         for parameter in generator.parameters():
             if parameter.dim() == 4:
                 parameter.normal_(0, 0.3)
 
 
-def pictures(n: int, height: int, width: int) -> UInt8:
+def images(n: int, height: int, width: int) -> UInt8:
     """uint8, shape (n, height, width, 3): random colour in blocks of 4 px, with a little noise."""
     rng = np.random.default_rng(n + height + width)
     blocks = rng.integers(0, 236, (n, -(-height // 4), -(-width // 4), 3)).repeat(4, 1).repeat(4, 2)

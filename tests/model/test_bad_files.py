@@ -19,7 +19,7 @@ from sat2map.errors import ModelFileError
 from sat2map.model.bundled import read_card
 from sat2map.model.card import HEADER_KEY
 from sat2map.model.export import export
-from tests.model.networks import pictures, tiny
+from tests.model.networks import images, tiny
 
 
 def _safetensors(card: object = None) -> bytes:
@@ -46,7 +46,7 @@ def _truncated(name: str, share: float) -> Callable[[Path], bytes]:
         model = tiny("compact")
         whole = folder / name
         if name.endswith(".onnx"):
-            export(model.generator, model.card, whole, pictures(1, 16, 16))
+            export(model.generator, model.card, whole, images(1, 16, 16))
         else:
             model.save(whole)
         content = whole.read_bytes()
@@ -117,7 +117,7 @@ def test_discriminator_is_no_model_to_run(tmp_path: Path) -> None:
 
 def test_every_row_differs_from_a_good_file(tmp_path: Path) -> None:
     model = tiny("compact")
-    export(model.generator, model.card, tmp_path / "m.onnx", pictures(1, 16, 16))
+    export(model.generator, model.card, tmp_path / "m.onnx", images(1, 16, 16))
     for path in (tmp_path / "m.onnx", model.save(tmp_path / "m.safetensors")):
         assert read_card(path) == load_engine(path).card == model.card
     onnx.checker.check_model(onnx.load_from_string(_foreign_onnx()))

@@ -10,13 +10,14 @@ import onnxruntime
 import pytest
 import torch
 
+from sat2map.arrays import UInt8
+from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
 from sat2map.model.card import HEADER_KEY, Card, class_of_colour
 from sat2map.model.export import export
 from sat2map.model.onnx_file import open_session, read_card
 from sat2map.nn.inference import InferenceModel
-from sat2map.palette import COLOURS_RGB, UInt8
-from tests.model.networks import Model, pictures, tiny
+from tests.model.networks import Model, images, tiny
 
 ARCHITECTURES = ("unet", "compact")
 
@@ -25,7 +26,7 @@ ARCHITECTURES = ("unet", "compact")
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Model, Path]]:
     model = tiny(request.param)
     path = tmp_path_factory.mktemp(request.param) / "m.onnx"
-    export(model.generator, model.card, path, pictures(2, 32, 48))
+    export(model.generator, model.card, path, images(2, 32, 48))
     yield model, path
     assert [p.name for p in path.parent.iterdir()] == ["m.onnx"]
 
@@ -39,7 +40,7 @@ def _in_torch(model: Model, sat_bhwc: UInt8) -> list[UInt8]:
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 40), (2, 64, 24)])
 def test_onnx_draws_what_torch_draws_at_any_shape(exported: tuple[Model, Path], shape: tuple[int, int, int]) -> None:
     model, path = exported
-    sat = pictures(*shape)
+    sat = images(*shape)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     got = session.run(None, {"satellite": sat})
     for drawn, expected in zip(got, _in_torch(model, sat), strict=True):
@@ -64,15 +65,15 @@ def test_file_is_one_valid_onnx_with_the_card_and_the_agreed_ports(exported: tup
         "satellite", "tensor(uint8)", ["batch", "height", "width", 3],
     )  # fmt: skip
     assert [port.name for port in session.get_outputs()] == [
-        *model.card.outputs, *(["confidence"] if model.card.palette else []),
+        *model.card.heads, *(["confidence"] if model.card.palette else []),
     ]  # fmt: skip
 
 
-def test_crisp_picture_holds_palette_colours_alone(tmp_path: Path) -> None:
+def test_crisp_image_holds_palette_colours_alone(tmp_path: Path) -> None:
     model = tiny("compact")
-    export(model.generator, model.card, tmp_path / "m.onnx", pictures(1, 16, 16))
+    export(model.generator, model.card, tmp_path / "m.onnx", images(1, 16, 16))
     session, _ = open_session(tmp_path / "m.onnx")
-    crisp, smooth = session.run(["crisp", "smooth"], {"satellite": pictures(1, 32, 32)})
+    crisp, smooth = session.run(["crisp", "smooth"], {"satellite": images(1, 32, 32)})
     palette = {tuple(colour) for colour in COLOURS_RGB.tolist()}
     assert {tuple(colour) for colour in crisp.reshape(-1, 3).tolist()} <= palette
     assert not {tuple(colour) for colour in smooth.reshape(-1, 3).tolist()} <= palette
@@ -81,12 +82,12 @@ def test_crisp_picture_holds_palette_colours_alone(tmp_path: Path) -> None:
 def test_network_in_training_mode_is_exported_without_its_noise(tmp_path: Path) -> None:
     model = tiny("unet")
     model.generator.train()
-    export(model.generator, model.card, tmp_path / "m.onnx", pictures(1, 32, 32))
+    export(model.generator, model.card, tmp_path / "m.onnx", images(1, 32, 32))
     assert not model.generator.training
 
 
 def _differing(monkeypatch: pytest.MonkeyPatch, level: int, n_pixels: int) -> None:
-    """Let torch's pictures differ from what was exported by `level` on `n_pixels`."""
+    """Let torch's images differ from what was exported by `level` on `n_pixels`."""
     forward = InferenceModel.forward
 
     def spoilt(self: InferenceModel, satellite: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -114,11 +115,11 @@ def test_export_that_differs_is_refused_and_not_written(
     model, path = tiny(architecture), tmp_path / "m.onnx"
     _differing(monkeypatch, level, n_pixels)
     if found is None:
-        export(model.generator, model.card, path, pictures(1, 16, 16))
+        export(model.generator, model.card, path, images(1, 16, 16))
         assert path.exists()
         return
     with pytest.raises(ModelFileError, match=found):
-        export(model.generator, model.card, path, pictures(1, 16, 16))
+        export(model.generator, model.card, path, images(1, 16, 16))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,6 +128,6 @@ def test_exporting_says_nothing(
 ) -> None:
     model = tiny("compact")
     with caplog.at_level(logging.WARNING):
-        export(model.generator, model.card, tmp_path / "m.onnx", pictures(1, 16, 16))
+        export(model.generator, model.card, tmp_path / "m.onnx", images(1, 16, 16))
     assert capfd.readouterr() == ("", "")
     assert not caplog.records

@@ -27,25 +27,25 @@ def sharp(network: nn.Module) -> nn.Module:
 
 
 def poisoned(network: nn.Module, poison_bn: Tensor, across: int, *, rows: bool = False) -> Tensor:
-    """Which positions along one axis of the answer are NaN, where some along that axis of the picture are.
+    """Which positions along one axis of the answer are NaN, where some along that axis of the image are.
 
     Args:
         network: frozen, float64.
-        poison_bn: bool, shape (B, N): positions of each picture that are NaN, over the whole of the other axis.
+        poison_bn: bool, shape (B, N): positions of each image that are NaN, over the whole of the other axis.
         across: length of the other axis.
         rows: whether the axis is the height; the width otherwise.
 
     Returns:
         bool, shape (B, N).
     """
-    picture = torch.zeros(len(poison_bn), 3, across, poison_bn.shape[1], dtype=torch.float64)
-    picture.masked_fill_(poison_bn[:, None, None, :], torch.nan)
+    image = torch.zeros(len(poison_bn), 3, across, poison_bn.shape[1], dtype=torch.float64)
+    image.masked_fill_(poison_bn[:, None, None, :], torch.nan)
     with torch.no_grad():
-        answer = network(picture.mT if rows else picture)
+        answer = network(image.mT if rows else image)
     return (answer.mT if rows else answer).isnan().any(1).any(1)
 
 
-def measured_reach(network: nn.Module, claim: Geometry, *, rows: bool = False) -> tuple[int, int]:
+def measured_radius(network: nn.Module, claim: Geometry, *, rows: bool = False) -> tuple[int, int]:
     """Farthest answers before and after a NaN pixel, over every phase of the stride.
 
     `claim` sets no more than the size of the experiment: what lies beyond one that is too small is seen all the same.

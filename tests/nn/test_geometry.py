@@ -11,19 +11,19 @@ from torch.nn import functional as F
 
 from sat2map.nn import CompactGenerator, PatchDiscriminator, UNetGenerator
 from sat2map.nn.geometry import Geometry, geometry
-from tests.nn.probe import PALETTE, measured_reach, sharp, sides_reached
+from tests.nn.probe import PALETTE, measured_radius, sharp, sides_reached
 
 
 def unet(n_levels: int, *, skips: bool = True) -> nn.Module:
     torch.manual_seed(n_levels)
-    return sharp(UNetGenerator(n_levels=n_levels, width=1, statistics="frozen", skips=skips))
+    return sharp(UNetGenerator(n_levels=n_levels, width=1, normalization="frozen", skips=skips))
 
 
 def compact(dilations: tuple[tuple[int, ...], ...], widths: tuple[int, ...] | None = None) -> nn.Module:
     torch.manual_seed(len(dilations))
     widths = widths or (2,) * (len(dilations) + 1)
     return sharp(
-        CompactGenerator(palette=PALETTE, widths=widths, dilations=dilations, head_width=2, statistics="frozen")
+        CompactGenerator(palette=PALETTE, widths=widths, dilations=dilations, head_width=2, normalization="frozen")
     )
 
 
@@ -49,8 +49,8 @@ NETWORKS = [
 def test_reach_is_where_a_nan_comes_out(make: Callable[[], nn.Module], rows: bool) -> None:
     network = make()
     claim = geometry(network)
-    assert max(measured_reach(network, claim, rows=rows)) == claim.reach_px
-    assert claim.receptive_field_px == 2 * claim.reach_px + 1
+    assert max(measured_radius(network, claim, rows=rows)) == claim.receptive_radius_px
+    assert claim.receptive_field_px == 2 * claim.receptive_radius_px + 1
 
 
 @pytest.mark.parametrize("rows", [False, True], ids=["columns", "rows"])
@@ -77,7 +77,7 @@ def test_geometry_of_any_compact_generator_is_what_a_nan_shows(dilations: tuple[
     network = compact(dilations)
     claim = geometry(network)
     assert claim.stride == 2 ** (len(dilations) + 1)
-    assert max(measured_reach(network, claim)) == claim.reach_px
+    assert max(measured_radius(network, claim)) == claim.receptive_radius_px
     assert sides_reached(network, claim.stride, claim.margin_px, n_cells=1) == [False, False]
     assert any(sides_reached(network, claim.stride, claim.margin_px - claim.stride, n_cells=1))
 
@@ -87,7 +87,7 @@ def test_geometry_of_one_convolution_is_the_farther_of_its_sides(kernel: int, di
     """Our generators all see farther to the left, so that they prove nothing about the right."""
     found = geometry(nn.Sequential(nn.Conv2d(3, 1, kernel, padding=padding, dilation=dilation)))
     reach = max(padding, dilation * (kernel - 1) - padding)
-    assert found == Geometry(stride=1, reach_px=reach, receptive_field_px=2 * reach + 1, margin_px=reach)
+    assert found == Geometry(stride=1, receptive_radius_px=reach, receptive_field_px=2 * reach + 1, margin_px=reach)
 
 
 @pytest.mark.parametrize("make", NETWORKS)
@@ -113,13 +113,13 @@ def test_sizes_below_the_stride_are_refused_by_the_network() -> None:
 
 def test_geometry_of_the_papers_unet_is_the_known_one() -> None:
     assert geometry(UNetGenerator(width=1)) == Geometry(
-        stride=256, reach_px=765, receptive_field_px=1531, margin_px=512
+        stride=256, receptive_radius_px=765, receptive_field_px=1531, margin_px=512
     )
 
 
-@pytest.mark.parametrize("statistics", ["image", "batch", "frozen"])
-def test_geometry_does_not_depend_on_statistics_or_width(statistics: str) -> None:
-    network = UNetGenerator(n_levels=3, width=5, statistics=statistics, noise_at_test=True)
+@pytest.mark.parametrize("normalization", ["instance", "batch", "frozen"])
+def test_geometry_does_not_depend_on_statistics_or_width(normalization: str) -> None:
+    network = UNetGenerator(n_levels=3, width=5, normalization=normalization, noise_at_test=True)
     assert geometry(network) == geometry(unet(3))
 
 
@@ -177,7 +177,7 @@ def test_every_input_of_a_concatenation_counts() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.cat([x, self.near(x), self.far(x)], 1)
 
-    assert geometry(Three()).reach_px == 4
+    assert geometry(Three()).receptive_radius_px == 4
 
 
 def test_reach_beyond_the_longest_axis_is_refused() -> None:

@@ -13,7 +13,7 @@ from tests.nn.probe import PALETTE
 class Echo(nn.Module):
     """Answers with what it gets, or with what it is given."""
 
-    outputs = ("rgb",)
+    heads = ("rgb",)
 
     def __init__(self, answer: Tensor | None = None) -> None:
         super().__init__()
@@ -23,12 +23,12 @@ class Echo(nn.Module):
         self.got = sat_bchw
         return sat_bchw if self.answer is None else self.answer
 
-    def picture(self, output: Tensor) -> Tensor:
+    def image(self, output: Tensor) -> Tensor:
         return output
 
 
 @pytest.fixture
-def pictures() -> Tensor:
+def images() -> Tensor:
     torch.manual_seed(0)
     return torch.randint(0, 256, (2, 16, 32, 3), dtype=torch.uint8)
 
@@ -55,31 +55,31 @@ def test_colours_are_rounded_to_the_nearest_level_and_kept_in_range(value: float
     assert drawn.unique().tolist() == [level]
 
 
-def test_unet_draws_one_picture_of_the_rounded_answer(pictures: Tensor) -> None:
+def test_unet_draws_one_image_of_the_rounded_answer(images: Tensor) -> None:
     network = UNetGenerator(n_levels=3, width=4)
     model = InferenceModel(network)
     assert model.outputs == ("rgb",)
     assert not network.training
     with torch.no_grad():
-        (drawn,) = model(pictures)
-        answer = network(pictures.permute(0, 3, 1, 2) / 127.5 - 1)
+        (drawn,) = model(images)
+        answer = network(images.permute(0, 3, 1, 2) / 127.5 - 1)
     assert drawn.dtype == torch.uint8
     exact = (answer.permute(0, 2, 3, 1).numpy().astype(np.float64) + 1) * 127.5
     assert np.abs(drawn.numpy() - exact).max() <= 0.5 + 1e-4
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_compact_draws_palette_colours_and_their_softmax_mean(pictures: Tensor, temperature: float) -> None:
+def test_compact_draws_palette_colours_and_their_softmax_mean(images: Tensor, temperature: float) -> None:
     torch.manual_seed(0)
-    network = CompactGenerator(palette=PALETTE, temperature=temperature, widths=(4, 4, 4, 4), statistics="frozen")
+    network = CompactGenerator(palette=PALETTE, temperature=temperature, widths=(4, 4, 4, 4), normalization="frozen")
     nn.init.normal_(network.head.weight, std=2)
     model = InferenceModel(network)
     assert model.outputs == ("crisp", "smooth", "confidence")
     with torch.no_grad():
-        crisp, smooth, _ = model(pictures)
-        logits = network(pictures.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
+        crisp, smooth, _ = model(images)
+        logits = network(images.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
     assert crisp.dtype == smooth.dtype == torch.uint8
-    assert crisp.shape == smooth.shape == pictures.shape
+    assert crisp.shape == smooth.shape == images.shape
 
     colours = np.array(PALETTE)
     best = logits.argmax(-1)
@@ -101,16 +101,16 @@ def test_every_palette_colour_survives_the_float_buffer() -> None:
 
 @pytest.mark.parametrize("class_of_colour", [None, [0, 0, 1, 0]], ids=["each its own", "three of one class"])
 def test_confidence_is_the_probability_of_the_class_whose_colour_is_shown(
-    pictures: Tensor, class_of_colour: list[int] | None
+    images: Tensor, class_of_colour: list[int] | None
 ) -> None:
     torch.manual_seed(0)
     palette = [(0, 0, 0), (10, 10, 10), (20, 20, 20), (30, 30, 30)]
-    network = CompactGenerator(palette=palette, temperature=3, widths=(4, 4, 4, 4), statistics="frozen")
+    network = CompactGenerator(palette=palette, temperature=3, widths=(4, 4, 4, 4), normalization="frozen")
     nn.init.normal_(network.head.weight, std=2)
     with torch.no_grad():
-        *_, confidence = InferenceModel(network, class_of_colour)(pictures)
-        logits = network(pictures.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
-    assert confidence.shape == (*pictures.shape[:3], 1)
+        *_, confidence = InferenceModel(network, class_of_colour)(images)
+        logits = network(images.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
+    assert confidence.shape == (*images.shape[:3], 1)
     assert confidence.dtype == torch.uint8
     probability = np.exp(logits - logits.max(-1, keepdims=True))
     probability /= probability.sum(-1, keepdims=True)

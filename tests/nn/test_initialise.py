@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from sat2map.nn import CompactGenerator, PatchDiscriminator, UNetGenerator
 from sat2map.nn.initialise import initialise
-from sat2map.nn.statistics import Norm2d
+from sat2map.nn.normalization import Norm2d
 from tests.nn.probe import PALETTE
 
 

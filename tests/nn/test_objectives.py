@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sat2map.classes import CLASS_NAMES, CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.nn.objectives import L1Loss, PaletteLoss, discriminator_loss, generator_loss
-from sat2map.palette import CLASS_NAMES, CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 
 REAL, FAKE = torch.tensor([0.0, 2.0, -1.0]), torch.tensor([1.0, -3.0])
 
@@ -67,9 +67,9 @@ def test_a_step_down_each_loss_pulls_logits_the_right_way(kind: str) -> None:
 
 
 def test_l1_loss_is_weighted_and_does_not_look_at_the_raw_output() -> None:
-    picture, target = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])
-    assert L1Loss()(torch.full((1,), torch.nan), picture, target).item() == pytest.approx(100 * 1.25)
-    assert L1Loss(weight=2)(picture, picture, target).item() == pytest.approx(2.5)
+    image, target = torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])
+    assert L1Loss()(torch.full((1,), torch.nan), image, target).item() == pytest.approx(100 * 1.25)
+    assert L1Loss(weight=2)(image, image, target).item() == pytest.approx(2.5)
 
 
 PALETTE = torch.from_numpy(COLOURS_RGB).double() / 127.5 - 1
@@ -120,8 +120,8 @@ def test_palette_loss_is_near_zero_for_a_perfect_answer_and_falls_on_the_way_the
     losses = []
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         output = (1 - share) * wrong + sure_of(index, 30 * share)
-        picture = torch.einsum("bkhw,kc->bchw", output.softmax(1), PALETTE)
-        losses.append(loss(output, picture, target).item())
+        image = torch.einsum("bkhw,kc->bchw", output.softmax(1), PALETTE)
+        losses.append(loss(output, image, target).item())
     assert losses == sorted(losses, reverse=True)
     assert losses[0] > 1
     assert losses[-1] == pytest.approx(0, abs=1e-6)
@@ -132,7 +132,7 @@ def test_palette_loss_is_the_sum_of_its_parts_worked_by_hand(index: Tensor) -> N
     target, output = drawn(index), torch.randn(2, len(PALETTE), 8, 8, dtype=torch.float64)
     weights = (1 + torch.arange(len(PALETTE))).tolist()
     weights = [float(w) for w in weights]
-    picture = torch.rand_like(target)
+    image = torch.rand_like(target)
     p = np.exp(output.numpy())
     p /= p.sum(1, keepdims=True)
     truth, w = index.numpy(), np.array(weights)
@@ -140,9 +140,9 @@ def test_palette_loss_is_the_sum_of_its_parts_worked_by_hand(index: Tensor) -> N
     cross_entropy = (w[truth] * -np.log(p_true)).sum() / w[truth].sum()
     road, is_road = p[:, ROADS].sum(1), np.isin(truth, ROADS)
     dice = (2 * road[is_road].sum() + 1) / (road.sum() + is_road.sum() + 1)
-    l1 = np.abs(picture.numpy() - target.numpy()).mean()
+    l1 = np.abs(image.numpy() - target.numpy()).mean()
     loss = loss_of(weights, dice_weight=0.3, l1_weight=0.7)
-    assert loss(output, picture, target).item() == pytest.approx(cross_entropy + 0.3 * (1 - dice) + 0.7 * l1)
+    assert loss(output, image, target).item() == pytest.approx(cross_entropy + 0.3 * (1 - dice) + 0.7 * l1)
 
 
 def only_dice(output: Tensor, index: Tensor) -> float:

@@ -25,13 +25,13 @@ def test_every_depth_keeps_the_size(n_levels: int, skips: bool) -> None:
     torch.manual_seed(0)
     network = UNetGenerator(n_levels=n_levels, width=1, skips=skips)
     side = 2**n_levels
-    picture = torch.rand(1, 3, side, 2 * side) * 2 - 1
+    image = torch.rand(1, 3, side, 2 * side) * 2 - 1
     with torch.no_grad():
-        drawn = network(picture)
-    assert drawn.shape == picture.shape
+        drawn = network(image)
+    assert drawn.shape == image.shape
     assert drawn.isfinite().all()
     assert drawn.abs().max() <= 1
-    assert network.picture(drawn) is drawn
+    assert network.image(drawn) is drawn
 
 
 def test_other_channels_are_taken_and_drawn() -> None:
@@ -40,9 +40,9 @@ def test_other_channels_are_taken_and_drawn() -> None:
 
 
 @pytest.mark.parametrize("skips", [True, False])
-def test_skips_alone_carry_the_picture_around_the_bottleneck(skips: bool) -> None:
+def test_skips_alone_carry_the_image_around_the_bottleneck(skips: bool) -> None:
     torch.manual_seed(0)
-    network = sharp(UNetGenerator(n_levels=3, width=2, skips=skips, statistics="frozen"))
+    network = sharp(UNetGenerator(n_levels=3, width=2, skips=skips, normalization="frozen"))
     nn.init.zeros_(network.down[-1][1].weight)
     first, second = network(torch.rand(2, 3, 8, 8, dtype=torch.float64))
     assert torch.equal(first, second) != skips
@@ -73,32 +73,32 @@ def test_noise_is_in_the_innermost_levels(n_levels: int, noisy: list[int]) -> No
 
 
 @pytest.fixture
-def picture() -> torch.Tensor:
+def image() -> torch.Tensor:
     torch.manual_seed(1)
     return torch.rand(1, 3, 32, 32) * 2 - 1
 
 
-def drawn_twice(network: nn.Module, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn_twice(network: nn.Module, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(2)
-    return network(picture), network(picture)
+    return network(image), network(image)
 
 
-def test_noise_is_off_in_evaluation(picture: torch.Tensor) -> None:
+def test_noise_is_off_in_evaluation(image: torch.Tensor) -> None:
     network = UNetGenerator(n_levels=4, width=4).eval()
-    assert torch.equal(*drawn_twice(network, picture))
+    assert torch.equal(*drawn_twice(network, image))
 
 
 @pytest.mark.parametrize("at_test", [False, True])
-def test_noise_is_on_in_training(picture: torch.Tensor, at_test: bool) -> None:
+def test_noise_is_on_in_training(image: torch.Tensor, at_test: bool) -> None:
     network = UNetGenerator(n_levels=4, width=4, noise_at_test=at_test).train()
-    assert not torch.equal(*drawn_twice(network, picture))
+    assert not torch.equal(*drawn_twice(network, image))
 
 
-def test_noise_at_test_is_on_and_follows_the_seed(picture: torch.Tensor) -> None:
+def test_noise_at_test_is_on_and_follows_the_seed(image: torch.Tensor) -> None:
     network = UNetGenerator(n_levels=4, width=4, noise_at_test=True).eval()
-    first, second = drawn_twice(network, picture)
+    first, second = drawn_twice(network, image)
     assert not torch.equal(first, second)
-    again, _ = drawn_twice(network, picture)
+    again, _ = drawn_twice(network, image)
     assert torch.equal(again, first)
 
 

@@ -17,7 +17,7 @@ from rasterio import Affine
 from rasterio.transform import from_origin
 
 from sat2map.errors import SceneError
-from sat2map.scene.source import ReadOptions, open_source
+from sat2map.scene.source import ReadOptions, open_scene
 from sat2map.scene.stretch import Stretch
 from sat2map.tiling import Window
 
@@ -25,7 +25,7 @@ from .rasters import PLACE, random_bands, write_raster
 
 
 def read(path: Path | str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-    with open_source(path, ReadOptions(**options)) as source:
+    with open_scene(path, ReadOptions(**options)) as source:
         window = Window(0, 0, source.grid.height, source.grid.width)
         return source.read(window), source.valid(window)
 
@@ -40,7 +40,7 @@ def test_numbers_are_stretched_by_the_whole_scene_not_by_the_window(tmp_path: Pa
     assert np.abs(low - 10).max() <= 1
     assert np.abs(high - 210).max() <= 1
     window = Window(3, 7, 11, 13)
-    with open_source(path, ReadOptions(levels=((10, 210),) * 3)) as source:
+    with open_scene(path, ReadOptions(levels=((10, 210),) * 3)) as source:
         np.testing.assert_array_equal(source.read(window), rgb[window.slices])
 
 
@@ -109,7 +109,7 @@ def test_what_the_scene_has_not_is_refused(tmp_path: Path, options: dict[str, An
     assert caught.value.hint
 
 
-def test_two_bands_are_no_picture_unless_the_second_is_alpha(tmp_path: Path) -> None:
+def test_two_bands_are_no_image_unless_the_second_is_alpha(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="2 bands"):
         read(write_raster(tmp_path / "a.tif", random_bands(2)))
     bands = random_bands(2)
@@ -131,7 +131,7 @@ def test_mask_can_be_a_file_a_band_or_none(tmp_path: Path) -> None:
     other = write_raster(tmp_path / "mask.tif", mask, **PLACE)
     for choice in (str(other), "4"):
         np.testing.assert_array_equal(read(scene, mask=choice)[1], mask[0] > 0)
-    with open_source(scene, ReadOptions(mask="none")) as source:
+    with open_scene(scene, ReadOptions(mask="none")) as source:
         assert not source.has_mask
     small = write_raster(tmp_path / "small.tif", mask[:, :5], **PLACE)
     with pytest.raises(SceneError, match="50 x 5 px, its scene 50 x 40"):
@@ -160,7 +160,7 @@ def test_box_is_the_whole_pixels_that_hold_it(tmp_path: Path, transform: Affine)
     path = write_raster(tmp_path / "a.tif", bands, crs=PLACE["crs"], transform=transform)
     corners = [transform * (col, row) for col, row in [(10, 5), (30, 5), (10, 25), (30, 25)]]
     xs, ys = zip(*corners, strict=True)
-    with open_source(path, ReadOptions(bbox=(min(xs), min(ys), max(xs), max(ys)))) as source:
+    with open_scene(path, ReadOptions(bbox=(min(xs), min(ys), max(xs), max(ys)))) as source:
         grid = source.grid
         rgb = source.read(Window(0, 0, grid.height, grid.width))
     corner = ~transform * (grid.transform.c, grid.transform.f)
@@ -184,16 +184,16 @@ def test_box_in_degrees_agrees_with_rasterios_own_window(tmp_path: Path) -> None
     back = transform_bounds("EPSG:4326", PLACE["crs"], *degrees)
     with rasterio.open(path) as dataset:
         expected = dataset.window(*back)
-    with open_source(path, ReadOptions(bbox=degrees, bbox_crs="EPSG:4326")) as source:
+    with open_scene(path, ReadOptions(bbox=degrees, bbox_crs="EPSG:4326")) as source:
         assert abs(source.grid.height - expected.height) < 2
         assert abs(source.grid.width - expected.width) < 2
         assert abs((source.grid.transform.c - 580000) / 0.9 - expected.col_off) < 1.01
 
 
-def test_picture_with_a_world_file_has_its_place(tmp_path: Path) -> None:
+def test_image_with_a_world_file_has_its_place(tmp_path: Path) -> None:
     Image.fromarray(np.moveaxis(random_bands(3), 0, -1)).save(tmp_path / "a.png")
     (tmp_path / "a.pgw").write_text("2\n0\n0\n-2\n101\n199\n")
-    with open_source(tmp_path / "a.png") as source:
+    with open_scene(tmp_path / "a.png") as source:
         assert source.grid.transform == Affine(2, 0, 100, 0, -2, 200)
 
 
@@ -260,12 +260,12 @@ def test_eight_bits_are_stretched_where_the_model_knows_it(tmp_path: Path, endin
     Image.fromarray(pixels).save(path)
     levels = ((20, 220), (30, 210), (40, 200))
     window = Window(0, 0, 40, 50)
-    with open_source(path, ReadOptions(levels=levels)) as scene:
+    with open_scene(path, ReadOptions(levels=levels)) as scene:
         np.testing.assert_array_equal(scene.read(window), pixels)
-    with open_source(path, ReadOptions(levels=levels, stretch_bytes=True)) as scene:
+    with open_scene(path, ReadOptions(levels=levels, stretch_bytes=True)) as scene:
         found = np.percentile(scene.read(window).reshape(-1, 3), (2, 98), axis=0)
     np.testing.assert_allclose(found.T, levels, atol=3)
-    with open_source(path, ReadOptions(levels=levels, stretch_bytes=True, stretch="none")) as scene:
+    with open_scene(path, ReadOptions(levels=levels, stretch_bytes=True, stretch="none")) as scene:
         np.testing.assert_array_equal(scene.read(window), pixels)
 
 
@@ -273,5 +273,5 @@ def test_scene_almost_without_contrast_is_stretched_no_further_than_to_be_seen(t
     pixels = np.random.default_rng(0).integers(60, 63, (40, 50, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "water.png")
     reading = ReadOptions(levels=((10, 200),) * 3, stretch_bytes=True)
-    with open_source(tmp_path / "water.png", reading) as scene:
+    with open_scene(tmp_path / "water.png", reading) as scene:
         assert np.ptp(scene.read(Window(0, 0, 40, 50))) <= 3 * 190 / 48

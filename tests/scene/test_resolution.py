@@ -12,8 +12,8 @@ from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from sat2map.scene.place import Grid
-from sat2map.scene.resolution import ResampledSource, Scale, choose_scale, ground_resolution
+from sat2map.scene.georeference import Grid
+from sat2map.scene.resolution import ModelGrid, ResampledSource, choose_model_grid, ground_gsd
 from sat2map.tiling import Window
 
 KNOWN = (1.2, 2.1)
@@ -43,12 +43,12 @@ def grid(crs: Any, x: float, y: float, px: float, py: float | None = None) -> Gr
     ids=["metres", "web mercator", "degrees", "degrees at the equator", "feet", "mars"],
 )
 def test_ground_resolution_is_in_metres_whatever_the_crs(where: Grid, expected: tuple[float, float]) -> None:
-    assert ground_resolution(where) == pytest.approx(expected, rel=0.003)
+    assert ground_gsd(where) == pytest.approx(expected, rel=0.003)
 
 
 def test_ground_resolution_of_a_rotated_scene_is_the_length_of_its_pixels() -> None:
     turned = Affine(0.9, 0, 585000, 0, -0.9, 4510000) @ Affine.rotation(30) @ Affine.scale(1, 2)
-    assert ground_resolution(Grid(10, 10, CRS.from_epsg(32618), turned)) == pytest.approx((0.9, 1.8), rel=0.002)
+    assert ground_gsd(Grid(10, 10, CRS.from_epsg(32618), turned)) == pytest.approx((0.9, 1.8), rel=0.002)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_ground_resolution_of_a_rotated_scene_is_the_length_of_its_pixels() -> N
     ids=["no place", "no CRS", "unknown unit"],
 )
 def test_unknown_ground_resolution_leaves_the_scene_as_it_is_and_says_so(where: Grid) -> None:
-    assert ground_resolution(where) is None
-    scale = choose_scale(where, KNOWN)
-    assert scale.same
-    assert "--gsd" in scale.words
+    assert ground_gsd(where) is None
+    model_grid = choose_model_grid(where, KNOWN)
+    assert model_grid.is_scene_grid
+    assert "--gsd" in model_grid.reason
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_unknown_ground_resolution_leaves_the_scene_as_it_is_and_says_so(where: 
     ],
 )
 def test_scene_outside_the_models_range_is_brought_to_its_nearest_end(gsd_m: float, seen_px: int, poor: bool) -> None:
-    scale = choose_scale(Grid(1000, 1000), KNOWN, gsd_m)
-    assert (scale.seen_height, scale.seen_width) == (seen_px, seen_px)
-    assert (scale.same, scale.poor) == (seen_px == 1000, poor)
-    assert f"{gsd_m:.3g} m/px" in scale.words
+    model_grid = choose_model_grid(Grid(1000, 1000), KNOWN, gsd_m)
+    assert (model_grid.height, model_grid.width) == (seen_px, seen_px)
+    assert (model_grid.is_scene_grid, model_grid.is_too_coarse) == (seen_px == 1000, poor)
+    assert f"{gsd_m:.3g} m/px" in model_grid.reason
 
 
 def test_pixels_that_are_not_square_become_square() -> None:
-    scale = choose_scale(grid(4326, 10, 60, 5e-6), KNOWN)
-    assert scale.seen_height / scale.seen_width == pytest.approx(2, rel=0.02)
+    model_grid = choose_model_grid(grid(4326, 10, 60, 5e-6), KNOWN)
+    assert model_grid.height / model_grid.width == pytest.approx(2, rel=0.02)
 
 
 class Array:
@@ -118,7 +118,7 @@ def test_windows_of_the_resampled_scene_agree_with_the_whole(
 ) -> None:
     seen_h, seen_w = max(1, round(height * factor)), max(1, round(width * factor))
     valid = np.random.default_rng(seed + 1).random((height, width)) < 0.7 if masked else None
-    source = ResampledSource(Array(noise(height, width, seed), valid), Scale(height, width, seen_h, seen_w))
+    source = ResampledSource(Array(noise(height, width, seed), valid), ModelGrid(height, width, seen_h, seen_w))
     whole, whole_valid = source.read(Window(0, 0, seen_h, seen_w))
     row, col = data.draw(st.integers(0, seen_h - 1)), data.draw(st.integers(0, seen_w - 1))
     window = Window(row, col, data.draw(st.integers(1, seen_h - row)), data.draw(st.integers(1, seen_w - col)))
@@ -129,7 +129,7 @@ def test_windows_of_the_resampled_scene_agree_with_the_whole(
 
 
 def test_resampling_in_strips_is_resampling_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = ResampledSource(Array(noise(300, 200, 0)), Scale(300, 200, 75, 51))
+    source = ResampledSource(Array(noise(300, 200, 0)), ModelGrid(300, 200, 75, 51))
     at_once, _ = source.read(Window(0, 0, 75, 51))
     monkeypatch.setattr("sat2map.scene.resolution.LARGEST_READ_PX", 5000)
     np.testing.assert_array_equal(source.read(Window(0, 0, 75, 51))[0], at_once)
@@ -139,7 +139,7 @@ def test_resampling_in_strips_is_resampling_at_once(monkeypatch: pytest.MonkeyPa
 def test_resampled_scene_is_what_pillow_makes_of_it(factor: float) -> None:
     rgb = np.asarray(Image.fromarray(noise(20, 30, 0)).resize((300, 200), Image.Resampling.BICUBIC))
     size = round(200 * factor), round(300 * factor)
-    drawn, _ = ResampledSource(Array(rgb), Scale(200, 300, *size)).read(Window(0, 0, *size))
+    drawn, _ = ResampledSource(Array(rgb), ModelGrid(200, 300, *size)).read(Window(0, 0, *size))
     expected = np.asarray(Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BILINEAR))
     assert np.abs(drawn.astype(int) - expected)[2:-2, 2:-2].max() <= 2
 
@@ -151,7 +151,7 @@ def test_no_dark_fringe_appears_beside_what_is_not_there(factor: float) -> None:
     valid[20:50, :33] = False
     rgb[~valid] = 0
     size = round(80 * factor)
-    drawn, seen = ResampledSource(Array(rgb, valid), Scale(80, 80, size, size)).read(Window(0, 0, size, size))
+    drawn, seen = ResampledSource(Array(rgb, valid), ModelGrid(80, 80, size, size)).read(Window(0, 0, size, size))
     assert (drawn[seen] == 180).all()
     assert 0 < (~seen).mean() < (~valid).mean() + 0.02
 
@@ -161,27 +161,27 @@ def test_no_dark_fringe_appears_beside_what_is_not_there(factor: float) -> None:
 def test_laid_back_windows_are_a_partition_and_agree_with_the_whole(
     height: int, width: int, seen_h: int, seen_w: int, core: int, smooth: bool, seed: int
 ) -> None:
-    scale = Scale(height, width, seen_h, seen_w)
-    picture = noise(seen_h, seen_w, seed)
+    model_grid = ModelGrid(height, width, seen_h, seen_w)
+    image = noise(seen_h, seen_w, seed)
     everything = Window(0, 0, seen_h, seen_w)
-    assert scale.home(everything) == Window(0, 0, height, width)
-    whole = scale.lay_back(picture, everything, scale.home(everything), smooth=smooth)
+    assert model_grid.scene_window(everything) == Window(0, 0, height, width)
+    whole = model_grid.to_scene_grid(image, everything, model_grid.scene_window(everything), smooth=smooth)
     count = np.zeros((height, width), int)
     for row in range(0, seen_h, core):
         for col in range(0, seen_w, core):
             cell = Window(row, col, core, core).clipped(seen_h, seen_w)
             seen = cell.grown(1).clipped(seen_h, seen_w)
-            home = scale.home(cell)
+            home = model_grid.scene_window(cell)
             count[home.slices] += 1
-            drawn = scale.lay_back(picture[seen.slices], seen, home, smooth=smooth)
+            drawn = model_grid.to_scene_grid(image[seen.slices], seen, home, smooth=smooth)
             np.testing.assert_array_equal(drawn, whole[home.slices])
     assert (count == 1).all()
 
 
-def test_flat_picture_stays_flat_and_colours_stay_themselves() -> None:
-    scale = Scale(37, 53, 12, 80)
-    picture = np.where(np.indices((12, 80)).sum(0)[..., None] % 2, 10, 250).astype(np.uint8).repeat(3, -1)
+def test_flat_image_stays_flat_and_colours_stay_themselves() -> None:
+    model_grid = ModelGrid(37, 53, 12, 80)
+    image = np.where(np.indices((12, 80)).sum(0)[..., None] % 2, 10, 250).astype(np.uint8).repeat(3, -1)
     everything, home = Window(0, 0, 12, 80), Window(0, 0, 37, 53)
-    assert set(np.unique(scale.lay_back(picture, everything, home, smooth=False))) == {10, 250}
-    flat = np.full_like(picture, 77)
-    assert (scale.lay_back(flat, everything, home, smooth=True) == 77).all()
+    assert set(np.unique(model_grid.to_scene_grid(image, everything, home, smooth=False))) == {10, 250}
+    flat = np.full_like(image, 77)
+    assert (model_grid.to_scene_grid(flat, everything, home, smooth=True) == 77).all()

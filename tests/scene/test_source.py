@@ -9,8 +9,8 @@ from PIL import Image
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
-from sat2map.errors import PictureError, Sat2mapError, SceneError
-from sat2map.scene.source import Grid, open_source
+from sat2map.errors import ImageError, Sat2mapError, SceneError
+from sat2map.scene.source import Grid, open_scene
 from sat2map.tiling import Window
 
 from .rasters import PLACE, random_bands, write_raster
@@ -20,14 +20,14 @@ GRADIENT = np.linspace(0, 255, 12 * 20).reshape(12, 20).round().astype(np.uint8)
 
 
 def everything(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    with open_source(path) as source:
+    with open_scene(path) as source:
         window = Window(0, 0, source.grid.height, source.grid.width)
         return source.read(window), source.valid(window)
 
 
 def test_raster_gives_windows_grid_and_no_mask(tmp_path: Path) -> None:
     bands = random_bands(3)
-    with open_source(write_raster(tmp_path / "a.tif", bands, **PLACE)) as source:
+    with open_scene(write_raster(tmp_path / "a.tif", bands, **PLACE)) as source:
         assert (source.grid.height, source.grid.width) == (40, 50)
         assert (source.grid.crs, source.grid.transform) == (PLACE["crs"], PLACE["transform"])
         assert not source.has_mask
@@ -37,7 +37,7 @@ def test_raster_gives_windows_grid_and_no_mask(tmp_path: Path) -> None:
 
 
 def test_raster_without_place_has_none(tmp_path: Path) -> None:
-    with open_source(write_raster(tmp_path / "a.tif", random_bands(3))) as source:
+    with open_scene(write_raster(tmp_path / "a.tif", random_bands(3))) as source:
         assert source.grid.crs is None
         assert source.grid.transform is None
 
@@ -104,13 +104,13 @@ def test_raster_placed_by_ground_control_points_has_no_place_and_says_so(
     corners = [(0, 0), (0, 50), (40, 0), (40, 50)]
     points = [GroundControlPoint(row, col, 10 + col / 100, 50 - row / 100) for row, col in corners]
     path = write_raster(tmp_path / "a.tif", random_bands(3), gcps=points, crs=PLACE["crs"])
-    with open_source(path) as source:
+    with open_scene(path) as source:
         assert source.grid == Grid(40, 50)
     assert "ground control points" in caplog.text
 
 
 def test_raster_with_a_transform_alone_keeps_it_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with open_source(write_raster(tmp_path / "a.tif", random_bands(3), transform=PLACE["transform"])) as source:
+    with open_scene(write_raster(tmp_path / "a.tif", random_bands(3), transform=PLACE["transform"])) as source:
         assert source.grid == Grid(40, 50, None, PLACE["transform"])
     assert "no CRS" in caplog.text
 
@@ -127,53 +127,53 @@ def test_alpha_that_is_near_infrared_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_raster(tmp_path / "a.tif", random_bands(4), colours=[RED, GREEN, BLUE, ALPHA])
-    with open_source(path) as source:
+    with open_scene(path) as source:
         assert not source.has_mask
     assert "near infrared" in caplog.text
 
 
-def save(path: Path, picture: Image.Image, **options: object) -> Path:
-    picture.save(path, **options)
+def save(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
     return path
 
 
-def test_grey_picture(tmp_path: Path) -> None:
+def test_grey_image(tmp_path: Path) -> None:
     rgb, valid = everything(save(tmp_path / "a.png", Image.fromarray(GRADIENT)))
     np.testing.assert_array_equal(rgb, GRADIENT[..., None].repeat(3, -1))
     assert valid.all()
 
 
-def test_sixteen_bit_picture_is_scaled_not_clipped(tmp_path: Path) -> None:
+def test_sixteen_bit_image_is_scaled_not_clipped(tmp_path: Path) -> None:
     rgb, _ = everything(save(tmp_path / "a.png", Image.fromarray(GRADIENT.astype(np.uint16) * 257)))
     np.testing.assert_array_equal(rgb, GRADIENT[..., None].repeat(3, -1))
 
 
-def test_alpha_of_a_picture_is_its_mask(tmp_path: Path) -> None:
+def test_alpha_of_a_image_is_its_mask(tmp_path: Path) -> None:
     rgba = np.dstack([GRADIENT] * 3 + [np.where(GRADIENT > 100, 255, 0).astype(np.uint8)])
     rgb, valid = everything(save(tmp_path / "a.png", Image.fromarray(rgba)))
     np.testing.assert_array_equal(valid, GRADIENT > 100)
     np.testing.assert_array_equal(rgb[valid], rgba[valid, :3])
 
 
-def test_palette_picture_with_transparency(tmp_path: Path) -> None:
-    picture = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
-    picture.putpalette([10, 20, 30, 40, 50, 60])
-    rgb, valid = everything(save(tmp_path / "a.png", picture, transparency=1))
+def test_palette_image_with_transparency(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    rgb, valid = everything(save(tmp_path / "a.png", image, transparency=1))
     assert rgb[0, 0].tolist() == [10, 20, 30]
     assert valid.tolist() == [[True, False]]
 
 
-def test_cmyk_picture(tmp_path: Path) -> None:
+def test_cmyk_image(tmp_path: Path) -> None:
     cmyk = Image.new("CMYK", (20, 12), (0, 255, 255, 0))
     rgb, _ = everything(save(tmp_path / "a.jpg", cmyk, quality=100))
     assert np.abs(rgb.astype(int) - (255, 0, 0)).max() < 10
 
 
-def test_picture_is_turned_as_its_exif_says(tmp_path: Path) -> None:
+def test_image_is_turned_as_its_exif_says(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to show
-    picture = Image.fromarray(GRADIENT)
-    rgb, _ = everything(save(tmp_path / "a.png", picture, exif=exif))
+    image = Image.fromarray(GRADIENT)
+    rgb, _ = everything(save(tmp_path / "a.png", image, exif=exif))
     np.testing.assert_array_equal(rgb[..., 0], np.rot90(GRADIENT, -1))
 
 
@@ -196,10 +196,10 @@ def bomb(path: Path) -> None:
 
 BAD = {
     "missing": ("a.png", lambda path: None, SceneError, "no such file"),
-    "empty picture": ("a.png", lambda path: path.write_bytes(b""), PictureError, "cannot be read"),
-    "text named as a picture": ("a.jpg", lambda path: path.write_text("hello"), PictureError, "cannot be read"),
-    "truncated picture": ("a.png", truncated, PictureError, "cannot be read"),
-    "bomb": ("a.png", bomb, PictureError, "3600000000 px"),
+    "empty image": ("a.png", lambda path: path.write_bytes(b""), ImageError, "cannot be read"),
+    "text named as an image": ("a.jpg", lambda path: path.write_text("hello"), ImageError, "cannot be read"),
+    "truncated image": ("a.png", truncated, ImageError, "cannot be read"),
+    "bomb": ("a.png", bomb, ImageError, "3600000000 px"),
     "empty raster": ("a.tif", lambda path: path.write_bytes(b""), SceneError, "cannot be opened"),
     "text named as a raster": ("a.tif", lambda path: path.write_text("hello"), SceneError, "cannot be opened"),
     "complex raster": (
@@ -225,7 +225,7 @@ def test_corrupt_block_halfway_is_named(tmp_path: Path) -> None:
         tmp_path / "a.tif", random_bands(3, 512, 512), tiled=True, blockxsize=256, blockysize=256, interleave="pixel"
     )
     path.write_bytes(path.read_bytes()[:-100_000])
-    with open_source(path) as source:
+    with open_scene(path) as source:
         assert source.read(Window(0, 0, 100, 100)).any()
         with pytest.raises(SceneError, match="corrupt in rows 256 to 512"):
             source.read(Window(256, 256, 256, 256))

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 from starlette.testclient import TestClient
 
+from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
-from sat2map.palette import COLOURS_RGB
 from sat2map.serve.app import create_app
 from sat2map.serve.canvas import Canvas
 from sat2map.serve.filling import Filler
@@ -39,8 +39,8 @@ class QuickEngine:
     n_runs: int = 0
     card: Card = field(
         default_factory=lambda: Card(
-            name="quick", architecture="compact", configuration={}, gsd_m=(0.5, 2), statistics="frozen",
-            stride=STRIDE, reach_px=2, margin_px=STRIDE, outputs=("crisp",),
+            name="quick", architecture="compact", configuration={}, gsd_m=(0.5, 2), normalization="frozen",
+            stride=STRIDE, receptive_radius_px=2, margin_px=STRIDE, heads=("crisp",),
         )
     )  # fmt: skip
 
@@ -54,7 +54,7 @@ class QuickEngine:
         self.n_runs -= not sat_bhwc.any()  # whether it can, which is asked at the start
         return self.run(sat_bhwc, output), sat_bhwc[..., :1]
 
-    def with_own_statistics(self) -> QuickEngine:
+    def with_instance_normalization(self) -> QuickEngine:
         raise ModelFileError("statistics are part of the file")
 
 
@@ -106,5 +106,5 @@ def serving(cache: Path, *paths: Path, settings: Settings = SMALL, **changes: An
 
 def pixels_of_png(content: bytes) -> UInt8:
     """uint8, shape (H, W, 4)."""
-    with Image.open(io.BytesIO(content)) as picture:
-        return np.asarray(picture.convert("RGBA"))
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGBA"))

@@ -101,8 +101,8 @@ def colours(page: Any, tmp_path: Path) -> np.ndarray:
     """What is on the screen beside the panel, shape (n, 3)."""
     path = tmp_path / "screen.png"
     page.screenshot(path=path)
-    with Image.open(path) as picture:
-        screen = np.asarray(picture.convert("RGB"))
+    with Image.open(path) as image:
+        screen = np.asarray(image.convert("RGB"))
     return screen[160:400, 20:330] if page.name == "phone" else screen[60:700, 330:1100]
 
 
@@ -169,7 +169,7 @@ def test_link_shows_the_same_to_someone_else(page: Any, address: str) -> None:
     assert "at=16.20/40.734000/-74.049000" in page.url
 
 
-def test_dropped_picture_comes_back_as_a_map(page: Any, tmp_path: Path) -> None:
+def test_dropped_image_comes_back_as_a_map(page: Any, tmp_path: Path) -> None:
     path = tmp_path / "holiday.png"
     Image.fromarray(np.moveaxis(ground(300, 420, 7), 0, -1)).save(path)
     page.set_input_files("#file", path)
@@ -199,15 +199,15 @@ def test_download_opens_in_rasterio_where_it_was_taken(page: Any, tmp_path: Path
     with page.expect_download() as download:
         page.click("[data-download=png]")
     download.value.save_as(tmp_path / "view.png")
-    with Image.open(tmp_path / "view.png") as picture:
-        assert picture.width > 100
+    with Image.open(tmp_path / "view.png") as image:
+        assert image.width > 100
 
 
 def test_error_of_a_bad_upload_is_said(browser: Any, address: str, tmp_path: Path) -> None:
-    (tmp_path / "notes.png").write_text("no picture")
+    (tmp_path / "notes.png").write_text("no image")
     page = browser.new_page()
     page.goto(address)
     page.wait_for_selector("html[data-ready]")
     page.set_input_files("#file", tmp_path / "notes.png")
-    page.wait_for_selector("#note.error:has-text('no picture that can be read')")
+    page.wait_for_selector("#note.error:has-text('no image that can be read')")
     page.close()

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sat2map.errors import OutputError
-from sat2map.scene.place import Grid
-from sat2map.scene.sink import open_sink
+from sat2map.scene.destination import open_sink
+from sat2map.scene.georeference import Grid
 from sat2map.serve.canvas import Canvas, full_size, make_room
 from sat2map.tiling import Window, plan
 
@@ -118,7 +118,7 @@ FILL = """
 import sys
 from pathlib import Path
 import numpy as np
-from sat2map.scene.place import Grid
+from sat2map.scene.georeference import Grid
 from sat2map.serve.canvas import Canvas
 from sat2map.tiling import plan
 folder, seed = Path(sys.argv[1]), int(sys.argv[2])

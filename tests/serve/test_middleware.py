@@ -52,7 +52,7 @@ def test_what_is_pending_or_no_tile_is_made_anew() -> None:
     assert asked == {"/tiles/pending": 2, "/health": 2}
 
 
-def test_large_pictures_pass_few_at_once() -> None:
+def test_large_images_pass_few_at_once() -> None:
     running: Counter[str] = Counter()
     most: Counter[str] = Counter()
 

@@ -9,9 +9,9 @@ import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sat2map.palette import COLOURS_RGB
-from sat2map.scene.place import Grid
-from sat2map.scene.sink import open_sink
+from sat2map.classes import COLOURS_RGB
+from sat2map.scene.destination import open_sink
+from sat2map.scene.georeference import Grid
 from sat2map.serve.overview import Taps, reduce, reduced_size, reduced_window
 from sat2map.tiling import Window
 

@@ -43,8 +43,8 @@ for name, uri in (("xyz", xyz), ("wmts", wmts)):
     job = QgsMapRendererSequentialJob(settings)
     job.start()
     job.waitForFinished()
-    picture = job.renderedImage()
-    colours = {picture.pixel(x, y) & 0xFFFFFF for x in range(20, 236, 4) for y in range(20, 236, 4)}
+    image = job.renderedImage()
+    colours = {image.pixel(x, y) & 0xFFFFFF for x in range(20, 236, 4) for y in range(20, 236, 4)}
     assert len(colours) > 3, (name, colours)
     print(name, "reads")
 """

@@ -22,7 +22,7 @@ from sat2map.serve.filling import BusyError
 from sat2map.serve.middleware import PENDING
 from sat2map.serve.scenes import MAP
 from sat2map.serve.settings import ServeSettings
-from sat2map.serve.upload import check_picture
+from sat2map.serve.upload import check_image
 
 from ..scene.rasters import PLACE
 from .served import Server, ground, pixels_of_png, serving
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield served
 
 
-def picture(kind: str = "PNG", height: int = 60, width: int = 80, **options: object) -> bytes:
+def image(kind: str = "PNG", height: int = 60, width: int = 80, **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.moveaxis(ground(height, width), 0, -1)).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -72,18 +72,18 @@ def at(transform: Affine, crs: str = "EPSG:3857") -> dict[str, object]:
 VRT = b'<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'  # noqa: E501
 HOSTILE = {
     "nothing": (b"", 422),
-    "text": (b"hello, this is no picture", 422),
+    "text": (b"hello, this is no image", 422),
     "a VRT that names a file": (VRT, 422),
     "a VRT behind a TIFF's signature": (b"II*\0" + VRT, 422),
     "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>', 422),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n", 422),
-    "a PNG that is cut off": (picture()[:400], 422),
-    "a JPEG that is cut off": (picture("JPEG")[:700], 422),
+    "a PNG that is cut off": (image()[:400], 422),
+    "a JPEG that is cut off": (image("JPEG")[:700], 422),
     "a TIFF that is cut off": (tiff()[:100], 422),
     "a PNG bomb": (bomb(), 422),
     "a TIFF bomb": (tiff(30_000, 30_000, tiled=True, sparse_ok=True, bigtiff="yes"), 422),
     "a TIFF of a thousand bands": (tiff(20, 20, 1000), 422),
-    "too many bytes": (picture() + bytes(2**20), 413),
+    "too many bytes": (image() + bytes(2**20), 413),
     "a place beyond the Earth": (tiff(**at(Affine(1e20, 0, 1e30, 0, -1e20, 1e30))), 422),
     "a place of no size": (tiff(**at(Affine(0, 0, 500_000, 0, 0, 4_500_000))), 422),
     "across the 180th meridian": (tiff(**at(Affine(9e3, 0, 5e5, 0, -9e3, 1e6), "EPSG:32660")), 422),
@@ -102,8 +102,8 @@ def test_hostile_upload_is_refused_in_one_line(server: Server, name: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_picture_becomes_a_scene_of_its_own_pixels(server: Server, kind: str) -> None:
-    content = picture(kind)
+def test_image_becomes_a_scene_of_its_own_pixels(server: Server, kind: str) -> None:
+    content = image(kind)
     scene = server.client.post("/scenes?name=holiday.jpg", content=content).json()
     assert (scene["name"], scene["width"], scene["height"], scene["has_place"]) == ("holiday", 80, 60, False)
     for layer in ("satellite", "map"):
@@ -130,20 +130,20 @@ def test_geotiff_keeps_its_place(server: Server) -> None:
     {
         "../../etc/passwd": "passwd",
         "C:\\Users\\me\\photo.png": "photo",
-        "%00": "picture",
+        "%00": "image",
         "<script>alert(1)</script>.png": "script>",
         "a" * 200: "a" * 80,
     }.items(),
 )
 def test_name_is_only_ever_shown(server: Server, name: str, shown: str) -> None:
-    response = server.client.post("/scenes", params={"name": name.replace("%00", "\0")}, content=picture())
+    response = server.client.post("/scenes", params={"name": name.replace("%00", "\0")}, content=image())
     assert response.status_code == 201
     assert response.json()["name"] == shown
     assert response.json()["id"].startswith("drop-")
 
 
-def test_oldest_picture_goes_when_there_are_too_many(server: Server) -> None:
-    ids = [server.client.post("/scenes?name=x", content=picture()).json()["id"] for _ in range(3)]
+def test_oldest_image_goes_when_there_are_too_many(server: Server) -> None:
+    ids = [server.client.post("/scenes?name=x", content=image()).json()["id"] for _ in range(3)]
     assert [server.client.get(f"/scenes/{name}").status_code for name in ids] == [404, 200, 200]
 
 
@@ -151,15 +151,15 @@ def test_block_of_a_tiff_is_measured_in_bytes(tmp_path: Path) -> None:
     path = tmp_path / "1.upload"
     path.write_bytes(tiff(4500, 4500, dtype="float64", tiled=True, blockxsize=4096, blockysize=4096, sparse_ok=True))
     with pytest.raises(SceneError, match="blocks that are too large"):
-        check_picture(path, ServeSettings())
+        check_image(path, ServeSettings())
 
 
 def test_what_has_gone_is_drawn_on_no_more(server: Server) -> None:
-    first, *others = (server.client.post("/scenes?name=x", content=picture()).json()["id"] for _ in range(2))
+    first, *others = (server.client.post("/scenes?name=x", content=image()).json()["id"] for _ in range(2))
     layer = server.scenes.by_id[first].layers[MAP]
     assert layer.canvas is not None
     assert layer.draw is not None
-    server.client.post("/scenes?name=x", content=picture())
+    server.client.post("/scenes?name=x", content=image())
     with pytest.raises(BusyError):
         server.filler.ask(layer.canvas, layer.draw, [0])
     server.filler.ask_behind(layer.canvas, layer.draw, [0], float)
@@ -171,7 +171,7 @@ def test_what_has_gone_is_drawn_on_no_more(server: Server) -> None:
 
 
 def test_page_of_another_origin_cannot_upload(server: Server) -> None:
-    response = server.client.post("/scenes", content=picture(), headers={"origin": "https://evil.example"})
+    response = server.client.post("/scenes", content=image(), headers={"origin": "https://evil.example"})
     assert response.status_code == 403
 
 
@@ -189,7 +189,7 @@ def kept() -> set[Path]:
 
 def test_nothing_of_a_refused_upload_stays(server: Server) -> None:
     before = kept()
-    for content in (b"hello", picture()[:300], tiff(dtype="complex64")):
+    for content in (b"hello", image()[:300], tiff(dtype="complex64")):
         assert server.client.post("/scenes", content=content).status_code == 422
     assert kept() == before
 
@@ -197,7 +197,7 @@ def test_nothing_of_a_refused_upload_stays(server: Server) -> None:
 def test_nothing_of_an_upload_stays_when_the_server_stops(tmp_path: Path) -> None:
     before = kept()
     with serving(tmp_path / "cache") as server:
-        scene = server.client.post("/scenes", content=picture()).json()
+        scene = server.client.post("/scenes", content=image()).json()
         server.client.get(f"/scenes/{scene['id']}/map/preview.png")
         assert kept() != before
         assert list((tmp_path / "cache").iterdir())

@@ -17,10 +17,10 @@ def test_difference_is_of_the_worst_channel_of_each_pixel() -> None:
 
 
 def test_map_without_seams_has_a_ratio_of_one_and_one_with_them_more() -> None:
-    picture = np.random.default_rng(0).integers(100, 120, (512, 512, 3), np.uint8)
-    assert border_ratio(picture, 64) == pytest.approx(1, abs=0.05)
+    image = np.random.default_rng(0).integers(100, 120, (512, 512, 3), np.uint8)
+    assert border_ratio(image, 64) == pytest.approx(1, abs=0.05)
     tone = np.zeros((512, 512), int)
     tone[64:128, 64:128], tone[256:320] = 40, 20
-    assert border_ratio((picture + tone[..., None]).astype(np.uint8), 64) > 1.3
-    assert border_ratio(picture, 1024) == 1
-    assert border_ratio(np.zeros_like(picture), 64) == 1
+    assert border_ratio((image + tone[..., None]).astype(np.uint8), 64) > 1.3
+    assert border_ratio(image, 1024) == 1
+    assert border_ratio(np.zeros_like(image), 64) == 1

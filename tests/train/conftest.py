@@ -38,7 +38,7 @@ def tiny_recipe(**changes: object) -> Recipe:
         "epochs": 3,
         "constant_epochs": 1,
         "ema_decay": 0.9,
-        "holdout": 0.2,
+        "validation_share": 0.2,
         "validation_px": 32,
         "checkpoint_steps": 1,
     }
@@ -46,7 +46,7 @@ def tiny_recipe(**changes: object) -> Recipe:
 
 
 def tiny_compact_recipe(**changes: object) -> Recipe:
-    """Compact generator, whose normalisations keep running statistics, with a late adversarial term."""
+    """Compact generator, whose normalisations keep running normalization, with a late adversarial term."""
     configuration = {"widths": [4, 6, 8], "dilations": [[1], [1]], "head_width": 4}
     return tiny_recipe(
         generator={"architecture": "compact", "configuration": configuration},

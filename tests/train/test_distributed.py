@@ -96,7 +96,7 @@ def test_processes_share_a_batch_and_equal_parts_of_the_last(monkeypatch: pytest
     alone, first, second = drawn
     assert sorted(alone) == list(range(7))
     assert first == [*alone[:2], *alone[4:6]]
-    # The eighth place of the last batch goes to the first picture again.
+    # The eighth place of the last batch goes to the first image again.
     assert second == [*alone[2:4], alone[6], alone[0]]
 
 

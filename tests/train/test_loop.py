@@ -112,27 +112,27 @@ def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None
     best = min(float(row["rmse"]) for row in rows)
     assert run.state.best == pytest.approx(best, abs=1e-3)
     with Image.open(tmp_path / "run" / "grids" / "epoch_0003.png") as grid:
-        assert grid.size == (3 * 32, len(run.split.holdout) * 32)
+        assert grid.size == (3 * 32, len(run.split.validation) * 32)
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
-    assert (card.steps, card.seed, card.statistics, card.dropout) == (12, 0, "image", 0.5)
+    assert (card.steps, card.seed, card.normalization, card.dropout) == (12, 0, "instance", 0.5)
     assert Recipe.model_validate(card.recipe) == recipe
-    assert card.measures["hold-out"]["n_pictures"] == len(run.split.holdout)
+    assert card.metrics["validation"]["n_images"] == len(run.split.validation)
 
 
 def test_kept_frozen_generator_draws_the_same_pixel_whatever_is_far_away(pairs_folder: Path, tmp_path: Path) -> None:
     train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path, quiet=True))
-    picture = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
-    other = picture.copy()
+    image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
+    other = image.copy()
     other[:, :, 64:] = 255
     equal = {}
     for which in ("last", "frozen"):
         engine = load_engine(tmp_path / "run" / f"generator_{which}.safetensors")
-        maps = [engine.run(p, "rgb")[:, :, :16] for p in (picture, other)]
+        maps = [engine.run(p, "rgb")[:, :, :16] for p in (image, other)]
         equal[which] = np.array_equal(*maps)
     assert equal == {"last": False, "frozen": True}
     cards = [safetensors_file.read_card(tmp_path / "run" / f"generator_{which}.safetensors") for which in equal]
-    own, frozen = (card.measures["hold-out"] for card in cards)
+    own, frozen = (card.metrics["validation"] for card in cards)
     assert own.keys() == frozen.keys()
     assert own["rmse"] != frozen["rmse"]
 
@@ -154,7 +154,7 @@ def test_init_begins_with_given_weights(pairs_folder: Path, tmp_path: Path) -> N
 
 
 def test_training_without_hold_out_and_without_discriminator(pairs_folder: Path, tmp_path: Path) -> None:
-    recipe = tiny_recipe(holdout=0, objective={"adversarial_weight": 0}, epochs=1)
+    recipe = tiny_recipe(validation_share=0, objective={"adversarial_weight": 0}, epochs=1)
     run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
     assert list(run.state.modules) == ["generator"]
     assert len(run.split.train) == len(run.known.pairs)
@@ -175,9 +175,10 @@ BAD = {
         tiny_recipe, "generator", {"architecture": "unet", "configuration": {"n_levles": 3}}, RecipeError, "n_levles",
     ),
     "no such statistics": (
-        tiny_recipe, "generator", {"architecture": "unet", "configuration": {"statistics": "own"}}, RecipeError, "own",
+        tiny_recipe, "generator", {"architecture": "unet", "configuration": {"normalization": "own"}},
+        RecipeError, "own",
     ),
-    "everything held out": (tiny_recipe, "holdout", 0.999, Sat2mapError, "nothing to train on"),
+    "everything held out": (tiny_recipe, "validation_share", 0.999, Sat2mapError, "nothing to train on"),
 }  # fmt: skip
 
 
@@ -231,7 +232,7 @@ def test_adversarial_term_may_change_before_it_begins(pairs_folder: Path, tmp_pa
 def test_discriminator_may_see_one_colour_a_pixel(pairs_folder: Path, tmp_path: Path) -> None:
     def go(output: str) -> bytes:
         recipe = tiny_compact_recipe(epochs=1)
-        objective = recipe.objective.model_copy(update={"adversarial_from_epoch": 0, "adversarial_output": output})
+        objective = recipe.objective.model_copy(update={"adversarial_from_epoch": 0, "adversarial_head": output})
         folder = tmp_path / output
         train(
             pairs_folder, recipe.model_copy(update={"objective": objective}), Places(folder, cache=tmp_path, quiet=True)
@@ -289,7 +290,7 @@ def test_validation_comes_as_often_as_the_recipe_says(pairs_folder: Path, tmp_pa
         assert [row["epoch"] for row in csv.DictReader(table)] == ["1", "3", "4"]
 
 
-def test_card_tells_the_levels_of_the_training_pictures(pairs_folder: Path, tmp_path: Path) -> None:
+def test_card_tells_the_levels_of_the_training_images(pairs_folder: Path, tmp_path: Path) -> None:
     run = train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path, quiet=True))
     card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
     sources = np.concatenate([run.known.pairs[i].source_hwc.reshape(-1, 3) for i in run.split.train])

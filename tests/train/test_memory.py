@@ -39,7 +39,7 @@ def test_restored_moments_lie_as_their_weights() -> None:
         "ema": state.ema.state_dict() if state.ema else None,
         "step": 1,
         "best": None,
-        "measures": {},
+        "metrics": {},
         "random": torch.get_rng_state(),
         "random_cuda": [],
     }

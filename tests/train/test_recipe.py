@@ -61,7 +61,7 @@ BAD_CHANGES = [
     ("augmentation.crop_px", "1024", "augmentation", "crop_px"),
     ("constant_epochs", "999", "recipe", "more than epochs"),
     ("objective.adversarial", "wgan", "adversarial", "least_squares"),
-    ("objective.adversarial_output", "crisp", "recipe", "palette head"),
+    ("objective.adversarial_head", "crisp", "recipe", "palette head"),
     ("finish", "{from_epoch = 1, class_dice_weight = 1}", "recipe", "palette head"),
     ("name.first", "x", "no keys below it", "--set"),
 ]
@@ -93,7 +93,7 @@ def test_recipe_of_an_older_checkpoint_lacks_what_came_since() -> None:
     older = copy.deepcopy(recipe)
     for key in ("compile", "cuda_graphs", "finish"):
         del older[key]
-    del older["objective"]["adversarial_output"]
+    del older["objective"]["adversarial_head"]
     for optimiser in ("generator_optimiser", "discriminator_optimiser"):
         del older[optimiser]["muon"]
     assert as_seen_by(older, 1) == as_seen_by(recipe, 1)

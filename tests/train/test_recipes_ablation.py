@@ -39,7 +39,7 @@ QUICK = {
     "validation_px": "96",
     "epochs": "2",
     "constant_epochs": "1",
-    "holdout": "0.05",
+    "validation_share": "0.05",
 }
 
 
@@ -87,12 +87,12 @@ def test_recipe_file_with_a_base_is_that_recipe_but_for_what_it_says(tmp_path: P
     path.write_text(
         'base = "patch16"\nname = "mine"\n[augmentation]\nmirror = false\n[discriminator.configuration]\nwidth = 8'
     )
-    recipe = load_recipe(str(path), [("discriminator.configuration.statistics", "batch")])
+    recipe = load_recipe(str(path), [("discriminator.configuration.normalization", "batch")])
     assert recipe.discriminator.configuration == {
         "receptive_field_px": 16,
         "width": 8,
         "conditional": True,
-        "statistics": "batch",
+        "normalization": "batch",
     }
     assert (recipe.name, recipe.augmentation.mirror, recipe.augmentation.load_px) == ("mine", False, (286, 286))
 

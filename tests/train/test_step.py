@@ -95,7 +95,7 @@ def test_twenty_steps_match_a_plain_rewrite(kind: Adversarial) -> None:
             d,
             optimizers[0],
             Batch(x, y),
-            Drawn(output, *2 * [g.picture(output)]),
+            Drawn(output, *2 * [g.image(output)]),
             reconstruction=L1Loss(100),
             kind=kind,
         )

@@ -1,4 +1,4 @@
-"""What `sat2map bench seams` measures: how well windows meet in each mode, and how right the map is; writes nothing."""
+"""What `sat2map bench seams` metrics: how well windows meet in each mode, and how right the map is; writes nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError, SceneError
-from sat2map.evaluate.measures import score_picture, total
-from sat2map.scene.source import Source, open_source
+from sat2map.evaluate.metrics import score_image, total
+from sat2map.scene.source import Source, open_scene
 from sat2map.tiling import Window, border_ratio, difference
 from sat2map.tiling.blend import STEP_PX
 from sat2map.translate import Mode, Settings, Translator
 from sat2map.translate.pipeline import Reader
-
-UInt8 = npt.NDArray[np.uint8]
 
 BLOCK_PX = 300
 """Side of the squares that are scored."""
@@ -45,7 +41,7 @@ def bench_seams(
     Raises:
         SceneError: the scene is too large, or the truth lies on another grid.
     """
-    with open_source(scene_path, translator.reading()) as scene:
+    with open_scene(scene_path, translator.reading()) as scene:
         planned = translator.plan_scene(scene.grid, settings)
         if planned.height * planned.width > LARGEST_PX:
             raise SceneError("scene is too large to be held whole", scene_path, hint="measure on a part of it")
@@ -63,7 +59,7 @@ def bench_seams(
                 records.append({"mode": mode, "not measured": f"{error}; {error.hint}"})
                 continue
             record: dict[str, Any] = {"mode": mode, "cpu_s": round(time.process_time() - begun, 1)}
-            record["shifted"] = translator.shift_difference(seen_hwc, how)._asdict()
+            record["corruptions"] = translator.shift_difference(seen_hwc, how)._asdict()
             side_px = STEP_PX if mode == "blend" else how.core_px
             record["border_ratio"] = border_ratio(map_hwc, side_px)
             exact = map_hwc if mode == "exact" else exact
@@ -73,15 +69,15 @@ def bench_seams(
                 record["from_exact"] = difference(map_hwc, exact)._asdict()
             if truth_hwc is not None:
                 home = Window(0, 0, scene.grid.height, scene.grid.width)
-                smooth = how.output is not None and how.output != "crisp"
-                laid = planned.scale.lay_back(map_hwc, everything, home, smooth=smooth)
+                smooth = how.head is not None and how.head != "crisp"
+                laid = planned.model_grid.to_scene_grid(map_hwc, everything, home, smooth=smooth)
                 record["quality"] = _quality(laid, truth_hwc, scene)
             records.append(record)
     return records
 
 
 def _truth(path: Path, scene: Source) -> UInt8:
-    with open_source(path) as truth:
+    with open_scene(path) as truth:
         grid = truth.grid
         if (grid.height, grid.width) != (scene.grid.height, scene.grid.width):
             raise SceneError("true map is not on the scene's grid", path, hint="give one of the same size")
@@ -90,7 +86,7 @@ def _truth(path: Path, scene: Source) -> UInt8:
 
 def _quality(map_hwc: UInt8, truth_hwc: UInt8, scene: Source) -> dict[str, float]:
     blocks = list(_blocks(scene))
-    scores = [score_picture(map_hwc[b.slices], truth_hwc[b.slices], BLOCK_PX) for b in blocks]
+    scores = [score_image(map_hwc[b.slices], truth_hwc[b.slices], BLOCK_PX) for b in blocks]
     if not scores:
         return {}
     measured = total(scores)

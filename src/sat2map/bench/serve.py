@@ -27,7 +27,7 @@ from rio_tiler.io import Reader
 
 from sat2map.errors import Sat2mapError
 from sat2map.scene.formats import png_bytes
-from sat2map.scene.source import open_source
+from sat2map.scene.source import open_scene
 from sat2map.translate import Settings, Translator
 
 GRID = tms.get("WebMercatorQuad")
@@ -43,7 +43,7 @@ class Visit:
 
     Attributes:
         statuses: how often each was answered.
-        seconds: from the first try to the picture, for each tile.
+        seconds: from the first try to the image, for each tile.
         wall_s: of all of it.
         n_failed: tiles that did not come within the retries.
     """
@@ -70,7 +70,7 @@ class Running:
     process: subprocess.Popen[str]
 
     def visit(self, paths: Sequence[str], n_clients: int) -> Visit:
-        """Fetch pictures by several clients at once, each again when it is told 503 and after what time."""
+        """Fetch images by several clients at once, each again when it is told 503 and after what time."""
         visit, begun = Visit(), time.perf_counter()
         shares = [paths[i::n_clients] for i in range(n_clients)]
         with ThreadPoolExecutor(n_clients) as clients:
@@ -193,7 +193,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
 def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
     """Processor time of the windows, some of them drawn alone; those at the border are smaller."""
     translator, settings = Translator.load(model), Settings()
-    with open_source(scene, translator.reading()) as source:
+    with open_scene(scene, translator.reading()) as source:
         planned = translator.plan_scene(source.grid, settings)
         windows = planned.windows
         timed = windows[:: -(-len(windows) // N_TIMED_WINDOWS)]
@@ -202,7 +202,7 @@ def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
         for window in timed:
             translator.draw_window(source, planned, window, settings)
         wall, cpu = time.perf_counter() - begun, time.process_time() - begun_cpu
-        n_px = sum(home.height * home.width for home in (planned.scale.home(w.core) for w in timed))
+        n_px = sum(home.height * home.width for home in (planned.model_grid.scene_window(w.core) for w in timed))
     share = sum(w.read.height * w.read.width for w in timed) / planned.n_read_px
     return {
         "n_windows": len(windows), "cpu_s": round(cpu / share, 2), "cpu_s_per_window": round(cpu / len(timed), 2),

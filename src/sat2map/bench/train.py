@@ -1,6 +1,6 @@
 """How fast a recipe trains, where a step's time goes, and how near that is to what the machine allows.
 
-It times the very update that `sat2map train` runs, on made-up pictures; it trains nothing that is kept.
+It times the very update that `sat2map train` runs, on made-up images; it trains nothing that is kept.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from sat2map.classes import COLOURS_RGB
 from sat2map.data.cache import CachedPairs
 from sat2map.data.split import Split
-from sat2map.palette import COLOURS_RGB
 from sat2map.train.loop import Forward, update
 from sat2map.train.recipe import Recipe, load_recipe
 from sat2map.train.run import Places, Run
@@ -39,7 +39,7 @@ from sat2map.train.setup import (
 
 PLAIN_FILE = Path("benchmarks", "plain_pix2pix.py")
 N_PAIRS, SIDE_PX = 32, 600
-"""Of the made-up data set, as large as the paper's pictures."""
+"""Of the made-up data set, as large as the paper's images."""
 N_LOADED = 8
 """Batches over which the loader is timed, after one that starts its thread."""
 MATRIX_SIDE = 2048
@@ -104,7 +104,7 @@ def bench_train(
         "step_s": seconds,
         "step_processor_s": processor,
         "steps_per_s": 1 / seconds["median"],
-        "pictures_per_s": recipe.batch_size / seconds["median"],
+        "images_per_s": recipe.batch_size / seconds["median"],
         "parts_s": _time_parts(run, forward, clock, n_rounds),
         "floor": _floor(run, clock, step_s),
         "loader": _loader(recipe, known, step_s),

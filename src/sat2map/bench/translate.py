@@ -1,4 +1,4 @@
-"""What `sat2map bench translate` measures: a whole scene beside the network alone and reading and writing alone."""
+"""What `sat2map bench translate` metrics: a whole scene beside the network alone and reading and writing alone."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sat2map.arrays import UInt8
+from sat2map.classes import COLOURS_RGB
 from sat2map.engine import Engine
 from sat2map.model.card import Card
-from sat2map.palette import COLOURS_RGB
-from sat2map.scene.source import open_source
+from sat2map.scene.source import open_scene
 from sat2map.tiling.blend import TILE_PX
 from sat2map.translate import Settings, Translator
 from sat2map.translate.pipeline import Reader
-
-UInt8 = npt.NDArray[np.uint8]
 
 
 class Instant:
@@ -39,8 +37,8 @@ class Instant:
         """See `Engine.run_with_confidence`."""
         return self.run(sat_bhwc, output), sat_bhwc[..., :1]
 
-    def with_own_statistics(self) -> Engine:
-        """See `Engine.with_own_statistics`."""
+    def with_instance_normalization(self) -> Engine:
+        """See `Engine.with_instance_normalization`."""
         return self
 
 
@@ -57,7 +55,7 @@ def bench_translate(translator: Translator, scene_path: str | Path, settings: Se
         moved = Translator(Instant(translator.engine.card))
         transfer = _timed(lambda: moved.translate_file(scene_path, out, settings, overwrite=True))
     network = _network_alone(translator, scene_path, settings)
-    with open_source(scene_path) as scene:
+    with open_scene(scene_path) as scene:
         n_px = scene.grid.height * scene.grid.width
     larger = max(network["cpu_s"], transfer["cpu_s"])
     return {
@@ -85,7 +83,7 @@ def bench_versus(
         Pixels a second by the clock of `model`, `other_tiles` and `other_exact`, and the ratios of the first to these.
     """
     tiles = Settings(core_px=TILE_PX, margin_px=0, mode="fast")
-    with TemporaryDirectory() as folder, open_source(scene_path) as scene:
+    with TemporaryDirectory() as folder, open_scene(scene_path) as scene:
         out, n_px = Path(folder) / "map.tif", scene.grid.height * scene.grid.width
 
         def seconds(by: Translator, how: Settings) -> float:
@@ -103,15 +101,15 @@ def bench_versus(
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
     spent = {"s": 0.0, "cpu_s": 0.0}
     run = translator.runner(settings)
-    with open_source(scene_path, translator.reading()) as scene:
+    with open_scene(scene_path, translator.reading()) as scene:
         planned = translator.plan_scene(scene.grid, settings)
         reader = Reader(scene, planned, translator.engine.card)
         for window in planned.windows:
             valid = reader.valid(window)
             if valid is not None and not valid.any():
                 continue
-            picture = reader.read(window.read)
-            one = _timed(lambda picture=picture: run(picture))  # type: ignore[misc]
+            image = reader.read(window.read)
+            one = _timed(lambda image=image: run(image))  # type: ignore[misc]
             spent = {key: spent[key] + one[key] for key in spent}
     return spent
 

@@ -103,7 +103,7 @@ def seams(
 def _seam_line(record: dict[str, Any]) -> str:
     if "not measured" in record:
         return f"{record['mode']:6} not measured: {record['not measured']}"
-    shifted = record["shifted"]
+    shifted = record["corruptions"]
     parts = [
         f"{record['mode']:6} half a window further: largest {shifted['largest']}, 99th percentile "
         f"{shifted['percentile_99']:.0f} of 255, {shifted['share']:.4%} differ",
@@ -161,7 +161,7 @@ def _train_lines(report: dict[str, Any]) -> list[str]:
     floor = report["floor"]
     lines = [
         f"recipe {report['recipe']} on {report['device']}, {report['threads']} threads, torch {report['torch']}",
-        f"{report['steps_per_s']:.2f} steps/s, {report['pictures_per_s']:.2f} pictures/s, "
+        f"{report['steps_per_s']:.2f} steps/s, {report['images_per_s']:.2f} images/s, "
         f"peak {report['peak_mib']:.0f} MiB",
         f"{'step':40} {_spread(report['step_s'])}",
         f"{'processor seconds of a step':40} {_spread(report['step_processor_s'])}",

@@ -19,7 +19,8 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.errors import DataError, OutputError, refuse_existing
+from sat2map.errors import DataError, OutputError
+from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
     from sat2map.data.pairs import PairFile
@@ -66,7 +67,7 @@ def synth(out: Path, n_pairs: int | None, side_px: int | None, seed: int, overwr
 
 
 def _write_pairs(folder: Path, n: int, seed: int, overwrite: bool) -> str:
-    from sat2map.data.synthetic import write_pairs
+    from sat2map.city import write_pairs
 
     if folder.exists() and not folder.is_dir():
         raise OutputError("output is not a folder", folder, hint="pairs go to a folder; choose another name")
@@ -76,7 +77,7 @@ def _write_pairs(folder: Path, n: int, seed: int, overwrite: bool) -> str:
 
 
 def _write_scene(path: Path, side_px: int, seed: int, overwrite: bool) -> str:
-    from sat2map.data.synthetic import truth_path, write_scene
+    from sat2map.city import truth_path, write_scene
 
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError("a scene is written as GeoTIFF", path, hint=f"use {path.with_suffix('.tif')}")
@@ -92,8 +93,8 @@ def _write_scene(path: Path, side_px: int, seed: int, overwrite: bool) -> str:
 @click.option("--test", "test_share", type=SHARE, default=0.0, show_default=True, help="Share to test on.")
 @click.option(
     "--by",
-    type=click.Choice(["group", "place", "picture"]),
-    help="What is never split: a group of groups.csv, common ground of georeferenced pairs, or a picture.  "
+    type=click.Choice(["group", "place", "image"]),
+    help="What is never split: a group of groups.csv, common ground of georeferenced pairs, or an image.  "
     "[default: group if there is a groups.csv, else place]",
 )
 @click.option(
@@ -148,23 +149,23 @@ def _groups(
     folder: Path, files: Sequence[PairFile], by: str | None, groups_file: Path | None, block: float | None
 ) -> list[str]:
     """The group of each pair, by what is asked for or by what is known."""
-    from sat2map.data.place import place_groups, place_of
+    from sat2map.data.footprint import footprint_groups, footprint_of
     from sat2map.data.split import GROUPS_FILE, find_groups_file, read_groups
 
     names = [file.name for file in files]
     write_groups = f"sat2map data inspect {folder} --write-groups {folder / GROUPS_FILE}"
-    if by == "picture":
+    if by == "image":
         return names
     if by == "group" or (by is None and (groups_file or find_groups_file(folder))):
         if groups_file is None and find_groups_file(folder) is None:
             raise DataError("no groups.csv in it or beside it", folder, hint=write_groups)
         return read_groups(folder, names, groups_file)
-    places = [place_of(file) for file in files]
+    places = [footprint_of(file) for file in files]
     known = [place for place in places if place is not None]
     if len(known) < len(files):
         what = "pairs have no place" if by else "neither a groups.csv nor a place for every pair"
-        raise DataError(what, folder, hint=f"{write_groups}; or --by picture, where no two share ground")
-    return [f"p{number + 1:03d}" for number in place_groups(known, block)]
+        raise DataError(what, folder, hint=f"{write_groups}; or --by image, where no two share ground")
+    return [f"p{number + 1:03d}" for number in footprint_groups(known, block)]
 
 
 @data.command(short_help="Fetch the paper's maps.")

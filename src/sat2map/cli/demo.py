@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sat2map.cli.options import log_options, model_option, overwrite_option
-from sat2map.errors import MissingExtraError, OutputError, refuse_existing
+from sat2map.errors import MissingExtraError, OutputError
+from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
-    from sat2map.palette import UInt8
+    from sat2map.arrays import UInt8
     from sat2map.translate import Translator
 
 FOLDER = Path("demo")
@@ -28,7 +29,7 @@ class Place(NamedTuple):
     """One place and what was made of it."""
 
     name: str
-    picture: Path
+    image: Path
     map: Path
     sheet: Path
     truth: Path | None = None
@@ -44,7 +45,7 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
 
     Without -o they go to the folder `demo`, where those of an earlier run are replaced.
     """
-    from sat2map.data.synthetic import truth_path, write_scene
+    from sat2map.city import truth_path, write_scene
     from sat2map.translate import Translator
 
     folder = output or FOLDER
@@ -76,50 +77,50 @@ def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
 
 
 def _show(translator: Translator, place: Place) -> tuple[str, ...]:
-    """Translate a place and lay picture, map and truth side by side; answers with its row of the table."""
+    """Translate a place and lay image, map and truth side by side; answers with its row of the table."""
     begun = time.perf_counter()
-    translator.translate_file(place.picture, place.map, overwrite=True)
+    translator.translate_file(place.image, place.map, overwrite=True)
     seconds = time.perf_counter() - begun
-    pictures = [_read(path) for path in (place.picture, place.map, place.truth) if path]
-    figures = _figures(pictures[1], pictures[2]) if place.truth else NO_FIGURES
-    title = "picture | map | truth" if place.truth else "picture | map"
+    images = [_read(path) for path in (place.image, place.map, place.truth) if path]
+    figures = _figures(images[1], images[2]) if place.truth else NO_FIGURES
+    title = "image | map | truth" if place.truth else "image | map"
     words = "   ".join(f"{name} {value}" for name, value in figures.items()) if place.truth else "truth unknown"
-    _write_sheet(place.sheet, pictures, f"{place.name}: {title}   {words}")
+    _write_sheet(place.sheet, images, f"{place.name}: {title}   {words}")
     return place.name, place.map.name, place.sheet.name, *figures.values(), f"{seconds:.1f}"
 
 
 def _read(path: Path) -> UInt8:
-    from sat2map.scene.source import open_source
+    from sat2map.scene.source import open_scene
     from sat2map.tiling import Window
 
-    with open_source(path) as scene:
+    with open_scene(path) as scene:
         return scene.read(Window(0, 0, scene.grid.height, scene.grid.width))
 
 
 def _figures(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
-    from sat2map.evaluate.measures import score_picture, total
+    from sat2map.evaluate.metrics import score_image, total
 
     try:
-        measured = total([score_picture(prediction_hwc, truth_hwc, truth_hwc.shape[0])])
+        measured = total([score_image(prediction_hwc, truth_hwc, truth_hwc.shape[0])])
     except MissingExtraError as error:
         click.echo(f"no figures: {error}; {error.hint}", err=True)
         return NO_FIGURES
     return {"road_f1": f"{measured.road_f1:.3f}", "miou": f"{measured.miou:.3f}", "acc5": f"{measured.acc5:.1f} %"}
 
 
-def _write_sheet(path: Path, pictures: list[UInt8], caption: str) -> None:
+def _write_sheet(path: Path, images: list[UInt8], caption: str) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
-    from sat2map.model.atomic import replacing
+    from sat2map.files import replacing
 
-    height, width = pictures[0].shape[:2]
-    # A small picture is shown larger, pixel by pixel, so that its caption has room.
+    height, width = images[0].shape[:2]
+    # A small image is shown larger, pixel by pixel, so that its caption has room.
     zoom = max(1, 512 // height)
-    shown = [Image.fromarray(p).resize((width * zoom, height * zoom), Image.Resampling.NEAREST) for p in pictures]
+    shown = [Image.fromarray(p).resize((width * zoom, height * zoom), Image.Resampling.NEAREST) for p in images]
     step = width * zoom + GAP_PX
     sheet = Image.new("RGB", (step * len(shown) - GAP_PX, height * zoom + CAPTION_PX), "white")
-    for i, picture in enumerate(shown):
-        sheet.paste(picture, (i * step, 0))
+    for i, image in enumerate(shown):
+        sheet.paste(image, (i * step, 0))
     ImageDraw.Draw(sheet).text((GAP_PX, height * zoom + 6), caption, "black", ImageFont.load_default(18))
     with replacing(path) as work:
         sheet.save(work)

@@ -15,20 +15,21 @@ import click
 
 from sat2map import __version__
 from sat2map.cli import options
-from sat2map.errors import OutputError, refuse_existing
+from sat2map.errors import OutputError
+from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sat2map.arrays import UInt8
     from sat2map.evaluate.contest import Contestant, Pairs, Tally
     from sat2map.evaluate.protocol import Judged
-    from sat2map.palette import UInt8
 
 METRICS, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 SMALLEST_PX = 11
 """Side of the window of SSIM."""
-SHOWN_SHIFTED = ("road_f1", "cldice", "miou", "acc5", "rmse")
-"""Measures in the table of changes; metrics.json has them all."""
+SHOWN_CORRUPTED = ("road_f1", "cldice", "miou", "acc5", "rmse")
+"""Metrics in the table of changes; metrics.json has them all."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
 
 
@@ -50,11 +51,11 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @options.groups_option
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Every Nth pair.")
 @click.option("--constant", "colour_rgb", metavar="R,G,B", callback=_colour, help="Score one colour, not a model.")
-@click.option("--versus", metavar="NAME|FILE", help="Another model, compared on the same pictures (paired).")
+@click.option("--versus", metavar="NAME|FILE", help="Another model, compared on the same images (paired).")
 @click.option(
-    "--shifted", is_flag=True, help="Also under twelve changes of light, sensor and scale; takes 16 times as long."
+    "--corruptions", is_flag=True, help="Also under twelve changes of light, sensor and scale; takes 16 times as long."
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for metrics.json (and pictures).")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for metrics.json (and images).")
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write all of it as one HTML file."
 )
@@ -74,7 +75,7 @@ def evaluate(
     every: int,
     colour_rgb: tuple[int, ...] | None,
     versus: str | None,
-    shifted: bool,
+    corruptions: bool,
     out: Path | None,
     report: Path | None,
     save_images: bool,
@@ -84,14 +85,14 @@ def evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Score a model on DATA, beside the floor: one constant colour.
+    """Score a model on DATA, beside the baseline: one constant colour.
 
     DATA is a folder of side-by-side pairs, or of two folders A and B with equal names.
     """
     from sat2map.data.pairs import TwoFolders, list_pairs
     from sat2map.data.split import read_groups
     from sat2map.evaluate.contest import Pairs, load, load_rival, one_colour, score_pairs
-    from sat2map.evaluate.measures import FLOOR_RGB
+    from sat2map.evaluate.metrics import BASELINE_RGB
     from sat2map.evaluate.protocol import compare, summarise
 
     _refuse_contradictions(model, head, colour_rgb, size_px, save_images=save_images and out is None)
@@ -107,19 +108,19 @@ def evaluate(
 
     with _results_folder(out) as folder:
         watch = _Watch(len(paths), quiet, folder if save_images else None)
-        tallies = [score_pairs(contestants[0], pairs, watch=watch, with_floor=True)]
+        tallies = [score_pairs(contestants[0], pairs, watch=watch, with_baseline=True)]
         metrics = {
             "protocol": _protocol(data, every, pairs, contestants[0]),
             **tallies[0].tables,
-            "floor": {"constant_rgb": FLOOR_RGB, **summarise(tallies[0].floor, pairs.groups, seed=seed)},
+            "baseline": {"constant_rgb": BASELINE_RGB, **summarise(tallies[0].baseline, pairs.groups, seed=seed)},
         }
         watch = _Watch(len(paths), quiet)
         if versus:
             tallies.append(score_pairs(contestants[1], pairs, watch=watch))
             metrics["versus"] = {**contestants[1].described, **tallies[1].tables}
             metrics["difference"] = compare(tallies[0].scores, tallies[1].scores, pairs.groups, seed=seed)
-        if shifted:
-            metrics["shifted"] = _shifted(contestants[0], pairs)
+        if corruptions:
+            metrics["corruptions"] = _shifted(contestants[0], pairs)
         text = json.dumps(metrics, indent=2, allow_nan=False)
         if folder is not None:
             (folder / METRICS).write_text(text + "\n", encoding="utf-8")
@@ -136,7 +137,7 @@ def _refuse_contradictions(
     model: str | None, head: str | None, colour_rgb: tuple[int, ...] | None, size_px: int, *, save_images: bool
 ) -> None:
     if colour_rgb is not None and (model or head):
-        raise click.UsageError("--constant takes the place of a model: give no --model and no --output with it")
+        raise click.UsageError("--constant takes the place of a model: give no --model and no --head with it")
     if size_px < SMALLEST_PX:
         raise click.BadParameter(
             f"{size_px} px is smaller than the window of SSIM, {SMALLEST_PX} px", param_hint="--size"
@@ -169,7 +170,7 @@ def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> d
         "data": data.resolve().name,
         "size_px": pairs.size_px,
         "every": every,
-        "n_pictures": len(pairs.paths),
+        "n_images": len(pairs.paths),
         "n_groups": len(set(pairs.groups)),
         "n_draws": N_DRAWS,
         "seed": pairs.seed,
@@ -179,16 +180,16 @@ def _protocol(data: Path, every: int, pairs: Pairs, contestant: Contestant) -> d
 
 
 def _shifted(contestant: Contestant, pairs: Pairs) -> dict[str, dict[str, Any]]:
-    """Measures under each change of the pictures."""
+    """Metrics under each change of the images."""
+    from sat2map.evaluate.corruptions import judge_corrupted
     from sat2map.evaluate.protocol import decode_pairs, summarise
-    from sat2map.evaluate.shifted import judge_shifted
 
     def decoded() -> Iterator[tuple[str, UInt8, UInt8]]:
         return decode_pairs(pairs.paths, contestant.described["direction"])
 
     return {
-        name: summarise(scores, pairs.groups, seed=pairs.seed)["measures"]
-        for name, scores in judge_shifted(contestant.predict, decoded, pairs.size_px)
+        name: summarise(scores, pairs.groups, seed=pairs.seed)["metrics"]
+        for name, scores in judge_corrupted(contestant.predict, decoded, pairs.size_px)
     }
 
 
@@ -211,35 +212,35 @@ def _write_report(
     report: Path, metrics: dict[str, Any], pairs: Pairs, contestants: list[Contestant], tallies: list[Tally]
 ) -> None:
     from sat2map.evaluate.report import choose, draw_examples, labels, render
-    from sat2map.model.atomic import replacing
+    from sat2map.files import replacing
 
     ranking = choose([tally.scores for tally in tallies], pairs.groups)
     predictions = {name: c.predict for name, c in zip(labels(metrics), contestants, strict=True)}
     direction = contestants[0].described["direction"]
     examples = draw_examples(ranking, pairs.paths, predictions, direction=direction, size_px=pairs.size_px)
     with replacing(report) as work:
-        work.write_text(render(metrics, ranking.measure, examples), encoding="utf-8")
+        work.write_text(render(metrics, ranking.metric, examples), encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class _Watch:
-    """Shows how far the scoring is, and puts the pictures into the folder `images`, if any."""
+    """Shows how far the scoring is, and puts the images into the folder `images`, if any."""
 
-    n_pictures: int
+    n_images: int
     quiet: bool
     images: Path | None = None
 
     def __call__(self, judged: Iterator[Judged]) -> Iterator[Judged]:
-        """Let the pictures pass."""
+        """Let the images pass."""
         from rich.console import Console
         from rich.progress import track
 
         stderr = Console(stderr=True)
         hidden = self.quiet or not stderr.is_terminal
-        for picture in track(judged, "scoring", self.n_pictures, console=stderr, disable=hidden):
+        for image in track(judged, "scoring", self.n_images, console=stderr, disable=hidden):
             if self.images is not None:
-                _save_images(self.images, picture)
-            yield picture
+                _save_images(self.images, image)
+            yield image
 
 
 @contextmanager
@@ -253,7 +254,7 @@ def _results_folder(out: Path | None) -> Iterator[Path | None]:
     try:
         with tempfile.TemporaryDirectory(dir=out, prefix=".evaluate-") as work:
             yield Path(work)
-            # Folders first: where the figures are, the pictures are whole.
+            # Folders first: where the figures are, the images are whole.
             for made in sorted(Path(work).iterdir(), key=lambda path: path.is_file()):
                 _replace(made, out / made.name)
     except BaseException:
@@ -272,9 +273,9 @@ def _replace(made: Path, destination: Path) -> None:
 def _save_images(folder: Path, judged: Judged) -> None:
     from PIL import Image
 
-    for name, picture_hwc in ((PREDICTION, judged.prediction_hwc), (TRUTH, judged.truth.bicubic_hwc)):
+    for name, image_hwc in ((PREDICTION, judged.prediction_hwc), (TRUTH, judged.truth.bicubic_hwc)):
         (folder / name).mkdir(exist_ok=True)
-        Image.fromarray(picture_hwc).save(folder / name / f"{Path(judged.name).stem}.png")
+        Image.fromarray(image_hwc).save(folder / name / f"{Path(judged.name).stem}.png")
 
 
 def _print_table(metrics: dict[str, Any]) -> None:
@@ -282,20 +283,22 @@ def _print_table(metrics: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    protocol, floor = metrics["protocol"], metrics["floor"]
+    protocol, baseline = metrics["protocol"], metrics["baseline"]
     name = protocol["model"] or "constant"
     rival, difference = metrics.get("versus"), metrics.get("difference")
     titles = (
-        (f"A: {name}", f"B: {rival['model']}", "A - B", "95 %", "floor") if rival else (name, "95 %", "floor", "95 %")
+        (f"A: {name}", f"B: {rival['model']}", "A - B", "95 %", "baseline")
+        if rival
+        else (name, "95 %", "baseline", "95 %")
     )
     table = Table(box=box.SIMPLE)
-    table.add_column("measure")
+    table.add_column("metric")
     for title in titles:
         table.add_column(title, justify="right")
-    for part, prefix in (("measures", ""), ("iou", "iou ")):
+    for part, prefix in (("metrics", ""), ("iou", "iou ")):
         for name, cell in metrics[part].items():
             n = DECIMALS.get(name, 3)
-            own, bottom = _in_words(cell, n), _in_words(floor[part][name], n)
+            own, bottom = _in_words(cell, n), _in_words(baseline[part][name], n)
             values = [*own, *bottom]
             if rival and difference:
                 # Three values and one interval fit a terminal; the other intervals are in metrics.json.
@@ -305,23 +308,23 @@ def _print_table(metrics: dict[str, Any]) -> None:
         table.add_section()
     stdout = Console()
     stdout.print(table)
-    if "shifted" in metrics:
-        stdout.print(_shifted_table(metrics["shifted"]))
-    what = f"output {protocol['output']}" if protocol["output"] else f"colour {protocol['constant_rgb']}"
+    if "corruptions" in metrics:
+        stdout.print(_shifted_table(metrics["corruptions"]))
+    what = f"head {protocol['head']}" if protocol["head"] else f"colour {protocol['constant_rgb']}"
     stdout.print(
-        f"{protocol['n_pictures']} pictures of {protocol['data']} in {protocol['n_groups']} groups, "
+        f"{protocol['n_images']} images of {protocol['data']} in {protocol['n_groups']} groups, "
         f"{protocol['size_px']} px, {what}",
         highlight=False,
     )
 
 
-def _shifted_table(shifted: dict[str, Any]) -> Table:
+def _shifted_table(corrupted: dict[str, Any]) -> Table:
     from rich import box
     from rich.table import Column, Table
 
-    table = Table("change", *(Column(name, justify="right") for name in SHOWN_SHIFTED), box=box.SIMPLE)
-    for name, cells in shifted.items():
-        table.add_row(name, *(_in_words(cells[measure], DECIMALS.get(measure, 3))[0] for measure in SHOWN_SHIFTED))
+    table = Table("change", *(Column(name, justify="right") for name in SHOWN_CORRUPTED), box=box.SIMPLE)
+    for name, cells in corrupted.items():
+        table.add_row(name, *(_in_words(cells[metric], DECIMALS.get(metric, 3))[0] for metric in SHOWN_CORRUPTED))
     return table
 
 

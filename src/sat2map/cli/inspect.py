@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import OutputError, refuse_existing
+from sat2map.errors import OutputError
+from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
-    from sat2map.data.inspect import Report
+    from sat2map.data.check.inspect import Report
     from sat2map.data.pairs import PairFile
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.01)
@@ -34,7 +35,7 @@ N_NAMED = 6
     type=click.FloatRange(0, 1),
     default=0.01,
     show_default=True,
-    help="Common ground that counts, as a share of the smaller picture.",
+    help="Common ground that counts, as a share of the smaller image.",
 )
 @options.overwrite_option
 @options.json_option
@@ -54,7 +55,7 @@ def inspect(
 
     Exit status 0: nothing is wrong; 1: something is.
     """
-    from sat2map.data.inspect import inspect as inspect_sets
+    from sat2map.data.check.inspect import inspect as inspect_sets
 
     _check_outputs(out, write_groups, no_overlaps, overwrite)
     sets = _list_sets(data, target_folder)
@@ -115,15 +116,15 @@ def _with_progress(steps: Iterable[int], n_steps: int, quiet: bool) -> Iterator[
 
 
 def _write(report: Report, sheet: Path | None, groups: Path | None) -> None:
-    from sat2map.model.atomic import replacing
+    from sat2map.files import replacing
 
     if sheet is not None:
-        from sat2map.data.sheet import contact_sheet
+        from sat2map.data.check.sheet import contact_sheet
 
         with replacing(sheet) as work:
             contact_sheet(report).save(work, "PNG")
     if groups is not None and report.looks:
-        from sat2map.data.inspect import group_rows
+        from sat2map.data.check.inspect import group_rows
         from sat2map.data.split import write_rows
 
         write_rows(groups, group_rows(report))
@@ -149,7 +150,7 @@ def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:
 
 def _compare(report: Report, names: Sequence[str], data: Sequence[Path]) -> dict[str, Any] | None:
     """How many overlaps that a groups.csv lists were found, by size, and how many were found that it does not list."""
-    from sat2map.data.inspect import listed_overlaps
+    from sat2map.data.check.inspect import listed_overlaps
     from sat2map.data.split import find_groups_file, read_rows
 
     listed: dict[tuple[int, int], float] = {}
@@ -177,7 +178,7 @@ def _in_words(found: dict[str, Any], no_overlaps: bool) -> Iterator[str]:
         groups = "" if no_overlaps else f", {summary['groups']} groups of common ground"
         yield f"{name}: {summary['pairs']} pairs, {sizes or 'none readable'}{groups}"
     if not no_overlaps:
-        yield f"overlaps of at least {found['least_share']:.1%} of a picture: {len(found['overlaps'])}"
+        yield f"overlaps of at least {found['least_share']:.1%} of an image: {len(found['overlaps'])}"
     if found["groups_csv"]:
         yield from _table(found["groups_csv"])
     if not found["problems"]:

@@ -27,7 +27,7 @@ class LazyCommand(NamedTuple):
 
 
 COMMANDS = {
-    "translate": LazyCommand("sat2map.cli.translate:translate", "Make maps of pictures, rasters or folders of them."),
+    "translate": LazyCommand("sat2map.cli.translate:translate", "Make maps of images, rasters or folders of them."),
     "train": LazyCommand("sat2map.cli.train:train", "Train a model on pairs, or go on with a run."),
     "evaluate": LazyCommand("sat2map.cli.evaluate:evaluate", "Score a model on pairs under the protocol."),
     "serve": LazyCommand("sat2map.cli.serve:serve", "Show scenes and their maps in the browser, and as tiles."),

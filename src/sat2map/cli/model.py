@@ -14,7 +14,7 @@ RUN_MODEL_FILE = "generator_best.safetensors"
 PAPER_GSD_M = (1.9, 2.1)
 """Of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
 CHECK_SHAPE_PX = (256, 384)
-"""Least height and width of the pictures that an export is checked on: not the shape that it was traced with."""
+"""Least height and width of the images that an export is checked on: not the shape that it was traced with."""
 CHECK_STARTS_PX = ((0, 0), (60, 80))
 """Where they begin in the bundled photograph (row, column)."""
 
@@ -64,7 +64,7 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     generator, card = load_generator(resolve(file))
     if licence:
         card = card.model_copy(update={"licence": licence})
-    export_onnx(generator, card, out, _check_pictures(card.stride))
+    export_onnx(generator, card, out, _check_images(card.stride))
     if not quiet:
         click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, equal to torch on real ground)", err=True)
 
@@ -92,11 +92,11 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
 @click.argument("weights", metavar="PTH", type=click.Path(path_type=Path))
 @out_option
 @click.option(
-    "--statistics",
-    type=click.Choice(["image", "frozen"]),
-    default="image",
+    "--normalization",
+    type=click.Choice(["instance", "frozen"]),
+    default="instance",
     show_default=True,
-    help="image: each picture's own, as its test.py does; frozen: those of training, as its test.py --eval does.",
+    help="image: each image's own, as its test.py does; frozen: those of training, as its test.py --eval does.",
 )
 @click.option(
     "--gsd",
@@ -110,22 +110,25 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
 @overwrite_option
 @log_options
 def import_(
-    weights: Path, out: Path, statistics: str, gsd_m: tuple[float, float], overwrite: bool, quiet: bool
+    weights: Path, out: Path, normalization: str, gsd_m: tuple[float, float], overwrite: bool, quiet: bool
 ) -> None:
     """Make a model file of a state dict of pytorch-CycleGAN-and-pix2pix: its U-Net, or its PatchGAN.
 
-    Nothing in PTH is run. Its pictures are those of test.py without the noise of dropout.
+    Nothing in PTH is run. Its images are those of test.py without the noise of dropout.
     """
-    from sat2map.model.junyanz import import_weights
+    from sat2map.model.import_pix2pix import import_weights
 
     _refuse_output(out, ".safetensors", overwrite)
-    card = import_weights(weights, out, statistics="frozen" if statistics == "frozen" else "image", gsd_m=gsd_m)
+    card = import_weights(
+        weights, out, normalization="frozen" if normalization == "frozen" else "instance", gsd_m=gsd_m
+    )
     if not quiet:
         click.echo(f"wrote {out} ({card.role}, {card.architecture}, stride {card.stride})", err=True)
 
 
 def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:
-    from sat2map.errors import OutputError, refuse_existing
+    from sat2map.errors import OutputError
+    from sat2map.files import refuse_existing
 
     if out.suffix != suffix:
         raise OutputError(f"what is written here ends in {suffix}", out, hint=f"-o {out.with_suffix(suffix)}")
@@ -139,7 +142,7 @@ def _refuse_onnx(file: Path) -> None:
         raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
 
 
-def _check_pictures(stride: int) -> Any:
+def _check_images(stride: int) -> Any:
     """Two crops of the bundled aerial photograph, uint8, shape (2, H, W, 3), sides multiples of the stride."""
     from importlib.resources import as_file, files
 

@@ -87,7 +87,7 @@ out_option = click.option(
     "-o", "--out", "out", type=click.Path(path_type=Path), required=True, help="Where the result goes."
 )
 head_option = click.option(
-    "--output", "head", metavar="crisp|smooth|rgb", help="Which output of the model.  [default: its first]"
+    "--head", "head", metavar="crisp|smooth|rgb", help="Which output of the model.  [default: its first]"
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 window_option = click.option(
@@ -131,7 +131,7 @@ target_option = click.option(
     "target_folder",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Folder of the maps, of the same names; DATA then holds the pictures alone.",
+    help="Folder of the maps, of the same names; DATA then holds the images alone.",
 )
 groups_option = click.option(
     "--groups",

@@ -45,7 +45,7 @@ def serve(
 ) -> None:
     """Show each SCENE and its map in the browser, drawn as you look at it.
 
-    Without a SCENE the page waits for a picture to be dropped on it. The same tiles feed QGIS, MapLibre and others:
+    Without a SCENE the page waits for an image to be dropped on it. The same tiles feed QGIS, MapLibre and others:
     docs/serve.md says how.
     """
     import uvicorn

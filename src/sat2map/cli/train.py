@@ -29,7 +29,7 @@ from sat2map.cli.options import (
 @click.option(
     "--roads",
     type=click.Path(path_type=Path),
-    help="Folder of pictures (image/) and road masks (mask/) to learn from too.",
+    help="Folder of images (image/) and road masks (mask/) to learn from too.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
@@ -54,10 +54,10 @@ def train(
 ) -> None:
     """Train on DATA, a folder of side-by-side pairs, or of two folders A and B with equal names.
 
-    The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of pictures
+    The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of images
     after each validation. Killed at any moment, the same command with --resume auto goes on as if it had not been.
 
-    Several processes: torchrun --nproc-per-node 2 --no-python sat2map train ...; each takes batch_size pictures a step.
+    Several processes: torchrun --nproc-per-node 2 --no-python sat2map train ...; each takes batch_size images a step.
     """
     from sat2map.train.memory import keep_freed_memory
 

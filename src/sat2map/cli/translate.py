@@ -1,4 +1,4 @@
-"""`sat2map translate`: pictures, rasters or folders of them to maps."""
+"""`sat2map translate`: images, rasters or folders of them to maps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sat2map.errors import OutputError, Sat2mapError, SceneError
 
 if TYPE_CHECKING:
     from sat2map.scene.source import ReadOptions
-    from sat2map.translate import Draw, Drawn, Plan, Settings, Translator
+    from sat2map.translate import Draw, Settings, TilingPlan, TranslationResult, Translator
 
 TIMED_PX = 2**22
 """Scenes of more are worth the half second that an estimate of their time costs."""
@@ -69,9 +69,9 @@ def translate(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Make a map of each SRC: a raster, a picture, a folder of them, or a URL.
+    """Make a map of each SRC: a raster, an image, a folder of them, or a URL.
 
-    A raster becomes a Cloud-Optimized GeoTIFF on its own grid, with its mask; a picture a PNG. Of one SRC, OUT is the
+    A raster becomes a Cloud-Optimized GeoTIFF on its own grid, with its mask; an image a PNG. Of one SRC, OUT is the
     map's file (.tif, .png, .mbtiles or .pmtiles decides); of several, or of a folder, OUT is a folder, the maps keep
     their names, and those that are there already are left alone.
     """
@@ -116,7 +116,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     if given["fast"] and given["mode"] not in (None, "fast"):
         raise click.UsageError(f"--fast and --mode {given['mode']} exclude each other")
     return Settings(
-        output=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
+        head=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
         mode="fast" if given["fast"] else given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
         confidence=given["confidence"],
     )  # fmt: skip
@@ -143,8 +143,8 @@ def _drawer(stack: ExitStack, given: dict[str, Any]) -> Draw | None:
 
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
     """What is translated, and to where; and how many maps are there already. Nothing is made yet."""
-    from sat2map.scene.sink import check_destination
-    from sat2map.scene.source import PICTURE_SUFFIXES, RASTER_SUFFIXES, is_remote
+    from sat2map.scene.destination import check_destination
+    from sat2map.scene.source import IMAGE_SUFFIXES, RASTER_SUFFIXES, is_remote
 
     if len(sources) == 1 and not Path(sources[0]).is_dir():
         check_destination(sources[0], out, overwrite=overwrite)
@@ -154,17 +154,17 @@ def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Tas
         found = [source]
         if not is_remote(source) and Path(source).is_dir():
             entries = sorted(Path(source).iterdir())
-            found = [str(p) for p in entries if p.suffix.lower() in PICTURE_SUFFIXES + RASTER_SUFFIXES]
+            found = [str(p) for p in entries if p.suffix.lower() in IMAGE_SUFFIXES + RASTER_SUFFIXES]
         if not found:
-            endings = " ".join(PICTURE_SUFFIXES + RASTER_SUFFIXES)
-            raise SceneError("folder holds no picture and no raster", source, hint=f"looked for {endings}")
+            endings = " ".join(IMAGE_SUFFIXES + RASTER_SUFFIXES)
+            raise SceneError("folder holds no image and no raster", source, hint=f"looked for {endings}")
         files += found
     if out.exists() and not out.is_dir():
         raise OutputError("several maps need a folder, this is a file", out, hint="name a folder with -o")
     tasks = []
     for file in files:
         path = Path(file.split("?")[0])
-        tasks.append(Task(file, out / f"{path.stem}{'.png' if path.suffix.lower() in PICTURE_SUFFIXES else '.tif'}"))
+        tasks.append(Task(file, out / f"{path.stem}{'.png' if path.suffix.lower() in IMAGE_SUFFIXES else '.tif'}"))
     _check_names(tasks)
     todo = [task for task in tasks if overwrite or not task.destination.exists()]
     for task in todo:
@@ -186,7 +186,7 @@ def _check_names(tasks: Sequence[Task]) -> None:
 def _translate_one(
     translator: Translator, task: Task, settings: Settings, reading: ReadOptions, overwrite: bool, quiet: bool,
     draw: Draw | None,
-) -> Drawn:  # fmt: skip
+) -> TranslationResult:  # fmt: skip
     with _progress(translator, task, settings, quiet) as begin:
         drawn = translator.translate_file(
             task.source, task.destination, settings, reading=reading, overwrite=overwrite, begin=begin, draw=draw
@@ -198,12 +198,12 @@ def _translate_one(
     return drawn
 
 
-def _as_record(task: Task, drawn: Drawn) -> dict[str, Any]:
+def _as_record(task: Task, drawn: TranslationResult) -> dict[str, Any]:
     n_px = drawn.grid.height * drawn.grid.width
     return {
         "source": task.source, "outputs": [str(path) for path in drawn.outputs],
         "height": drawn.grid.height, "width": drawn.grid.width, "windows": len(drawn.plan.windows),
-        "resolution": drawn.plan.scale.words, "stretch": drawn.stretch, "seconds": round(drawn.seconds, 3),
+        "resolution": drawn.plan.model_grid.reason, "stretch": drawn.stretch, "seconds": round(drawn.seconds, 3),
         "px_per_s": round(n_px / drawn.seconds), "residual": drawn.residual and drawn.residual._asdict(),
     }  # fmt: skip
 
@@ -211,7 +211,7 @@ def _as_record(task: Task, drawn: Drawn) -> dict[str, Any]:
 @contextmanager
 def _progress(
     translator: Translator, task: Task, settings: Settings, quiet: bool
-) -> Iterator[Callable[[Plan], Callable[[int], None]]]:
+) -> Iterator[Callable[[TilingPlan], Callable[[int], None]]]:
     """Say on stderr what will be done, then how far it is."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -220,8 +220,8 @@ def _progress(
     columns = (TextColumn(Path(task.source).name), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
     bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
 
-    def begin(plan: Plan) -> Callable[[int], None]:
-        n_px = plan.scale.height * plan.scale.width
+    def begin(plan: TilingPlan) -> Callable[[int], None]:
+        n_px = plan.model_grid.scene_height * plan.model_grid.scene_width
         if not quiet:
             words = f"{task.source} -> {task.destination}: {_words(translator, plan, settings)}"
             console.print(words, highlight=False, soft_wrap=True, markup=False)
@@ -238,18 +238,20 @@ def _progress(
         yield begin
 
 
-def _words(translator: Translator, plan: Plan, settings: Settings) -> str:
+def _words(translator: Translator, plan: TilingPlan, settings: Settings) -> str:
     """What will be done, in one line."""
-    scale = plan.scale
-    parts = [f"{scale.width} x {scale.height} px in {len(plan.windows)} windows"]
-    if not scale.same:
-        parts.append(f"seen as {scale.seen_width} x {scale.seen_height}")
-    if not scale.poor:  # else the log has said it
-        parts.append(scale.words)
+    model_grid = plan.model_grid
+    parts = [f"{model_grid.scene_width} x {model_grid.scene_height} px in {len(plan.windows)} windows"]
+    if not model_grid.is_scene_grid:
+        parts.append(f"seen as {model_grid.width} x {model_grid.height}")
+    if not model_grid.is_too_coarse:  # else the log has said it
+        parts.append(model_grid.reason)
     if plan.n_done_px:
-        parts.append(f"{plan.n_done_px / (scale.width * scale.height):.0%} drawn by an earlier run")
+        parts.append(
+            f"{plan.n_done_px / (model_grid.scene_width * model_grid.scene_height):.0%} drawn by an earlier run"
+        )
     if plan.n_read_px > TIMED_PX:
-        left = 1 - plan.n_done_px / (scale.width * scale.height)
+        left = 1 - plan.n_done_px / (model_grid.scene_width * model_grid.scene_height)
         seconds = translator.seconds_per_px(settings) * plan.n_read_px * left
         parts.append(f"at most about {_duration(seconds)} and {plan.n_bytes / 1e6:.0f} MB of disk")
     return "; ".join(parts)

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 from pydantic import Field, model_validator
 
-from sat2map.data.pairs import Pair, UInt8
+from sat2map.arrays import UInt8
+from sat2map.data.pairs import Pair
 from sat2map.data.recolour import Levels, Recolouring, levels_of, recolour
 
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sat2map.arrays import UInt8
 from sat2map.data.pairs import (
     Direction,
     Pair,
     PairFile,
     PairFolder,
     TwoFiles,
-    UInt8,
     check_pairs,
     list_pairs,
     read_pair,
@@ -61,8 +61,8 @@ class CachedPairs:
 
     Attributes:
         names: file name of each pair.
-        shapes: height and width of each whole picture, both halves.
-        pixels: uint8, one dimension: every picture, one after the other.
+        shapes: height and width of each whole image, both halves.
+        pixels: uint8, one dimension: every image, one after the other.
         direction: which half is the source.
     """
 

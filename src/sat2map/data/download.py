@@ -63,7 +63,7 @@ MAPS = Archive(
     {"train": 1096, "val": 1098},
     {"train": "5a725b84bc227c82305b6e909f2cba1962b5fb4eb79de8819524bde5655ab608"},
     "7519044b2725f55bc80e5a3db5d6f64f767a7b76421098c364c432ec82faf275",
-    "maps holds satellite pictures and maps of New York taken from Google Maps in 2016, and carries no licence. The\n"
+    "maps holds satellite images and maps of New York taken from Google Maps in 2016, and carries no licence. The\n"
     "rights are Google's and its suppliers'. It is published by the authors of Pix2Pix for research: do not\n"
     "redistribute it or anything that shows it, and do not sell what is made with it without advice.",
 )
@@ -115,7 +115,7 @@ def download(archive: Archive, folder: Path, *, by_hand: Path | None = None, pro
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over the lines `NAME SHA256` of a folder's files, sorted by name: of the pictures, not of an archive."""
+    """SHA-256 over the lines `NAME SHA256` of a folder's files, sorted by name: of the images, not of an archive."""
     whole = hashlib.sha256()
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         whole.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -1,6 +1,6 @@
-"""Pairs of pictures of one place, A and B: halves of one file, or two files of equal name, which may be GeoTIFFs.
+"""Pairs of images of one place, A and B: halves of one file, or two files of equal name, which may be GeoTIFFs.
 
-It never resamples: two pictures of different size or place are no pair.
+It never resamples: two images of different size or place are no pair.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from sat2map.arrays import UInt8
 from sat2map.errors import DataError, Sat2mapError
 
 if TYPE_CHECKING:
-    from sat2map.scene.place import Grid
+    from sat2map.scene.georeference import Grid
 
-UInt8 = npt.NDArray[np.uint8]
 Direction = Literal["AtoB", "BtoA"]
 """`AtoB`: A (the left half) is the source and B (the right half) the target; `BtoA`: the other way round."""
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 RASTER_SUFFIXES = (".tif", ".tiff")
 FOLDERS = ("A", "B")
 """Folders of equal names within a data set, as other implementations have them."""
@@ -44,7 +43,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class TwoFiles:
-    """A pair whose pictures are files of their own."""
+    """A pair whose images are files of their own."""
 
     a: Path
     b: Path
@@ -57,7 +56,7 @@ class TwoFiles:
 
 @dataclass(frozen=True)
 class TwoFolders(os.PathLike[str]):
-    """A data set whose pictures lie in two folders, wherever they are; as a path, it is the first of them."""
+    """A data set whose images lie in two folders, wherever they are; as a path, it is the first of them."""
 
     a: Path
     b: Path
@@ -67,9 +66,9 @@ class TwoFolders(os.PathLike[str]):
 
 
 PairFile = Path | TwoFiles
-"""One side-by-side picture, or two files."""
+"""One side-by-side image, or two files."""
 PairFolder = str | Path | TwoFolders
-"""A folder of side-by-side pictures, a folder with `A` and `B` in it, or two folders."""
+"""A folder of side-by-side images, a folder with `A` and `B` in it, or two folders."""
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -82,42 +81,42 @@ def list_pairs(folder: PairFolder) -> Sequence[PairFile]:
     """The pairs of a data set, in natural order (2 before 10).
 
     Raises:
-        DataError: no such folder, no picture in it, or a picture of one folder that has none of its name in the other.
+        DataError: no such folder, no image in it, or an image of one folder that has none of its name in the other.
     """
     if isinstance(folder, TwoFolders):
         return _match(folder)
     root = Path(folder)
     if not root.is_dir():
-        raise DataError("no such folder of pairs", folder, hint="give a folder of side-by-side pictures")
+        raise DataError("no such folder of pairs", folder, hint="give a folder of side-by-side images")
     a, b = (root / name for name in FOLDERS)
     if a.is_dir() and b.is_dir():
         return _match(TwoFolders(a, b))
-    return _pictures(root)
+    return _images(root)
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError("no such folder of pairs", folder, hint="give a folder of pictures")
-    # Hidden files are what macOS leaves beside each picture.
-    found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+        raise DataError("no such folder of pairs", folder, hint="give a folder of images")
+    # Hidden files are what macOS leaves beside each image.
+    found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
     if found:
         return sorted(found, key=lambda path: (natural(path.stem), path.name))
-    hint = f"side-by-side pairs end in {', '.join(PICTURE_SUFFIXES)}; two folders are called A and B"
+    hint = f"side-by-side pairs end in {', '.join(IMAGE_SUFFIXES)}; two folders are called A and B"
     inner = sorted(p.name for p in folder.iterdir() if p.is_dir())
     if inner:
         hint = f"it holds folders ({', '.join(inner[:N_NAMED])}): give one of them, and --target where B is another"
-    raise DataError("folder holds no picture", folder, hint=hint)
+    raise DataError("folder holds no image", folder, hint=hint)
 
 
 def _match(folders: TwoFolders) -> list[TwoFiles]:
     """Pairs of the files whose names, without their endings, are equal."""
     named = []
     for folder in (folders.a, folders.b):
-        files = _pictures(folder)
+        files = _images(folder)
         by_stem = {path.stem: path for path in files}
         if len(by_stem) < len(files):
             twice = next(path for path in files if by_stem[path.stem] != path)
-            raise DataError("two pictures of a folder have one name", twice, hint="keep one of them")
+            raise DataError("two images of a folder have one name", twice, hint="keep one of them")
         named.append(by_stem)
     a, b = named
     for these, others, other in ((a, b, folders.b), (b, a, folders.a)):
@@ -125,19 +124,19 @@ def _match(folders: TwoFolders) -> list[TwoFiles]:
         if alone:
             more = ", ..." if len(alone) > N_NAMED else ""
             raise DataError(
-                f"{len(alone)} pictures have none of the same name in {other}", ", ".join(alone[:N_NAMED]) + more,
+                f"{len(alone)} images have none of the same name in {other}", ", ".join(alone[:N_NAMED]) + more,
                 hint="both folders hold the same names; remove what has no counterpart",
             )  # fmt: skip
     return [TwoFiles(path, b[stem]) for stem, path in a.items()]
 
 
 def read_pair(file: PairFile, direction: Direction = "AtoB") -> Pair:
-    """Decode one pair; a side-by-side picture is cut before anything is resized, so that no pixel crosses the seam.
+    """Decode one pair; a side-by-side image is cut before anything is resized, so that no pixel crosses the seam.
 
-    Pictures are turned as their EXIF says. Of two GeoTIFFs, both lie on the same grid.
+    Images are turned as their EXIF says. Of two GeoTIFFs, both lie on the same grid.
 
     Raises:
-        DataError: a file is no picture, truncated, of more than 8 bits, or cannot be halved; or two files differ in
+        DataError: a file is no image, truncated, of more than 8 bits, or cannot be halved; or two files differ in
             size or place.
     """
     a, b = _read_two(file) if isinstance(file, TwoFiles) else _read_halves(file)
@@ -145,7 +144,7 @@ def read_pair(file: PairFile, direction: Direction = "AtoB") -> Pair:
 
 
 def _read_halves(path: Path) -> tuple[UInt8, UInt8]:
-    both = _read_picture(path)
+    both = _read_image(path)
     width = both.shape[1]
     if width % 2:
         raise DataError(f"pair is {width} px wide, which has no two halves", path, hint="remove the file")
@@ -153,11 +152,11 @@ def _read_halves(path: Path) -> tuple[UInt8, UInt8]:
 
 
 def _read_two(files: TwoFiles) -> tuple[UInt8, UInt8]:
-    (a, grid_a), (b, grid_b) = (_read_raster(path) if _is_raster(path) else (_read_picture(path), None)
+    (a, grid_a), (b, grid_b) = (_read_raster(path) if _is_raster(path) else (_read_image(path), None)
                                 for path in (files.a, files.b))  # fmt: skip
     if a.shape != b.shape:
         sizes = " and ".join(f"{half.shape[1]} x {half.shape[0]}" for half in (a, b))
-        raise DataError(f"pictures of the pair differ in size ({sizes} px)", files.b, hint="bring both to one size")
+        raise DataError(f"images of the pair differ in size ({sizes} px)", files.b, hint="bring both to one size")
     if grid_a is not None and grid_b is not None and not _same_place(grid_a, grid_b):
         raise DataError(
             "rasters of the pair are not on the same grid", files.b,
@@ -170,32 +169,32 @@ def _is_raster(path: Path) -> bool:
     return path.suffix.lower() in RASTER_SUFFIXES
 
 
-def _read_picture(path: Path) -> UInt8:
+def _read_image(path: Path) -> UInt8:
     try:
-        with Image.open(path) as picture:
-            _refuse_deep(picture, path)
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        with Image.open(path) as image:
+            _refuse_deep(image, path)
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"pair cannot be read ({error})", path, hint="remove the file or replace it") from error
 
 
-def _refuse_deep(picture: Image.Image, path: Path) -> None:
+def _refuse_deep(image: Image.Image, path: Path) -> None:
     """Refuse what Pillow would cut or clip to 8 bits without a word."""
-    tiles = getattr(picture, "tile", None)
+    tiles = getattr(image, "tile", None)
     codec = tiles[0].args if tiles else ""
     raw = codec if isinstance(codec, str) else str((codec or ("",))[0])
     # BGR;16 is a BMP of five and six bits.
-    if picture.mode.startswith(("I", "F")) or (";16" in raw and not raw.startswith("B")):
-        raise DataError(f"pair has more than 8 bits ({picture.mode})", path, hint=DEEP_HINT)
+    if image.mode.startswith(("I", "F")) or (";16" in raw and not raw.startswith("B")):
+        raise DataError(f"pair has more than 8 bits ({image.mode})", path, hint=DEEP_HINT)
 
 
 def _read_raster(path: Path) -> tuple[UInt8, Grid]:
-    # Only now: rasterio is slow to load, and pictures do not need it.
-    from sat2map.scene.source import open_source
+    # Only now: rasterio is slow to load, and images do not need it.
+    from sat2map.scene.source import open_scene
     from sat2map.tiling import Window
 
     try:
-        with open_source(path) as source:
+        with open_scene(path) as source:
             if source.stretch is None:
                 grid = source.grid
                 return np.ascontiguousarray(source.read(Window(0, 0, grid.height, grid.width))), grid

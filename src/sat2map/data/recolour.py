@@ -1,4 +1,4 @@
-"""How a training picture's colours are changed, so that other light and sensors are no news; moves no pixel."""
+"""How a training image's colours are changed, so that other light and sensors are no news; moves no pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 from pydantic import BaseModel, ConfigDict, Field
 
-from sat2map.data.pairs import UInt8
+from sat2map.arrays import UInt8
 from sat2map.scene.stretch import PERCENTILES
 
 Levels = npt.NDArray[np.float64]
@@ -17,7 +17,7 @@ Levels = npt.NDArray[np.float64]
 
 
 def levels_of(pixels: UInt8) -> Levels:
-    """Levels of a picture; uint8, shape (..., 3)."""
+    """Levels of an image; uint8, shape (..., 3)."""
     levels: Levels = np.percentile(pixels.reshape(-1, 3), PERCENTILES, axis=0)
     return levels
 
@@ -55,24 +55,24 @@ class Recolouring(BaseModel):
 def recolour(
     source: UInt8, how: Recolouring, rng: np.random.Generator, own: Levels | None, levels: Levels | None
 ) -> UInt8:
-    """Change a picture's colours.
+    """Change an image's colours.
 
     Args:
         source: uint8, shape (H, W, 3), RGB.
         how: far each change may go.
         rng: draws them, the same number whatever `how` says, but for the noise.
-        own: levels of the whole picture that `source` is cut from.
-        levels: what `own` becomes where the picture is stretched.
+        own: levels of the whole image that `source` is cut from.
+        levels: what `own` becomes where the image is stretched.
     """
     # Squared: half of the draws within a quarter of the way.
     near_none = [u * abs(u) for u in rng.uniform(-1, 1, 11).tolist()]
     gain, gamma, *cast, saturation, haze, air, shadow, blur, noise = near_none
     stretched, angle, *place = rng.random(4).tolist()
-    picture = Image.fromarray(source)
+    image = Image.fromarray(source)
     if how.saturation:
-        picture = ImageEnhance.Color(picture).enhance(1 + how.saturation * saturation)
+        image = ImageEnhance.Color(image).enhance(1 + how.saturation * saturation)
     if how.shadow and shadow > 0:
-        picture = _shade(picture, 1 - how.shadow * shadow, 2 * np.pi * angle, place)
+        image = _shade(image, 1 - how.shadow * shadow, 2 * np.pi * angle, place)
 
     light = np.arange(256)[:, None] / 255
     if own is not None and levels is not None and stretched < how.stretch:
@@ -83,11 +83,11 @@ def recolour(
     light = (1 - share) * light + share * (0.75 + 0.25 * air + 0.1 * np.array(cast))
     # One table for each channel: 256 powers in place of one for each pixel.
     table = np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
-    picture = picture.point(np.broadcast_to(table, (256, 3)).T.ravel().tolist())
+    image = image.point(np.broadcast_to(table, (256, 3)).T.ravel().tolist())
 
     if how.blur_px and blur > 0:
-        picture = picture.filter(ImageFilter.GaussianBlur(how.blur_px * blur))
-    pixels = np.asarray(picture)
+        image = image.filter(ImageFilter.GaussianBlur(how.blur_px * blur))
+    pixels = np.asarray(image)
     if (sigma := how.noise * noise) > 0.5:
         grain = rng.standard_normal(pixels.shape, np.float32)
         pixels = np.clip(pixels + np.float32(sigma) * grain + 0.5, 0, 255).astype(np.uint8)
@@ -95,20 +95,20 @@ def recolour(
 
 
 def stretch_table(own: Levels, levels: Levels) -> npt.NDArray[np.float64]:
-    """What each level becomes where a picture's levels `own` are moved to `levels`; float64, shape (256, 3), 0..255."""
+    """What each level becomes where an image's levels `own` are moved to `levels`; float64, shape (256, 3), 0..255."""
     low, high = own
-    # A flat picture has nothing to stretch.
+    # A flat image has nothing to stretch.
     slope = (levels[1] - levels[0]) / np.maximum(high - low, 8)
     table: npt.NDArray[np.float64] = np.clip((np.arange(256)[:, None] - low) * slope + levels[0], 0, 255)
     return table
 
 
-def _shade(picture: Image.Image, light: float, angle: float, place: list[float]) -> Image.Image:
+def _shade(image: Image.Image, light: float, angle: float, place: list[float]) -> Image.Image:
     """Darken one side of a line through `place` (0..1, 0..1)."""
-    height, width = picture.height, picture.width
+    height, width = image.height, image.width
     rows, columns = np.arange(height)[:, None] - place[0] * height, np.arange(width) - place[1] * width
     side = rows * np.cos(angle) + columns * np.sin(angle) > 0
-    dark = picture.point([round(light * v) for v in range(256)] * 3)
-    picture = picture.copy()
-    picture.paste(dark, mask=Image.fromarray(side))
-    return picture
+    dark = image.point([round(light * v) for v in range(256)] * 3)
+    image = image.copy()
+    image.paste(dark, mask=Image.fromarray(side))
+    return image

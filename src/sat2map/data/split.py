@@ -1,4 +1,4 @@
-"""Parts of a data set, by overlap group: pictures that share ground never lie on both sides of a split."""
+"""Parts of a data set, by overlap group: images that share ground never lie on both sides of a split."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.data.pairs import FOLDERS, PairFile, TwoFiles
-from sat2map.errors import DataError, OutputError, refuse_existing
-from sat2map.model.atomic import replacing
+from sat2map.errors import DataError, OutputError
+from sat2map.files import refuse_existing, replacing
 
 GROUPS_FILE = "groups.csv"
 
@@ -24,19 +24,19 @@ class Split(NamedTuple):
     """Indices of the pairs to train on, and of those that only selection sees."""
 
     train: list[int]
-    holdout: list[int]
+    validation: list[int]
 
 
 def read_groups(folder: str | os.PathLike[str], names: Sequence[str], file: str | Path | None = None) -> list[str]:
-    """The overlap group of each picture.
+    """The overlap group of each image.
 
     Args:
-        folder: of the pictures. Without `file`, `groups.csv` is looked for in it and beside it.
-        names: of the pictures.
+        folder: of the images. Without `file`, `groups.csv` is looked for in it and beside it.
+        names: of the images.
         file: CSV with the columns `file` and `group`, and `split` where names occur in several folders.
 
     Returns:
-        A group for each name; a picture that no file mentions is a group of its own.
+        A group for each name; an image that no file mentions is a group of its own.
 
     Raises:
         DataError: `file` is missing, or lacks a column or a value in one.
@@ -50,7 +50,7 @@ def read_groups(folder: str | os.PathLike[str], names: Sequence[str], file: str 
 
 
 def find_groups_file(folder: str | os.PathLike[str]) -> Path | None:
-    """`groups.csv` in a folder of pictures, or beside it."""
+    """`groups.csv` in a folder of images, or beside it."""
     root = Path(folder).resolve()
     return next((p for p in (root / GROUPS_FILE, root.parent / GROUPS_FILE) if p.exists()), None)
 
@@ -85,8 +85,8 @@ def write_rows(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
         table.writerows(rows)
 
 
-def hold_out(groups: Sequence[str], share: float, seed: int) -> Split:
-    """Hold whole groups out, drawn by `seed`, until at least `share` of the pictures is held out.
+def split_validation(groups: Sequence[str], share: float, seed: int) -> Split:
+    """Hold whole groups out, drawn by `seed`, until at least `share` of the images is held out.
 
     Raises:
         DataError: nothing would be left to train on.
@@ -105,7 +105,9 @@ def hold_out(groups: Sequence[str], share: float, seed: int) -> Split:
     )
     if not split.train:
         raise DataError(
-            f"holding {share:.0%} out leaves nothing to train on; groups", len(set(groups)), hint="--set holdout=0"
+            f"holding {share:.0%} out leaves nothing to train on; groups",
+            len(set(groups)),
+            hint="--set validation_share=0",
         )
     return split
 
@@ -120,7 +122,7 @@ def divide(groups: Sequence[str], shares: Mapping[str, float], seed: int) -> dic
     for name, share in shares.items():
         rest = parts["train"]
         try:
-            train, held = hold_out([groups[i] for i in rest], share * len(groups) / len(rest), seed)
+            train, held = split_validation([groups[i] for i in rest], share * len(groups) / len(rest), seed)
         except DataError as error:
             raise DataError(
                 f"a share of {share:g} for {name} leaves nothing to train on; groups", len(set(groups)),

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from sat2map.arrays import UInt8
 from sat2map.errors import MissingExtraError, ModelFileError
 from sat2map.model.bundled import resolve
 from sat2map.model.card import Card
 from sat2map.tiling import Window, padded_size, read_padded
-
-UInt8 = npt.NDArray[np.uint8]
 
 
 class Engine(Protocol):
@@ -23,26 +19,26 @@ class Engine(Protocol):
     def card(self) -> Card:
         """The card of the model."""
 
-    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+    def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """Draw maps.
 
         Args:
             sat_bhwc: uint8, shape (B, H, W, 3), RGB; H and W multiples of the card's stride.
-            output: one of the card's outputs.
+            head: one of the card's heads.
 
         Returns:
             uint8, shape (B, H, W, 3), RGB.
         """
 
-    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
         """Draw maps, and say how sure they are: uint8, shape (B, H, W, 1), probability of the class shown, 0..255.
 
         Raises:
             ModelFileError: the model has no probabilities.
         """
 
-    def with_own_statistics(self) -> Engine:
-        """The same weights, each picture normalised by its own statistics.
+    def with_instance_normalization(self) -> Engine:
+        """The same weights, each image normalised by its own statistics.
 
         Raises:
             ModelFileError: the model's statistics are part of its file.
@@ -78,31 +74,31 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
     return TorchEngine.load(path, device)
 
 
-def choose_output(card: Card, output: str | None) -> str:
-    """The output asked for, by default the model's first.
+def choose_head(card: Card, head: str | None) -> str:
+    """The head asked for, by default the model's first.
 
     Raises:
-        ModelFileError: the model has no such output.
+        ModelFileError: the model has no such head.
     """
-    if output is None:
-        return card.outputs[0]
-    if output not in card.outputs:
-        raise ModelFileError("model has no such output", output, hint=f"--output {'|'.join(card.outputs)}")
-    return output
+    if head is None:
+        return card.heads[0]
+    if head not in card.heads:
+        raise ModelFileError("model has no such head", head, hint=f"--head {'|'.join(card.heads)}")
+    return head
 
 
-def run_whole(engine: Engine, picture_hwc: UInt8, output: str | None = None) -> UInt8:
-    """Draw the map of one picture in one piece, padded once to the stride.
+def run_whole(engine: Engine, image_hwc: UInt8, head: str | None = None) -> UInt8:
+    """Draw the map of one image in one piece, padded once to the stride.
 
     Args:
         engine: runs the model.
-        picture_hwc: uint8, shape (H, W, 3), any size.
-        output: one of the model's outputs, by default the first.
+        image_hwc: uint8, shape (H, W, 3), any size.
+        head: one of the model's heads, by default the first.
 
     Returns:
         uint8, shape (H, W, 3).
     """
-    height, width = picture_hwc.shape[:2]
+    height, width = image_hwc.shape[:2]
     whole = Window(0, 0, *padded_size(height, width, engine.card.stride))
-    padded = read_padded(lambda w: picture_hwc[w.slices], whole, height, width)
-    return engine.run(padded[None], choose_output(engine.card, output))[0, :height, :width]
+    padded = read_padded(lambda w: image_hwc[w.slices], whole, height, width)
+    return engine.run(padded[None], choose_head(engine.card, head))[0, :height, :width]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError
 from sat2map.model.onnx_file import CONFIDENCE, SWITCH, no_confidence, open_session
-
-UInt8 = npt.NDArray[np.uint8]
 
 
 class OnnxEngine:
@@ -31,21 +29,21 @@ class OnnxEngine:
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in known}
         self._path, self._has_confidence = path, CONFIDENCE in names
 
-    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+    def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""
-        return self._run(sat_bhwc, [output])[0]
+        return self._run(sat_bhwc, [head])[0]
 
-    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
         """See `Engine.run_with_confidence`."""
         if not self._has_confidence:
             raise no_confidence(self._path)
-        maps, confidence = self._run(sat_bhwc, [output, CONFIDENCE])
+        maps, confidence = self._run(sat_bhwc, [head, CONFIDENCE])
         return maps, confidence
 
-    def with_own_statistics(self) -> OnnxEngine:
-        """See `Engine.with_own_statistics`."""
+    def with_instance_normalization(self) -> OnnxEngine:
+        """See `Engine.with_instance_normalization`."""
         raise ModelFileError(
-            "statistics of an exported model are part of it", self._path, hint="--model with the .safetensors file"
+            "normalization of an exported model is in its file", self._path, hint="--model with the .safetensors file"
         )
 
     def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:

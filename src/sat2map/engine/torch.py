@@ -6,10 +6,9 @@ import copy
 from pathlib import Path
 from typing import Self, cast
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError, Sat2mapError
 from sat2map.model import safetensors_file
 from sat2map.model.card import Card, class_of_colour
@@ -17,9 +16,7 @@ from sat2map.model.onnx_file import CONFIDENCE, no_confidence
 from sat2map.nn import build
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import InferenceModel
-from sat2map.nn.statistics import Norm2d
-
-UInt8 = npt.NDArray[np.uint8]
+from sat2map.nn.normalization import Norm2d
 
 
 def pick_device(name: str) -> str:
@@ -79,24 +76,24 @@ class TorchEngine:
         """
         return cls(*load_generator(path), device)
 
-    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
+    def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""
-        return self._run(sat_bhwc)[output].cpu().numpy()
+        return self._run(sat_bhwc)[head].cpu().numpy()
 
-    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
+    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
         """See `Engine.run_with_confidence`."""
         if CONFIDENCE not in self._model.outputs:
             raise no_confidence(self.card.name)
         answers = self._run(sat_bhwc)
-        return answers[output].cpu().numpy(), answers[CONFIDENCE].cpu().numpy()
+        return answers[head].cpu().numpy(), answers[CONFIDENCE].cpu().numpy()
 
-    def with_own_statistics(self) -> TorchEngine:
-        """See `Engine.with_own_statistics`."""
+    def with_instance_normalization(self) -> TorchEngine:
+        """See `Engine.with_instance_normalization`."""
         generator = copy.deepcopy(self._model.generator)
         for module in generator.modules():
             if isinstance(module, Norm2d):
-                module.statistics = "image"
-        return TorchEngine(generator, self.card.model_copy(update={"statistics": "image"}), self._device)
+                module.normalization = "instance"
+        return TorchEngine(generator, self.card.model_copy(update={"normalization": "instance"}), self._device)
 
     def _run(self, sat_bhwc: UInt8) -> dict[str, torch.Tensor]:
         with torch.inference_mode():

@@ -1,1 +1,1 @@
-"""How good a map is: the measures, their intervals and the protocol; knows no network and imports no torch."""
+"""How good a map is: the metrics, their intervals and the protocol; knows no network and imports no torch."""

@@ -1,4 +1,4 @@
-"""95 % intervals by drawing whole overlap groups: pictures that share ground are never taken for independent."""
+"""95 % intervals by drawing whole overlap groups: images that share ground are never taken for independent."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sat2map.evaluate.measures import Float, PictureScore, figures
+from sat2map.evaluate.metrics import Float, ImageScore, figures
 
 N_DRAWS = 1000
 TAILS = (0.025, 0.975)
 
 
-def intervals(scores: Sequence[PictureScore], groups: Sequence[str], n_draws: int = N_DRAWS, seed: int = 0) -> Float:
+def intervals(scores: Sequence[ImageScore], groups: Sequence[str], n_draws: int = N_DRAWS, seed: int = 0) -> Float:
     """95 % interval of every figure.
 
     Args:
-        scores: one for each picture.
-        groups: the overlap group of each picture, in the same order.
+        scores: one for each image.
+        groups: the overlap group of each image, in the same order.
         n_draws: bootstrap samples, each of as many groups as there are, with replacement.
         seed: the same seed draws the same groups, whatever the scores.
 
     Returns:
-        float64, shape (2, 15): lower and upper ends, columns as in `measures.FIGURES`; NaN where the figure is
+        float64, shape (2, 15): lower and upper ends, columns as in `metrics.FIGURES`; NaN where the figure is
         undefined in every draw.
     """
     return _ends(_drawn_figures(scores, groups, _draw_counts(groups, n_draws, seed)))
 
 
 def paired_difference(
-    scores_a: Sequence[PictureScore],
-    scores_b: Sequence[PictureScore],
+    scores_a: Sequence[ImageScore],
+    scores_b: Sequence[ImageScore],
     groups: Sequence[str],
     n_draws: int = N_DRAWS,
     seed: int = 0,
 ) -> tuple[Float, Float]:
-    """Difference a - b of every figure, both models being scored on the same pictures of each draw.
+    """Difference a - b of every figure, both models being scored on the same images of each draw.
 
     Args:
-        scores_a: one for each picture.
-        scores_b: of the same pictures in the same order.
-        groups: the overlap group of each picture.
+        scores_a: one for each image.
+        scores_b: of the same images in the same order.
+        groups: the overlap group of each image.
         n_draws: bootstrap samples.
         seed: of the draws.
 
@@ -61,13 +61,13 @@ def _draw_counts(groups: Sequence[str], n_draws: int, seed: int) -> Float:
     return np.random.default_rng(seed).multinomial(n_groups, shares, n_draws).astype(np.float64)
 
 
-def _drawn_figures(scores: Sequence[PictureScore], groups: Sequence[str], counts: Float) -> Float:
+def _drawn_figures(scores: Sequence[ImageScore], groups: Sequence[str], counts: Float) -> Float:
     assert len(scores) == len(groups), (len(scores), len(groups))
-    names, group_of_picture = np.unique(np.asarray(groups), return_inverse=True)
+    names, group_of_image = np.unique(np.asarray(groups), return_inverse=True)
     rows = np.stack([s.sums() for s in scores])
     by_group = np.zeros((len(names), rows.shape[1]))
-    np.add.at(by_group, group_of_picture, rows)
-    # A perfect picture has an infinite psnr, and 0 times infinity would spoil the draws that leave it out.
+    np.add.at(by_group, group_of_image, rows)
+    # A perfect image has an infinite psnr, and 0 times infinity would spoil the draws that leave it out.
     infinite = np.isinf(by_group)
     sums = counts @ np.where(infinite, 0, by_group)
     sums[counts @ infinite > 0] = np.inf

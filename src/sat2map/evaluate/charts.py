@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from sat2map.palette import CLASS_NAMES, CLASSES
+from sat2map.classes import CLASS_NAMES, CLASSES
 
 Table = Mapping[str, Mapping[str, float | None]]
 """Figures by name, each with `value`, `low` and `high`, as `metrics.json` has them."""
 
 COLOURS = ("#2458a6", "#d2691e", "#9a9a9a")
-"""Of the model, of the one that it is compared with, and of the floor."""
+"""Of the model, of the one that it is compared with, and of the baseline."""
 INK, FAINT = "#333333", "#d8d8d8"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -37,8 +37,8 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def measures_chart(tables: Mapping[str, Table]) -> str:
-    """Every measure on a scale of its own: a dot and its 95 % interval for each model, and for the floor, in order."""
+def metrics_chart(tables: Mapping[str, Table]) -> str:
+    """Every measure on a scale of its own: a dot and its 95 % interval for each model and for the baseline."""
     names = list(next(iter(tables.values())))
     with mpl.rc_context(STYLE):
         figure = Figure((9, 0.5 + 1.15 * -(-len(names) // 3)), layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1))
@@ -59,7 +59,7 @@ def measures_chart(tables: Mapping[str, Table]) -> str:
 
 
 def classes_chart(tables: Mapping[str, Table]) -> str:
-    """IoU of each class with its interval, one bar for each model, without the floor's intervals to hide it."""
+    """IoU of each class with its interval, one bar for each model, without the baseline's intervals to hide it."""
     with mpl.rc_context(STYLE):
         figure = Figure((4.4, 3.4), layout="constrained")
         ax = figure.subplots()
@@ -102,7 +102,7 @@ def confusion_chart(counts: Sequence[Sequence[int]]) -> str:
         return _svg(figure)
 
 
-def frontier_chart(points: Mapping[str, Table], floor: Table) -> str:
+def frontier_chart(points: Mapping[str, Table], baseline: Table) -> str:
     """What the points of a palette head reach together: streets against the error of colours, and against SSIM."""
     with mpl.rc_context(STYLE):
         figure = Figure((9, 3.1), layout="constrained")
@@ -112,10 +112,10 @@ def frontier_chart(points: Mapping[str, Table], floor: Table) -> str:
             for name, place in zip(points, places, strict=True):
                 if None not in place:
                     ax.annotate(name, place, xytext=(6, 5), textcoords="offset points")
-            if floor[x]["value"] is not None:
-                ax.axvline(floor[x]["value"], color=COLOURS[2], lw=1, ls=":")
+            if baseline[x]["value"] is not None:
+                ax.axvline(baseline[x]["value"], color=COLOURS[2], lw=1, ls=":")
             ax.margins(0.2)
-            ax.set_xlabel(f"{x} (dotted: the floor's)")
+            ax.set_xlabel(f"{x} (dotted: the baseline's)")
             ax.set_ylabel(y)
             if x == "rmse":
                 # Better is to the right, as upwards.
@@ -132,8 +132,8 @@ def _whisker(ax: Axes, cell: Mapping[str, float | None], y: float, colour: str, 
 
 
 def _colours(tables: Mapping[str, Table]) -> list[str]:
-    """The floor is always the last; two tables of which one is no floor get the first two colours."""
-    return [COLOURS[2] if name == "floor" else colour for name, colour in zip(tables, COLOURS, strict=False)]
+    """The baseline is always the last; two tables of which one is no baseline get the first two colours."""
+    return [COLOURS[2] if name == "baseline" else colour for name, colour in zip(tables, COLOURS, strict=False)]
 
 
 def _legend(figure: Figure, tables: Mapping[str, Table]) -> None:

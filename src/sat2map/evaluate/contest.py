@@ -9,7 +9,7 @@ import numpy as np
 
 from sat2map.data.pairs import PairFile
 from sat2map.errors import ModelFileError
-from sat2map.evaluate.measures import PictureScore
+from sat2map.evaluate.metrics import ImageScore
 from sat2map.evaluate.protocol import Judged, Predict, by_engine, constant, decode_pairs, judge, summarise
 
 if TYPE_CHECKING:
@@ -37,24 +37,24 @@ class Pairs(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a contestant got: a score for each picture, the floor's if wanted, and its tables of `metrics.json`."""
+    """What a contestant got: a score for each image, the baseline's if wanted, and its tables of `metrics.json`."""
 
-    scores: list[PictureScore]
-    floor: list[PictureScore]
+    scores: list[ImageScore]
+    baseline: list[ImageScore]
     tables: dict[str, Any]
 
 
 def one_colour(colour_rgb: tuple[int, ...]) -> Contestant:
     """A contestant that paints everything in one colour."""
-    described = {"model": None, "output": None, "constant_rgb": colour_rgb, "direction": "AtoB"}
+    described = {"model": None, "head": None, "constant_rgb": colour_rgb, "direction": "AtoB"}
     return Contestant(constant(colour_rgb), described)
 
 
-def load(model: str | None, output: str | None = None, device: str = "auto") -> Contestant:
+def load(model: str | None, head: str | None = None, device: str = "auto") -> Contestant:
     """A model, drawing the output of that name, by default its first.
 
     Raises:
-        ModelFileError: what `load_engine` raises, or the model has no such output.
+        ModelFileError: what `load_engine` raises, or the model has no such head.
     """
     # Only now: whoever scores one colour need not load a runtime.
     from sat2map.engine import load_engine
@@ -62,8 +62,8 @@ def load(model: str | None, output: str | None = None, device: str = "auto") -> 
     engine = load_engine(model, device)
     card = engine.card
     direction = card.recipe.get("direction", "AtoB")
-    described = {"model": card.name, "output": output or card.outputs[0], "direction": direction}
-    return Contestant(by_engine(engine, output), described, engine)
+    described = {"model": card.name, "head": head or card.heads[0], "direction": direction}
+    return Contestant(by_engine(engine, head), described, engine)
 
 
 def load_rival(model: str, contestant: Contestant, device: str = "auto") -> Contestant:
@@ -78,33 +78,33 @@ def load_rival(model: str, contestant: Contestant, device: str = "auto") -> Cont
         raise ModelFileError(
             f"models draw in opposite directions ({direction})", model, hint="compare models of one task"
         )
-    output = contestant.described["output"]
+    head = contestant.described["head"]
     assert rival.engine is not None
-    if output not in rival.engine.card.outputs:
+    if head not in rival.engine.card.heads:
         return rival
-    return rival._replace(predict=by_engine(rival.engine, output), described={**rival.described, "output": output})
+    return rival._replace(predict=by_engine(rival.engine, head), described={**rival.described, "head": head})
 
 
 def score_pairs(
-    contestant: Contestant, pairs: Pairs, *, watch: Watch = lambda judged: judged, with_floor: bool = False
+    contestant: Contestant, pairs: Pairs, *, watch: Watch = lambda judged: judged, with_baseline: bool = False
 ) -> Tally:
     """Predict and score every pair.
 
     Args:
         contestant: what is scored.
         pairs: on what.
-        watch: sees each picture pass, to count or to keep it.
-        with_floor: score the floor beside it.
+        watch: sees each image pass, to count or to keep it.
+        with_baseline: score the baseline beside it.
 
     Raises:
         DataError: a file is no pair.
     """
     decoded = decode_pairs(pairs.paths, contestant.described["direction"])
-    scores, floor, confusions = [], [], []
-    for picture in watch(judge(contestant.predict, decoded, pairs.size_px)):
-        scores.append(picture.score)
-        confusions.append(picture.confusion())
-        if with_floor:
-            floor.append(picture.floor())
+    scores, baseline, confusions = [], [], []
+    for image in watch(judge(contestant.predict, decoded, pairs.size_px)):
+        scores.append(image.score)
+        confusions.append(image.confusion())
+        if with_baseline:
+            baseline.append(image.baseline())
     tables = summarise(scores, pairs.groups, seed=pairs.seed)
-    return Tally(scores, floor, {**tables, "confusion": np.sum(confusions, axis=0).tolist()})
+    return Tally(scores, baseline, {**tables, "confusion": np.sum(confusions, axis=0).tolist()})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sat2map.engine import Engine
 
 GAMMAS = (0.5, 1.0, 2.0, 4.0)
-PALETTE_OUTPUTS = ("crisp", "smooth")
+PALETTE_HEADS = ("crisp", "smooth")
 
 
 def frontier(engine: Engine, model: str | Path | None, device: str = "auto") -> Iterator[tuple[str, Predict]]:
@@ -27,7 +27,7 @@ def frontier(engine: Engine, model: str | Path | None, device: str = "auto") -> 
         device: of the points that are loaded anew.
     """
     card = engine.card
-    if not set(PALETTE_OUTPUTS) <= set(card.outputs):
+    if not set(PALETTE_HEADS) <= set(card.heads):
         return
     from sat2map.model.bundled import resolve
 

@@ -1,4 +1,4 @@
-"""One HTML file with all of an evaluation in it, pictures included; it computes no measure of its own."""
+"""One HTML file with all of an evaluation in it, images included; it computes no measure of its own."""
 
 from __future__ import annotations
 
@@ -14,76 +14,76 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from sat2map.arrays import UInt8
 from sat2map.data.pairs import Direction, PairFile
-from sat2map.evaluate.measures import FIGURES, Float, PictureScore, figures, resize
+from sat2map.evaluate.metrics import FIGURES, Float, ImageScore, figures, resize
 from sat2map.evaluate.protocol import Predict, decode_pairs
-from sat2map.palette import UInt8
 
 N_EXAMPLES = 3
-"""Pictures of each kind."""
+"""Images of each kind."""
 RANKED_BY = "road_f1"
 LEADING = ("road_f1", "cldice", "miou", "rmse")
-"""Measures that stand at the top."""
+"""Metrics that stand at the top."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
 SIGN_OF_BETTER = {"rmse": -1, "sharpness": 0}
 """1 unless it stands here; 0 where neither more nor less is better."""
 
 
 class Ranking(NamedTuple):
-    """Pictures to show.
+    """Images to show.
 
     Attributes:
-        measure: by which they were chosen.
-        values: of that measure for every picture, one array for each model.
-        chosen: indices of pictures, by heading.
+        metric: by which they were chosen.
+        values: of that measure for every image, one array for each model.
+        chosen: indices of images, by heading.
     """
 
-    measure: str
+    metric: str
     values: list[Float]
     chosen: dict[str, list[int]]
 
 
 class Example(NamedTuple):
-    """A picture and its maps, by what is to be written under each (uint8, shape (s, s, 3), RGB)."""
+    """An image and its maps, by what is to be written under each (uint8, shape (s, s, 3), RGB)."""
 
     caption: str
-    pictures: Mapping[str, UInt8]
+    images: Mapping[str, UInt8]
 
 
 def labels(metrics: Mapping[str, Any]) -> list[str]:
     """What the model, and the one that it is compared with, are called in the report."""
     parts = [metrics["protocol"], *([metrics["versus"]] if "versus" in metrics else [])]
     names = [
-        f"{part['model']}, {part['output']}" if part["model"] else f"colour {part['constant_rgb']}" for part in parts
+        f"{part['model']}, {part['head']}" if part["model"] else f"colour {part['constant_rgb']}" for part in parts
     ]
     return names if len(names) == 1 else [f"{letter}: {name}" for letter, name in zip("AB", names, strict=True)]
 
 
-def choose(scores: Sequence[Sequence[PictureScore]], groups: Sequence[str]) -> Ranking:
-    """Which pictures to show: the best, the median and the worst of the first model, and where two differ most.
+def choose(scores: Sequence[Sequence[ImageScore]], groups: Sequence[str]) -> Ranking:
+    """Which images to show: the best, the median and the worst of the first model, and where two differ most.
 
     Args:
-        scores: those of each model on the same pictures; one model, or two.
-        groups: the overlap group of each picture.
+        scores: those of each model on the same images; one model, or two.
+        groups: the overlap group of each image.
     """
-    measure = RANKED_BY if np.isfinite(_of_each(scores[0], RANKED_BY)).any() else "rmse"
-    sign = SIGN_OF_BETTER.get(measure, 1)
-    values = [_of_each(of_model, measure) for of_model in scores]
+    metric = RANKED_BY if np.isfinite(_of_each(scores[0], RANKED_BY)).any() else "rmse"
+    sign = SIGN_OF_BETTER.get(metric, 1)
+    values = [_of_each(of_model, metric) for of_model in scores]
     good = sign * values[0]
     orders = {"Best": -good, "Median": np.abs(good - np.nanmedian(good)), "Worst": good}
     if len(values) > 1:
         gain = good - sign * values[1]
         orders |= {"Where A gains most": -gain, "Where B gains most": gain}
-    return Ranking(measure, values, {heading: _first(order, groups) for heading, order in orders.items()})
+    return Ranking(metric, values, {heading: _first(order, groups) for heading, order in orders.items()})
 
 
-def _of_each(scores: Sequence[PictureScore], measure: str) -> Float:
-    values: Float = figures(np.stack([s.sums() for s in scores]))[:, FIGURES.index(measure)]
+def _of_each(scores: Sequence[ImageScore], metric: str) -> Float:
+    values: Float = figures(np.stack([s.sums() for s in scores]))[:, FIGURES.index(metric)]
     return values
 
 
 def _first(order: Float, groups: Sequence[str]) -> list[int]:
-    """The first few by `order`, each of another group; pictures of which nothing was measured are left out."""
+    """The first few by `order`, each of another group; images of which nothing was measured are left out."""
     seen: dict[str, int] = {}
     for i in np.argsort(order, kind="stable").tolist():
         if np.isfinite(order[i]):
@@ -99,7 +99,7 @@ def draw_examples(
     direction: Direction,
     size_px: int,
 ) -> dict[str, list[Example]]:
-    """Draw the chosen pictures again, under the label of each prediction, in the order of the ranking's values."""
+    """Draw the chosen images again, under the label of each prediction, in the order of the ranking's values."""
     drawn = {}
     for heading, indices in ranking.chosen.items():
         examples = []
@@ -111,7 +111,7 @@ def draw_examples(
                 f"{label} · {values[i]:.3f}": predict(sat)
                 for (label, predict), values in zip(predictions.items(), ranking.values, strict=True)
             }
-            examples.append(Example(name, {"picture": sat, **maps, "true map": resize(target, size_px)}))
+            examples.append(Example(name, {"image": sat, **maps, "true map": resize(target, size_px)}))
         drawn[heading] = examples
     return drawn
 
@@ -131,14 +131,14 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
 
     protocol, names = metrics["protocol"], labels(metrics)
     models = [metrics, *([metrics["versus"]] if "versus" in metrics else [])]
-    by_model = dict(zip(names, models, strict=True)) | {"floor": metrics["floor"]}
+    by_model = dict(zip(names, models, strict=True)) | {"baseline": metrics["baseline"]}
     confusions = [
         _chart(charts.confusion_chart(model["confusion"]), f"confusion of {name}", name if len(names) > 1 else "")
         for name, model in zip(names, models, strict=True)
     ]
     parts = {
         "title": escape(f"{' against '.join(names)} on {protocol['data']}"),
-        "subtitle": f"{protocol['n_pictures']} pictures in {protocol['n_groups']} overlap groups, scored at "
+        "subtitle": f"{protocol['n_images']} images in {protocol['n_groups']} overlap groups, scored at "
         f"{protocol['size_px']} px. Intervals: 95 %, {protocol['n_draws']} draws. "
         f"Floor: one constant colour. sat2map {escape(protocol['sat2map_version'])}.",
         "cards": "".join(_card(name, metrics) for name in LEADING),
@@ -146,30 +146,30 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
         if len(names) > 1
         else "",
         "head": _head(names),
-        "measures_chart": _image(charts.measures_chart({k: m["measures"] for k, m in by_model.items()}), "measures"),
-        "measures_rows": _rows("measures", metrics),
-        "classes_chart": _image(
-            charts.classes_chart({k: m["iou"] for k, m in by_model.items() if k != "floor"}), "IoU"
+        "metrics_chart": _chart_image(charts.metrics_chart({k: m["metrics"] for k, m in by_model.items()}), "metrics"),
+        "metrics_rows": _rows("metrics", metrics),
+        "classes_chart": _chart_image(
+            charts.classes_chart({k: m["iou"] for k, m in by_model.items() if k != "baseline"}), "IoU"
         ),
         "confusion_charts": "".join(confusions),
         "iou_rows": _rows("iou", metrics),
         "frontier": _frontier(metrics),
         "ranked_by": ranked_by,
-        "pictures": "".join(_examples(heading, of_it) for heading, of_it in examples.items()),
+        "images": "".join(_examples(heading, of_it) for heading, of_it in examples.items()),
         "json": escape(json.dumps({k: v for k, v in metrics.items() if k != "frontier"}, indent=1)),
     }
     return Template((files("sat2map.evaluate") / "report.html").read_text("utf-8")).substitute(parts)
 
 
-def _card(measure: str, metrics: Mapping[str, Any]) -> str:
-    cell = metrics["measures"][measure]
-    value, interval = _in_words(cell, measure)
-    floor, _ = _in_words(metrics["floor"]["measures"][measure], measure)
-    return f'<div class="card">{measure}<b>{value}</b><span>{interval}; floor {floor}</span></div>'
+def _card(metric: str, metrics: Mapping[str, Any]) -> str:
+    cell = metrics["metrics"][metric]
+    value, interval = _in_words(cell, metric)
+    baseline, _ = _in_words(metrics["baseline"]["metrics"][metric], metric)
+    return f'<div class="card">{metric}<b>{value}</b><span>{interval}; baseline {baseline}</span></div>'
 
 
 def _head(names: Sequence[str]) -> str:
-    columns = ["", *names, *(["A − B"] if len(names) > 1 else []), "floor"]
+    columns = ["", *names, *(["A − B"] if len(names) > 1 else []), "baseline"]
     return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"
 
 
@@ -179,7 +179,7 @@ def _rows(part: str, metrics: Mapping[str, Any]) -> str:
         cells = [_cell(cell, name)]
         if "versus" in metrics:
             cells += [_cell(metrics["versus"][part][name], name), _difference(metrics["difference"][part][name], name)]
-        cells.append(_cell(metrics["floor"][part][name], name))
+        cells.append(_cell(metrics["baseline"][part][name], name))
         rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
     return "".join(rows)
 
@@ -211,16 +211,16 @@ def _frontier(metrics: Mapping[str, Any]) -> str:
     points = metrics.get("frontier")
     if not points:
         return ""
-    chart = charts.frontier_chart({k: v["measures"] for k, v in points.items()}, metrics["floor"]["measures"])
+    chart = charts.frontier_chart({k: v["metrics"] for k, v in points.items()}, metrics["baseline"]["metrics"])
     head = "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in ("", *points)) + "</tr>"
     rows = (
-        f"<tr><td>{name}</td>" + "".join(f"<td>{_in_words(p['measures'][name], name)[0]}</td>" for p in points.values())
-        for name in metrics["measures"]
+        f"<tr><td>{name}</td>" + "".join(f"<td>{_in_words(p['metrics'][name], name)[0]}</td>" for p in points.values())
+        for name in metrics["metrics"]
     )
     return (
         "<h2>Frontier of the palette head</h2><p>One network, drawn as the mean colour under a softmax of sharpness γ, "
         "or as the likeliest colour. Soft colours are nearer to the truth on average; crisp ones keep streets.</p>"
-        f'<figure class="chart">{_image(chart, "frontier")}</figure>'
+        f'<figure class="chart">{_chart_image(chart, "frontier")}</figure>'
         f'<div class="wide"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 
@@ -229,15 +229,15 @@ def _examples(heading: str, examples: Sequence[Example]) -> str:
     return f"<h3>{escape(heading)}</h3>" + "".join(
         f"<figure><figcaption>{escape(example.caption)}</figcaption><div class='row'>"
         + "".join(
-            f"<div>{_picture(pixels, label, lossy=label == 'picture')}{escape(label)}</div>"
-            for label, pixels in example.pictures.items()
+            f"<div>{_image(pixels, label, lossy=label == 'image')}{escape(label)}</div>"
+            for label, pixels in example.images.items()
         )
         + "</div></figure>"
         for example in examples
     )
 
 
-def _picture(rgb_hwc: UInt8, label: str, *, lossy: bool) -> str:
+def _image(rgb_hwc: UInt8, label: str, *, lossy: bool) -> str:
     kind = "jpeg" if lossy else "png"
     data = io.BytesIO()
     Image.fromarray(rgb_hwc).save(data, kind, **({"quality": 90} if lossy else {"optimize": True}))
@@ -245,10 +245,10 @@ def _picture(rgb_hwc: UInt8, label: str, *, lossy: bool) -> str:
 
 
 def _chart(svg: str, alternative: str, caption: str) -> str:
-    return f'<figure class="chart"><figcaption>{escape(caption)}</figcaption>{_image(svg, alternative)}</figure>'
+    return f'<figure class="chart"><figcaption>{escape(caption)}</figcaption>{_chart_image(svg, alternative)}</figure>'
 
 
-def _image(svg: str, alternative: str) -> str:
+def _chart_image(svg: str, alternative: str) -> str:
     # Not in the page itself: names inside one SVG would be those of another.
     return _embedded(svg.encode(), "svg+xml", alternative)
 

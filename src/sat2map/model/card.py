@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sat2map.classes import classify
 from sat2map.errors import ModelFileError
-from sat2map.palette import classify
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 HEADER_KEY = "sat2map.card"
 """Key under which the card lies, as JSON, in safetensors metadata and in ONNX metadata properties."""
 
@@ -20,7 +20,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[2] = FORMAT_VERSION
     name: str
     role: Literal["generator", "discriminator"] = "generator"
     architecture: str
@@ -31,29 +31,29 @@ class Card(BaseModel):
     gsd_m: tuple[float, float]
     """Metres on the ground per pixel that the model was trained for, from finest to coarsest."""
     levels: tuple[tuple[int, int], ...] | None = None
-    """2nd and 98th percentile of the training pictures per channel, 0..255: where a stretch puts a scene's own."""
+    """2nd and 98th percentile of the training images per channel, 0..255: where a stretch puts a scene's own."""
     stretch_bytes: bool = False
-    """Whether scenes of 8 bits are stretched too: the model has learned from stretched pictures."""
-    statistics: Literal["image", "frozen"]
+    """Whether scenes of 8 bits are stretched too: the model has learned from stretched images."""
+    normalization: Literal["instance", "frozen"]
     dropout: float = 0.0
     """Probability of the noise z; at test time too only where `configuration` says so."""
     stride: int = Field(gt=0)
-    reach_px: int = Field(ge=0)
+    receptive_radius_px: int = Field(ge=0)
     margin_px: int = Field(ge=0)
     """Pixels of context on each side that make a window exact, a multiple of the stride."""
-    outputs: tuple[str, ...] = ("rgb",)
-    """Named pictures that the model gives, the default first: `("rgb",)` or `("crisp", "smooth")`."""
+    heads: tuple[str, ...] = ("rgb",)
+    """Kinds of map that the model gives, the default first: `("rgb",)` or `("crisp", "smooth")`."""
     palette: tuple[tuple[int, int, int], ...] | None = None
     """Colours of a palette head, uint8 RGB."""
     temperature: float | None = None
-    """Softmax sharpness (gamma) of the `smooth` output of a palette head."""
+    """Softmax sharpness (gamma) of the `smooth` head."""
     training_data: str = ""
     training_data_licence: str = ""
     recipe: dict[str, Any] = {}
     """The resolved recipe."""
     seed: int | None = None
     steps: int = 0
-    measures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     """Figures with their protocol (size, data, output)."""
     licence: str = "unstated"
     """Licence of the weights, which is not that of the code."""
@@ -83,5 +83,5 @@ class Card(BaseModel):
 
 
 def class_of_colour(card: Card) -> list[int] | None:
-    """The class (index into `sat2map.palette.CLASSES`) that each colour of a palette head stands for."""
+    """The class (index into `sat2map.classes.CLASSES`) that each colour of a palette head stands for."""
     return None if card.palette is None else classify(np.array(card.palette, np.uint8)).tolist()

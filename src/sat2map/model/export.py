@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 from onnx import TensorProto, helper
 
+from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError
+from sat2map.files import replacing
 from sat2map.model import onnx_file
-from sat2map.model.atomic import replacing
 from sat2map.model.card import HEADER_KEY, Card, class_of_colour
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import CONFIDENCE, InferenceModel
-
-UInt8 = npt.NDArray[np.uint8]
 
 OPSET = 18
 LARGEST_DIFFERENCE = 1
@@ -29,14 +27,14 @@ LARGEST_SHARE = 1e-5
 """Share of pixels whose arg-max colour may differ: ties within rounding."""
 
 
-def export(generator: Generator, card: Card, path: Path, pictures_bhwc: UInt8) -> None:
+def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> None:
     """Write a generator as ONNX: uint8 (batch, height, width, 3) in and out, sizes free.
 
     Args:
         generator: on the processor.
         card: goes into the file.
         path: of the file, ending in `.onnx`.
-        pictures_bhwc: uint8, shape (B, H, W, 3): what torch and ONNX Runtime must agree on.
+        images_bhwc: uint8, shape (B, H, W, 3): what torch and ONNX Runtime must agree on.
 
     Raises:
         ModelFileError: they do not agree; nothing is written.
@@ -46,7 +44,7 @@ def export(generator: Generator, card: Card, path: Path, pictures_bhwc: UInt8) -
     model = InferenceModel(generator, class_of_colour(card)).eval()
     with replacing(path) as work:
         _write_graph(model, card, work)
-        _check(model, work, pictures_bhwc, path)
+        _check(model, work, images_bhwc, path)
 
 
 def _write_graph(model: InferenceModel, card: Card, path: Path) -> None:
@@ -118,11 +116,11 @@ def _switched(graph: Any, output: Any, places: list[int]) -> Any:
     return helper.make_node("If", [switch], [output.name], then_branch=on, else_branch=off)
 
 
-def _check(model: InferenceModel, written: Path, pictures_bhwc: UInt8, path: Path) -> None:
+def _check(model: InferenceModel, written: Path, images_bhwc: UInt8, path: Path) -> None:
     session, _ = onnx_file.open_session(written)
     with torch.inference_mode():
-        expected = [answer.numpy() for answer in model(torch.from_numpy(pictures_bhwc))]
-    answers = session.run(None, {"satellite": pictures_bhwc})
+        expected = [answer.numpy() for answer in model(torch.from_numpy(images_bhwc))]
+    answers = session.run(None, {"satellite": images_bhwc})
     for name, wanted, got in zip(model.outputs, expected, answers, strict=True):
         difference = np.abs(wanted.astype(np.int16) - got)
         share = float((difference.max(-1) > LARGEST_DIFFERENCE).mean())
@@ -132,4 +130,4 @@ def _check(model: InferenceModel, written: Path, pictures_bhwc: UInt8, path: Pat
                 f"exported {name} differs from torch by up to {difference.max()} of 255 on {share:.3%} of pixels", path,
                 hint="nothing was written; report this with the model's card",
             )  # fmt: skip
-    logging.getLogger(__name__).info("checked %s on %d pictures against torch", path, len(pictures_bhwc))
+    logging.getLogger(__name__).info("checked %s on %d images against torch", path, len(images_bhwc))

@@ -14,7 +14,7 @@ SWITCH = "want_{}"
 """Name of the input, true unless given, that says whether an output of that name is computed."""
 
 CONFIDENCE = "confidence"
-"""Name of the output, uint8, shape (batch, height, width, 1), that a palette head gives beside its pictures."""
+"""Name of the output, uint8, shape (batch, height, width, 1), that a palette head gives beside its images."""
 
 FIRST_CHUNK_BYTES = 2**29
 """What the bundled model needs for a default window, and a little."""

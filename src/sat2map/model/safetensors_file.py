@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sat2map.errors import ModelFileError
-from sat2map.model.atomic import replacing
+from sat2map.files import replacing
 from sat2map.model.card import HEADER_KEY, Card
 
 Tensors = Mapping[str, npt.NDArray[Any]]

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sat2map.nn.generator import Generator
-from sat2map.nn.statistics import Norm2d, Statistics
+from sat2map.nn.normalization import Norm2d, Normalization
 
 
-def _conv(a: int, b: int, statistics: Statistics, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+def _conv(a: int, b: int, normalization: Normalization, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     conv = nn.Conv2d(a, b, 3, stride, padding=dilation, dilation=dilation, bias=False)
-    return nn.Sequential(conv, Norm2d(b, statistics), nn.ReLU())
+    return nn.Sequential(conv, Norm2d(b, normalization), nn.ReLU())
 
 
 class ResidualBlock(nn.Module):
@@ -27,11 +27,11 @@ class ResidualBlock(nn.Module):
     It begins as the identity: its last scale is 0 (Goyal et al. 2017, section 5.1).
     """
 
-    def __init__(self, channels: int, statistics: Statistics, dilation: int = 1) -> None:
+    def __init__(self, channels: int, normalization: Normalization, dilation: int = 1) -> None:
         super().__init__()
-        self.first = _conv(channels, channels, statistics, dilation=dilation)
+        self.first = _conv(channels, channels, normalization, dilation=dilation)
         self.second = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
-        self.norm = Norm2d(channels, statistics)
+        self.norm = Norm2d(channels, normalization)
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,24 +73,24 @@ def in_place(places_bhwc: Tensor) -> Tensor:
 
 
 class CompactGenerator(Generator):
-    """Residual hourglass from 1/2 down to 1/16 of the picture's size and back, with a palette head.
+    """Residual hourglass from 1/2 down to 1/16 of the image's size and back, with a palette head.
 
     Nothing is computed at full size but the head, where a channel would cost the most time and memory. Enlarging is by
-    nearest neighbour before a convolution, so that a flat picture gives a flat map (no checkerboard). Input sizes must
+    nearest neighbour before a convolution, so that a flat image gives a flat map (no checkerboard). Input sizes must
     be multiples of the stride that `sat2map.nn.geometry` computes: 16 by default.
 
     Args:
         palette: colours that a pixel of the map can have, uint8 RGB, 0..255.
-        widths: channels at 1/2, 1/4, 1/8, ... of the picture's size.
+        widths: channels at 1/2, 1/4, 1/8, ... of the image's size.
         dilations: those of the residual blocks on the way down, for each size from 1/4 on; their number is the number
             of blocks. On the way up each size but the first has one block.
         head_width: channels at full size, before the logits.
-        temperature: softmax sharpness (gamma) of the `smooth` picture.
-        in_channels: of the picture.
-        statistics: see `Norm2d`.
+        temperature: softmax sharpness (gamma) of the `smooth` image.
+        in_channels: of the image.
+        normalization: see `Norm2d`.
     """
 
-    outputs = ("crisp", "smooth")
+    heads = ("crisp", "smooth")
     palette: Tensor
 
     def __init__(
@@ -102,21 +102,23 @@ class CompactGenerator(Generator):
         head_width: int = 16,
         temperature: float = 1.0,
         in_channels: int = 3,
-        statistics: Statistics = "batch",
+        normalization: Normalization = "batch",
     ) -> None:
         super().__init__()
         if len(dilations) != len(widths) - 1:
             raise ValueError(f"dilations must have one entry fewer than widths ({len(widths)}), not {len(dilations)}")
         self.temperature = temperature
         self.register_buffer("palette", torch.tensor(palette, dtype=torch.float32) / 127.5 - 1, persistent=False)
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), _conv(4 * in_channels, widths[0], statistics))
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), _conv(4 * in_channels, widths[0], normalization))
         self.down, self.project, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for level, ((outer, inner), rates) in enumerate(zip(pairwise(widths), dilations, strict=True)):
-            blocks = [ResidualBlock(inner, statistics, rate) for rate in rates]
-            self.down.append(nn.Sequential(_conv(outer, inner, statistics, stride=2), *blocks))
-            self.project.append(nn.Sequential(nn.Conv2d(inner, outer, 1, bias=False), Norm2d(outer, statistics)))
+            blocks = [ResidualBlock(inner, normalization, rate) for rate in rates]
+            self.down.append(nn.Sequential(_conv(outer, inner, normalization, stride=2), *blocks))
+            self.project.append(nn.Sequential(nn.Conv2d(inner, outer, 1, bias=False), Norm2d(outer, normalization)))
             # At 1/2 a residual block would cost as much as everything at 1/16.
-            self.up.append(_conv(outer, head_width, statistics) if level == 0 else ResidualBlock(outer, statistics))
+            self.up.append(
+                _conv(outer, head_width, normalization) if level == 0 else ResidualBlock(outer, normalization)
+            )
         self.head = EnlargingConv2d(head_width, len(palette))
 
     def forward(self, sat_bchw: Tensor) -> Tensor:
@@ -147,16 +149,16 @@ class CompactGenerator(Generator):
             x = self.up[i](F.relu(x + sizes[i]))
         return x
 
-    def picture(self, output: Tensor) -> Tensor:
+    def image(self, output: Tensor) -> Tensor:
         """Mean colour under the softmax of the logits at `temperature`; float, shape (B, 3, H, W), -1..1."""
         weights = (self.temperature * output).softmax(1)
         return torch.einsum("bkhw,kc->bchw", weights, self.palette)
 
-    def crisp_picture(self, output: Tensor) -> Tensor:
-        """Likeliest colour of each pixel, with the gradient of `picture`; float, shape (B, 3, H, W), -1..1.
+    def crisp_image(self, output: Tensor) -> Tensor:
+        """Likeliest colour of each pixel, with the gradient of `image`; float, shape (B, 3, H, W), -1..1.
 
         Source: the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432.
         """
-        smooth = self.picture(output)
+        smooth = self.image(output)
         crisp = self.palette[output.argmax(1)].permute(0, 3, 1, 2)
         return smooth + (crisp - smooth).detach()

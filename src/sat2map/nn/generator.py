@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 
 class Generator(nn.Module):
-    """Satellite pictures to maps; see the subclasses."""
+    """Satellite images to maps; see the subclasses."""
 
-    outputs: ClassVar[tuple[str, ...]]
-    """Named pictures that can be made of its answer, the default first."""
+    heads: ClassVar[tuple[str, ...]]
+    """Named images that can be made of its answer, the default first."""
 
-    def picture(self, output: Tensor) -> Tensor:
+    def image(self, output: Tensor) -> Tensor:
         """The map that a discriminator sees, float, shape (B, 3, H, W), -1..1, of what the forward pass returned."""
         raise NotImplementedError

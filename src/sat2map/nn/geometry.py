@@ -1,4 +1,4 @@
-"""Stride, reach and margin of any of our networks, computed from its graph, never measured on its pictures.
+"""Stride, reach and margin of any of our networks, computed from its graph, never measured on its images.
 
 For every position along one axis of every intermediate tensor, the interval of input pixels that can change it is
 carried through the graph. Phases are exact: on the grid of its stride a U-Net needs a smaller margin than its reach.
@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from sat2map.nn.compact import EnlargingConv2d
-from sat2map.nn.statistics import Norm2d
+from sat2map.nn.normalization import Norm2d
 from sat2map.nn.unet import Noise
 
 LARGEST_AXIS_PX = 2**16
@@ -32,12 +32,12 @@ NO_TAP = -FAR
 class Geometry:
     """What a network's output pixels see, in pixels of its input.
 
-    Own-picture statistics see everything; the figures then hold for the network once its statistics are frozen.
+    Own-image statistics see everything; the figures then hold for the network once its statistics are frozen.
     """
 
     stride: int
     """Product of the downsamplings: input sizes, and starts of windows, are multiples of it."""
-    reach_px: int
+    receptive_radius_px: int
     """How far from an output pixel (from the centre of an output cell) an input pixel can still change it."""
     receptive_field_px: int
     """Length of the interval that one output pixel sees."""
@@ -149,7 +149,7 @@ class _Spans(fx.Interpreter):
 
 
 def geometry(network: nn.Module) -> Geometry:
-    """Compute a network's geometry; a generator's, or a discriminator's as a function of one of its pictures.
+    """Compute a network's geometry; a generator's, or a discriminator's as a function of one of its images.
 
     Raises:
         NotImplementedError: the network holds an operation that this module has no rule for.

@@ -11,11 +11,11 @@ from sat2map.nn.compact import CompactGenerator, in_place
 from sat2map.nn.generator import Generator
 
 CONFIDENCE = "confidence"
-"""Name of the output that is no picture."""
+"""Name of the output that is no image."""
 
 
 class InferenceModel(nn.Module):
-    """Pictures to maps, both uint8, shape (B, H, W, 3), 0..255, RGB; H and W multiples of the generator's stride.
+    """Images to maps, both uint8, shape (B, H, W, 3), 0..255, RGB; H and W multiples of the generator's stride.
 
     A palette head gives one thing more, `confidence`, uint8, shape (B, H, W, 1): the probability, 0..255 for 0 to 1, of
     the class whose colour `crisp` shows.
@@ -30,9 +30,9 @@ class InferenceModel(nn.Module):
     def __init__(self, generator: Generator, class_of_colour: Sequence[int] | None = None) -> None:
         super().__init__()
         self.generator = generator.eval()
-        self.outputs = generator.outputs
+        self.outputs: tuple[str, ...] = generator.heads
         if isinstance(generator, CompactGenerator):
-            self.outputs = (*generator.outputs, CONFIDENCE)
+            self.outputs = (*generator.heads, CONFIDENCE)
             classes = torch.tensor(class_of_colour or list(range(len(generator.palette))))
             self.register_buffer("same_class", (classes[:, None] == classes).float(), persistent=False)
 
@@ -40,11 +40,11 @@ class InferenceModel(nn.Module):
         """Draw maps: one answer for each name in `outputs`, in their order."""
         sat_bchw = satellite.permute(0, 3, 1, 2).float() / 127.5 - 1
         if not isinstance(self.generator, CompactGenerator):
-            return (_as_bytes(self.generator.picture(self.generator(sat_bchw))).permute(0, 2, 3, 1),)
+            return (_as_bytes(self.generator.image(self.generator(sat_bchw))).permute(0, 2, 3, 1),)
         # Bytes are put in place, not the many times as many bytes of their logits.
         logits = self.generator.places(sat_bchw)
         crisp = _as_bytes(self.generator.palette)[logits.argmax(1)]
-        smooth = _as_bytes(self.generator.picture(logits)).permute(0, 2, 3, 1)
+        smooth = _as_bytes(self.generator.image(logits)).permute(0, 2, 3, 1)
         return in_place(crisp), in_place(smooth), in_place(self._confidence(logits))
 
     def _confidence(self, logits_bkhw: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from sat2map.nn.statistics import Norm2d
+from sat2map.nn.normalization import Norm2d
 
 
 def initialise(network: nn.Module, std: float = 0.02) -> None:

@@ -48,9 +48,9 @@ class L1Loss(nn.Module):
         super().__init__()
         self.weight = weight
 
-    def forward(self, output: Tensor, picture: Tensor, target: Tensor) -> Tensor:
-        """Loss of `picture` against `target`, both float, shape (B, 3, H, W); `output` is not looked at."""
-        return self.weight * F.l1_loss(picture, target)
+    def forward(self, output: Tensor, image: Tensor, target: Tensor) -> Tensor:
+        """Loss of `image` against `target`, both float, shape (B, 3, H, W); `output` is not looked at."""
+        return self.weight * F.l1_loss(image, target)
 
 
 def _soft_dice(p: Tensor, truth: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
@@ -98,11 +98,11 @@ class PaletteLoss(nn.Module):
         self.dice_weight = dice_weight
         self.l1_weight = l1_weight
 
-    def forward(self, output: Tensor, picture: Tensor, target: Tensor) -> Tensor:
-        """Loss of logits `output`, shape (B, K, H, W), and of their mean colour `picture` against the true map."""
+    def forward(self, output: Tensor, image: Tensor, target: Tensor) -> Tensor:
+        """Loss of logits `output`, shape (B, K, H, W), and of their mean colour `image` against the true map."""
         index = self.nearest(target)
         log_p = output.log_softmax(1)
-        loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(picture, target.contiguous())
+        loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(image, target.contiguous())
         p_road = self.is_road @ log_p.exp().flatten(2)
         is_road = self.is_road[index].flatten(1)
         return loss + self.dice_weight * (1 - _soft_dice(p_road, is_road))

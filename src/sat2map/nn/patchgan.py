@@ -1,4 +1,4 @@
-"""The paper's discriminator: it judges every patch of a picture by itself (Isola et al. 2016, section 3.2.2)."""
+"""The paper's discriminator: it judges every patch of an image by itself (Isola et al. 2016, section 3.2.2)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sat2map.nn.statistics import Norm2d, Statistics
-from sat2map.nn.winograd import Unstrided
+from sat2map.nn.fast.winograd import Unstrided
+from sat2map.nn.normalization import Norm2d, Normalization
 
 N_DOWNSAMPLINGS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 """Receptive field in pixels -> convolutions of stride 2 that give it. 1 px is a network of 1 x 1 convolutions."""
@@ -20,9 +20,9 @@ class PatchDiscriminator(nn.Module):
     Args:
         receptive_field_px: 1, 16, 34, 70, 142 or 286.
         width: channels of the first convolution; doubled at each further one up to 8 times.
-        in_channels: of picture and map together, or of the map alone for an unconditional one.
-        conditional: whether D sees the picture, D(x, y), or only the map, D(y).
-        statistics: see `Norm2d`.
+        in_channels: of image and map together, or of the map alone for an unconditional one.
+        conditional: whether D sees the image, D(x, y), or only the map, D(y).
+        normalization: see `Norm2d`.
 
     Source: Isola et al. 2016, section 6.1.2: C64-C128-C256-C512 for 70 px, no normalisation in the first.
     """
@@ -34,7 +34,7 @@ class PatchDiscriminator(nn.Module):
         width: int = 64,
         in_channels: int = 6,
         conditional: bool = True,
-        statistics: Statistics = "image",
+        normalization: Normalization = "instance",
     ) -> None:
         super().__init__()
         if receptive_field_px not in (1, *N_DOWNSAMPLINGS):
@@ -53,7 +53,7 @@ class PatchDiscriminator(nn.Module):
             stride = 2 if i < n_down - 1 else 1
             unstrided = stride == 1 and not pixel
             conv = Unstrided(a, b) if unstrided else nn.Conv2d(a, b, kernel, stride, padding, bias=False)
-            layers += [conv, Norm2d(b, statistics), nn.LeakyReLU(0.2)]
+            layers += [conv, Norm2d(b, normalization), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(channels[-1], 1, kernel, 1, padding))
         self.layers = nn.Sequential(*layers)
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sat2map.nn.fast.halving import Double, Halve
 from sat2map.nn.generator import Generator
-from sat2map.nn.halving import Double, Halve
-from sat2map.nn.statistics import Norm2d, Statistics
+from sat2map.nn.normalization import Norm2d, Normalization
 
 N_DROPOUT_LEVELS = 3
 """The innermost decoder levels that carry dropout: CD512-CD512-CD512 in the paper's notation."""
@@ -29,24 +29,24 @@ class Noise(nn.Dropout):
 class UNetGenerator(Generator):
     """U-Net of `n_levels` convolutions down and as many up, each by a factor of 2.
 
-    The first and the innermost convolution have no normalisation: the innermost gives one pixel of a 256 px picture,
+    The first and the innermost convolution have no normalisation: the innermost gives one pixel of a 256 px image,
     which its own statistics would turn to zero. Input sizes must be multiples of `2 ** n_levels`.
 
     Args:
         n_levels: 8 in the paper (256 px to 1 px).
         width: channels of the first level; doubled at each level up to 8 times.
-        in_channels: of the picture.
+        in_channels: of the image.
         out_channels: of the map.
         dropout: probability of the noise z in the innermost decoder levels.
         noise_at_test: keep the noise at inference, as the paper does.
-        statistics: see `Norm2d`.
+        normalization: see `Norm2d`.
         skips: without them this is the paper's encoder-decoder.
 
     Source: Isola et al. 2016, section 6.1.1. Convolutions that a normalisation follows have no bias, which that would
     cancel; neither have the first and the innermost one, as in the authors' PyTorch version.
     """
 
-    outputs = ("rgb",)
+    heads = ("rgb",)
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class UNetGenerator(Generator):
         out_channels: int = 3,
         dropout: float = 0.5,
         noise_at_test: bool = False,
-        statistics: Statistics = "image",
+        normalization: Normalization = "instance",
         skips: bool = True,
     ) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class UNetGenerator(Generator):
             outermost, innermost = level == 0, level == n_levels - 1
             inner, outer = channels[level + 1], channels[level]
             conv = Halve(outer, inner)
-            norm = nn.Identity() if outermost or innermost else Norm2d(inner, statistics)
+            norm = nn.Identity() if outermost or innermost else Norm2d(inner, normalization)
             activation = nn.Identity() if outermost else nn.LeakyReLU(0.2)
             self.down.append(nn.Sequential(activation, conv, norm))
 
@@ -81,7 +81,7 @@ class UNetGenerator(Generator):
                 nn.Sequential(
                     nn.ReLU(),
                     Double(from_below, out_channels if outermost else outer, bias=outermost),
-                    nn.Tanh() if outermost else Norm2d(outer, statistics),
+                    nn.Tanh() if outermost else Norm2d(outer, normalization),
                     Noise(dropout, noise_at_test) if noisy else nn.Identity(),
                 )
             )
@@ -106,7 +106,7 @@ class UNetGenerator(Generator):
             x = self.up[i](x)
         return x
 
-    def picture(self, output: Tensor) -> Tensor:
+    def image(self, output: Tensor) -> Tensor:
         """The map that a discriminator sees: the output itself."""
         return output
 

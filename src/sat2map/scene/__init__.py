@@ -1,1 +1,1 @@
-"""Scenes: rasters and pictures of any size, read and written by windows; knows nothing of networks."""
+"""Scenes: rasters and images of any size, read and written by windows; knows nothing of networks."""

@@ -16,10 +16,10 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
-from sat2map.palette import CLASSES as MAP_CLASSES
-from sat2map.palette import UInt8
+from sat2map.arrays import UInt8
+from sat2map.classes import CLASSES as MAP_CLASSES
+from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, Piece, Product, one_line
-from sat2map.scene.place import Grid
 
 TILE_SUFFIXES = (".mbtiles", ".pmtiles")
 SUFFIXES = (".tif", ".tiff", ".png", *TILE_SUFFIXES)
@@ -30,7 +30,7 @@ CHECKED_PX = 2048
 """Columns that are compared at once; rows of a whole scene would make memory grow with it."""
 PNG = {"driver": "PNG", "zlevel": 6}
 PNG_EFFORT = 2
-"""Of a picture that is sent, not kept, of 9: 12 % larger than with 6, in half of the time."""
+"""Of an image that is sent, not kept, of 9: 12 % larger than with 6, in half of the time."""
 MBTILES = {"driver": "MBTiles", "tile_format": "PNG", "resampling": "nearest"}
 
 
@@ -69,10 +69,10 @@ def finish(
     return [*made, path]
 
 
-def png_bytes(picture_hwc: UInt8) -> bytes:
-    """A picture, RGB or RGBA, as PNG by Pillow: in less than half of GDAL's time, and other threads go on meanwhile."""
+def png_bytes(image_hwc: UInt8) -> bytes:
+    """An image, RGB or RGBA, as PNG by Pillow: in less than half of GDAL's time, and other threads go on meanwhile."""
     file = io.BytesIO()
-    Image.fromarray(picture_hwc).save(file, "PNG", compress_level=PNG_EFFORT)
+    Image.fromarray(image_hwc).save(file, "PNG", compress_level=PNG_EFFORT)
     return file.getvalue()
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sat2map.arrays import Bool, UInt8
 from sat2map.tiling import Window
-
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 
 LARGEST_SAMPLE_PX = 1024
 STRIP_PX = 256

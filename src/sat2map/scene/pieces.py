@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 import rasterio.windows
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from sat2map.arrays import Bool, UInt8
 from sat2map.errors import OutputError
-from sat2map.model.atomic import replacing
+from sat2map.files import replacing
 from sat2map.tiling import Window
-
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 
 BLOCK_PX = 512
 ENVIRONMENT = {

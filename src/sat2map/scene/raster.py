@@ -16,14 +16,12 @@ import rasterio.windows
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
+from sat2map.arrays import Bool, UInt8
 from sat2map.errors import SceneError
+from sat2map.scene.georeference import Box, Grid, box_window
 from sat2map.scene.mask import alpha_is_a_mask, sample_windows
-from sat2map.scene.place import Box, Grid, box_window
 from sat2map.scene.stretch import Levels, Stretch
 from sat2map.tiling import Window
-
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 
 LARGEST_BLOCK_MIB = 512
 
@@ -60,7 +58,7 @@ class ReadOptions:
     collection_bytes: Stretch | None = None
 
 
-AS_THE_FILE_SAYS = ReadOptions()
+DEFAULT_READ_OPTIONS = ReadOptions()
 
 
 def is_remote(source: str | Path) -> bool:
@@ -78,7 +76,7 @@ class RasterSource:
         mask: a second raster that says where the first is valid.
 
     Raises:
-        SceneError: it is no picture, or lacks what the options ask for.
+        SceneError: it is no image, or lacks what the options ask for.
     """
 
     def __init__(self, dataset: Any, name: str | Path, options: ReadOptions, mask: Any = None) -> None:
@@ -124,7 +122,7 @@ class RasterSource:
         if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
             return [1, 1, 1]
         if count == 2:
-            raise SceneError("scene has 2 bands, the model takes 3", self._name, hint="--bands 1 for a grey picture")
+            raise SceneError("scene has 2 bands, the model takes 3", self._name, hint="--bands 1 for a grey image")
         if count > 3:
             warn_once(f"no band says that it is red, green or blue, so 1, 2, 3 are taken (--bands): {self._name}")
         return [1, 2, 3]
@@ -133,7 +131,7 @@ class RasterSource:
         kinds = sorted({self._dataset.dtypes[band - 1] for band in self._bands})
         if len(kinds) > 1 or np.dtype(kinds[0].replace("complex_int16", "complex64")).kind not in "uif":
             raise SceneError(
-                f"raster holds {', '.join(kinds)}, which are no picture", self._name,
+                f"raster holds {', '.join(kinds)}, which are no image", self._name,
                 hint="give one of red, green and blue in whole or decimal numbers",
             )  # fmt: skip
         dtype: np.dtype[Any] = np.dtype(kinds[0])

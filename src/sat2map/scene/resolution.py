@@ -1,6 +1,6 @@
 """Metres on the ground per pixel: what a scene has, what the model knows, and the way between the two grids.
 
-Resampling is one virtual warp of the whole scene: every window of it is a window of the same picture.
+Resampling is one virtual warp of the whole scene: every window of it is a window of the same image.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from rasterio.errors import RasterioError
 from rasterio.warp import reproject
 from rasterio.warp import transform as transform_points
 
-from sat2map.scene.place import Grid, at
+from sat2map.arrays import Bool, UInt8
+from sat2map.scene.georeference import Grid, at
 from sat2map.scene.source import Source
 from sat2map.tiling import Window
-
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 
 TOLERANCE = 0.1
 """Share by which a scene may lie outside the model's range and still be left as it is."""
@@ -35,7 +33,7 @@ A_M, E2 = 6378137.0, 0.00669437999014
 """Equatorial radius and squared eccentricity of WGS 84."""
 
 
-def ground_resolution(grid: Grid) -> tuple[float, float] | None:
+def ground_gsd(grid: Grid) -> tuple[float, float] | None:
     """Metres on the ground per pixel along a row and along a column, at the scene's centre.
 
     Measured on the ellipsoid between neighbouring pixels, so that degrees, feet, rotation and the scale error of Web
@@ -81,54 +79,57 @@ def _metres_per_unit(crs: Any) -> float:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """The scene's own grid and the one that the model sees, which covers the same ground.
+class ModelGrid:
+    """The pixel grid at the resolution that the model sees, and the scene grid that it covers.
 
     Attributes:
-        height, width: of the scene.
-        seen_height, seen_width: of what the model sees.
-        words: what was decided, and why.
-        poor: whether the map will be poor at this resolution.
+        scene_height: rows of the scene.
+        scene_width: columns of the scene.
+        height: rows of the model grid.
+        width: columns of the model grid.
+        reason: what was decided, and why.
+        is_too_coarse: whether the map will be poor at this resolution.
     """
 
+    scene_height: int
+    scene_width: int
     height: int
     width: int
-    seen_height: int
-    seen_width: int
-    words: str = ""
-    poor: bool = False
+    reason: str = ""
+    is_too_coarse: bool = False
 
     @property
-    def same(self) -> bool:
+    def is_scene_grid(self) -> bool:
         """Whether nothing is resampled."""
-        return (self.height, self.width) == (self.seen_height, self.seen_width)
+        return (self.scene_height, self.scene_width) == (self.height, self.width)
 
     @property
-    def steps(self) -> tuple[float, float]:
+    def scene_px_per_px(self) -> tuple[float, float]:
         """Pixels of the scene to one that the model sees, along a column and along a row."""
-        return self.height / self.seen_height, self.width / self.seen_width
+        return self.scene_height / self.height, self.scene_width / self.width
 
-    def home(self, seen: Window) -> Window:
+    def scene_window(self, seen: Window) -> Window:
         """Pixels of the scene whose centres lie in a window that the model sees; windows of a partition give one."""
         starts, ends = (seen.row, seen.col), (seen.row + seen.height, seen.col + seen.width)
-        limits = (self.height, self.width)
-        row, col = (math.ceil(start * step - 0.5) for start, step in zip(starts, self.steps, strict=True))
+        limits = (self.scene_height, self.scene_width)
+        row, col = (math.ceil(start * step - 0.5) for start, step in zip(starts, self.scene_px_per_px, strict=True))
         row_end, col_end = (
-            min(math.ceil(end * step - 0.5), limit) for end, step, limit in zip(ends, self.steps, limits, strict=True)
+            min(math.ceil(end * step - 0.5), limit)
+            for end, step, limit in zip(ends, self.scene_px_per_px, limits, strict=True)
         )
         return Window(row, col, row_end - row, col_end - col)
 
-    def lay_back(self, pixels_hwc: UInt8, seen: Window, home: Window, *, smooth: bool) -> UInt8:
+    def to_scene_grid(self, pixels_hwc: UInt8, seen: Window, home: Window, *, smooth: bool) -> UInt8:
         """Draw a window of the scene from pixels on the model's grid.
 
         Args:
             pixels_hwc: uint8, shape (h, w, channels): those of `seen`.
-            seen: holds the home's window, and one pixel more on each side where the picture goes on.
+            seen: holds the home's window, and one pixel more on each side where the image goes on.
             home: window of the scene.
             smooth: interpolate between pixels; otherwise the nearest is taken.
         """
-        rows = _taps(home.row, home.height, self.steps[0], self.seen_height, smooth)
-        cols = _taps(home.col, home.width, self.steps[1], self.seen_width, smooth)
+        rows = _taps(home.row, home.height, self.scene_px_per_px[0], self.height, smooth)
+        cols = _taps(home.col, home.width, self.scene_px_per_px[1], self.width, smooth)
         if not smooth:
             return pixels_hwc[rows.first - seen.row][:, cols.first - seen.col]
         drawn = np.empty((home.height, home.width, pixels_hwc.shape[2]), np.uint8)
@@ -163,7 +164,7 @@ def _blend(pixels: npt.NDArray[Any], taps: _Taps, *, origin: int, axis: int) -> 
     return blended
 
 
-def choose_scale(grid: Grid, known_m: tuple[float, float], gsd_m: float | None = None) -> Scale:
+def choose_model_grid(grid: Grid, known_m: tuple[float, float], gsd_m: float | None = None) -> ModelGrid:
     """Decide at what ground resolution the model sees a scene.
 
     Args:
@@ -172,21 +173,21 @@ def choose_scale(grid: Grid, known_m: tuple[float, float], gsd_m: float | None =
         gsd_m: of the scene, where the user knows better.
     """
     h, w = grid.height, grid.width
-    found = (gsd_m, gsd_m) if gsd_m else ground_resolution(grid)
+    found = (gsd_m, gsd_m) if gsd_m else ground_gsd(grid)
     lo, hi = known_m
     asked = f"the model knows {lo:g} to {hi:g}"
     if found is None:
-        return Scale(h, w, h, w, f"ground resolution unknown, so as it is ({asked} m/px; --gsd tells it)")
+        return ModelGrid(h, w, h, w, f"ground resolution unknown, so as it is ({asked} m/px; --gsd tells it)")
     here = f"{found[0]:.3g} m/px" if math.isclose(*found, rel_tol=0.02) else f"{found[0]:.3g} x {found[1]:.3g} m/px"
     if all(lo * (1 - TOLERANCE) <= side <= hi * (1 + TOLERANCE) for side in found):
-        return Scale(h, w, h, w, f"{here}, as it is ({asked})")
+        return ModelGrid(h, w, h, w, f"{here}, as it is ({asked})")
     # One end for both axes: the model knows square pixels.
     wanted = min(max(math.sqrt(found[0] * found[1]), lo), hi)
     if max(found) / wanted > LARGEST_ENLARGEMENT:
         words = f"{here}, as it is: too coarse to be enlarged ({asked}), so expect a rough map without small streets"
-        return Scale(h, w, h, w, words, poor=True)
+        return ModelGrid(h, w, h, w, words, is_too_coarse=True)
     seen_w, seen_h = (max(1, round(side * step / wanted)) for side, step in zip((w, h), found, strict=True))
-    return Scale(h, w, seen_h, seen_w, f"{here}, resampled to {wanted:.3g} ({asked})")
+    return ModelGrid(h, w, seen_h, seen_w, f"{here}, resampled to {wanted:.3g} ({asked})")
 
 
 class ResampledSource:
@@ -194,16 +195,16 @@ class ResampledSource:
 
     Args:
         source: the scene.
-        scale: from one grid to the other.
+        model_grid: the grid to read it on.
     """
 
-    def __init__(self, source: Source, scale: Scale) -> None:
-        self._source, self._scale = source, scale
+    def __init__(self, source: Source, model_grid: ModelGrid) -> None:
+        self._source, self._model_grid = source, model_grid
         self.has_mask = source.has_mask
 
     def read(self, window: Window) -> tuple[UInt8, Bool | None]:
         """RGB of a window on the model's grid, uint8, shape (h, w, 3), and where it saw data (None: everywhere)."""
-        rows_per_px, cols_per_px = self._scale.steps
+        rows_per_px, cols_per_px = self._model_grid.scene_px_per_px
         n_rows = max(1, int(LARGEST_READ_PX / (window.width * cols_per_px * rows_per_px)))
         starts = range(0, window.height, n_rows)
         strips = [Window(window.row + i, window.col, min(n_rows, window.height - i), window.width) for i in starts]
@@ -211,7 +212,7 @@ class ResampledSource:
         return warped[..., :3], warped[..., 3] > 0 if self.has_mask else None
 
     def _warp(self, window: Window) -> UInt8:
-        (rows, cols), source = self._scale.steps, self._source
+        (rows, cols), source = self._model_grid.scene_px_per_px, self._source
         # What GDAL's kernel reaches, and a pixel for rounding.
         reach_rows, reach_cols = math.ceil(rows) + 2, math.ceil(cols) + 2
         top, left = math.floor(window.row * rows) - reach_rows, math.floor(window.col * cols) - reach_cols
@@ -226,7 +227,7 @@ class ResampledSource:
         pixels = np.stack(bands).astype(np.float32)
         for axis in (1, 2):
             if pixels.shape[axis] == 1:
-                # With alpha, GDAL takes the nearest pixel in some windows of a picture that is one pixel wide.
+                # With alpha, GDAL takes the nearest pixel in some windows of an image that is one pixel wide.
                 pixels = pixels.repeat(2, axis)
         drawn = np.zeros((len(bands), window.height, window.width), np.float32)
         reproject(

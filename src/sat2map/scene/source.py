@@ -1,4 +1,4 @@
-"""What a map is made of: a raster, read by windows, or a picture, held whole; both give RGB bytes and a mask."""
+"""What a map is made of: a raster, read by windows, or an image, held whole; both give RGB bytes and a mask."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ import numpy.typing as npt
 import rasterio
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError
 
-from sat2map.errors import PictureError, SceneError
-from sat2map.scene.picture import PICTURE_SUFFIXES, PictureSource
-from sat2map.scene.place import Grid
-from sat2map.scene.raster import AS_THE_FILE_SAYS, RasterSource, ReadOptions, is_remote, reason
+from sat2map.arrays import Bool, UInt8
+from sat2map.errors import ImageError, SceneError
+from sat2map.scene.georeference import Grid
+from sat2map.scene.image import IMAGE_SUFFIXES, ImageSource
+from sat2map.scene.raster import DEFAULT_READ_OPTIONS, RasterSource, ReadOptions, is_remote, reason
 from sat2map.scene.stretch import Stretch
 from sat2map.tiling import Window
 
 __all__ = [
-    "AS_THE_FILE_SAYS",
-    "PICTURE_SUFFIXES",
+    "DEFAULT_READ_OPTIONS",
+    "IMAGE_SUFFIXES",
     "RASTER_SUFFIXES",
     "Grid",
     "ReadOptions",
     "Source",
     "is_remote",
-    "open_source",
+    "open_scene",
     "with_one_stretch",
 ]
 
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
 REMOTE_ENVIRONMENT = {
@@ -76,30 +75,30 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(source: str | Path, options: ReadOptions = AS_THE_FILE_SAYS) -> Iterator[Source]:
-    """Open a raster, here or by URL, or a picture.
+def open_scene(source: str | Path, options: ReadOptions = DEFAULT_READ_OPTIONS) -> Iterator[Source]:
+    """Open a raster, here or by URL, or an image.
 
-    A picture with a place (a world file) is a raster, and so is one of which bands, nodata, a mask or a stretch are
+    An image with a place (a world file) is a raster, and so is one of which bands, nodata, a mask or a stretch are
     asked for.
 
     Raises:
         SceneError: the raster cannot be read, or is of a kind that cannot be translated.
-        PictureError: the picture cannot be read.
+        ImageError: the image cannot be read.
     """
     remote = is_remote(source)
     if not remote and not Path(source).exists():
         raise SceneError("no such file", source, hint="check the path")
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
-        # A raster without a place is translated like a picture.
+        # A raster without a place is translated like an image.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         # Nodata beside an alpha band: `RasterSource` decides which of them counts.
         warnings.simplefilter("ignore", NodataShadowWarning)
         if remote:
             ours = {key: value for key, value in REMOTE_ENVIRONMENT.items() if key not in os.environ}
             stack.enter_context(rasterio.Env(**ours))
-        elif _is_picture(Path(source), options):
-            yield PictureSource(Path(source), options)
+        elif _is_image(Path(source), options):
+            yield ImageSource(Path(source), options)
             return
         dataset = stack.enter_context(_opened(source))
         mask = None
@@ -117,11 +116,11 @@ def with_one_stretch(sources: Sequence[str | Path], options: ReadOptions) -> Rea
     samples: dict[bool, list[npt.NDArray[Any]]] = {False: [], True: []}
     for source in sources:
         try:
-            with open_source(source, undecided) as scene:
+            with open_scene(source, undecided) as scene:
                 if scene.stretch is not None:
                     sample = scene.sample()
                     samples[sample.dtype == np.uint8].append(sample)
-        except (SceneError, PictureError):
+        except (SceneError, ImageError):
             continue
     numbers, eight_bit = (
         Stretch.of_sample(np.concatenate(samples[is_bytes]), options.levels) if samples[is_bytes] else None
@@ -130,8 +129,8 @@ def with_one_stretch(sources: Sequence[str | Path], options: ReadOptions) -> Rea
     return dataclasses.replace(options, collection=numbers, collection_bytes=eight_bit)
 
 
-def _is_picture(path: Path, options: ReadOptions) -> bool:
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
+def _is_image(path: Path, options: ReadOptions) -> bool:
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
         return False
     if any(o is not None for o in (options.bands, options.nodata, options.mask, options.bbox)) or isinstance(
         options.stretch, str

@@ -11,14 +11,14 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from sat2map.arrays import UInt8
 from sat2map.errors import SceneError
 
-UInt8 = npt.NDArray[np.uint8]
 Levels = tuple[tuple[int, int], ...]
 
 PERCENTILES = (2, 98)
 DEFAULT_LEVELS: Levels = ((20, 200),) * 3
-"""For models whose card does not say where the percentiles of their training pictures lie."""
+"""For models whose card does not say where the percentiles of their training images lie."""
 NARROWEST_BYTES = 48
 """A scene of 8 bits with less contrast is water or fog: stretched further, it would be noise."""
 HINT = "--stretch LO,HI or --stretch LO,HI;LO,HI;LO,HI"

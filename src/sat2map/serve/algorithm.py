@@ -14,17 +14,17 @@ from rio_tiler.models import ImageData
 from titiler.core.algorithm.base import BaseAlgorithm
 
 from sat2map.engine import Engine, load_engine, run_whole
-from sat2map.errors import PictureError
+from sat2map.errors import ImageError
 
 load_once = cache(load_engine)
 
 
 class Sat2map(BaseAlgorithm):
-    """Draws the map of a picture, less what lies within `buffer` of its edge."""
+    """Draws the map of an image, less what lies within `buffer` of its edge."""
 
-    model_config = ConfigDict(extra="forbid", title="sat2map: satellite picture to map")
+    model_config = ConfigDict(extra="forbid", title="sat2map: satellite image to map")
 
-    output: str | None = None
+    head: str | None = None
     buffer: int = Field(0, ge=0)
     """As in the request for the tile: pixels around it that were read for the sake of those inside."""
 
@@ -43,16 +43,16 @@ class Sat2map(BaseAlgorithm):
             img: 3 bands, uint8, RGB.
 
         Raises:
-            PictureError: it is another kind of picture.
-            ModelFileError: the model has no such output.
+            ImageError: it is another kind of image.
+            ModelFileError: the model has no such head.
         """
         if img.array.shape[0] != 3 or img.array.dtype != np.uint8:
-            raise PictureError("the model takes 3 bands of 8 bit", f"{img.array.shape[0]} of {img.array.dtype}")
+            raise ImageError("the model takes 3 bands of 8 bit", f"{img.array.shape[0]} of {img.array.dtype}")
         if min(img.array.shape[1:]) <= 2 * self.buffer:
-            raise PictureError("nothing is left of the picture without its buffer", self.buffer)
+            raise ImageError("nothing is left of the image without its buffer", self.buffer)
         inside = slice(self.buffer, -self.buffer or None)
         rgb_hwc = np.moveaxis(img.array.filled(0), 0, -1)
-        drawn = np.moveaxis(run_whole(self.engine(), rgb_hwc, self.output), -1, 0)[:, inside, inside]
+        drawn = np.moveaxis(run_whole(self.engine(), rgb_hwc, self.head), -1, 0)[:, inside, inside]
         return ImageData(
             np.ma.MaskedArray(drawn, np.ma.getmaskarray(img.array)[:, inside, inside]), crs=img.crs, assets=img.assets,
             bounds=_without_buffer(img, self.buffer),

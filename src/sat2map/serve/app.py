@@ -19,7 +19,7 @@ from titiler.extensions.wmts import wmtsExtension
 
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
-from sat2map.serve.gate import GRID, LARGE_PATH, Gate, PictureSize, Reading, hidden_classes
+from sat2map.serve.gate import GRID, LARGE_PATH, Gate, ImageSize, Reading, hidden_classes
 from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, KnownHosts, TileCache
 from sat2map.serve.reader import LayerReader
 from sat2map.serve.render import render
@@ -84,8 +84,8 @@ def _layers(gate: Gate) -> APIRouter:
         dataset_dependency=Reading,
         tile_dependency=DefaultDependency,
         process_dependency=hidden_classes,
-        img_preview_dependency=PictureSize,
-        img_part_dependency=PictureSize,
+        img_preview_dependency=ImageSize,
+        img_part_dependency=ImageSize,
         colormap_dependency=lambda: None,
         render_dependency=DefaultDependency,
         environment_dependency=lambda: GDAL,

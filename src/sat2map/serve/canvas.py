@@ -15,21 +15,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from sat2map.arrays import Bool, UInt8
 from sat2map.errors import OutputError
 from sat2map.scene.formats import cog_block_px
-from sat2map.scene.place import Grid
+from sat2map.scene.georeference import Grid
 from sat2map.serve import sparse_tiff
 from sat2map.serve.overview import Taps, reduce, reduced_window
 from sat2map.tiling import Window
 
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
-
 VERSION = 1
 """Of the files; a change makes canvases of before be left alone."""
-PICTURE, DONE = "map.tif", "done"
+IMAGE, DONE = "map.tif", "done"
 
 
 class Level(NamedTuple):
@@ -54,7 +51,7 @@ class Canvas:
 
     def __init__(self, folder: Path, grid: Grid, windows: Sequence[Window], *, with_mask: bool) -> None:
         self.grid, self.windows, self.with_mask, self.folder = grid, windows, with_mask, folder
-        self.path = folder / PICTURE
+        self.path = folder / IMAGE
         self._rows = sorted({w.row for w in windows})
         self._cols = sorted({w.col for w in windows})
         layers = sparse_tiff.lay_out(grid, with_mask=with_mask, smallest_px=cog_block_px(grid))

@@ -67,7 +67,7 @@ def _user_error(_request: Request, error: Any) -> JSONResponse:
 
 def _unreadable(_request: Request, error: Any) -> JSONResponse:
     log.warning("cannot be read or encoded: %s", error)
-    return answer(422, "picture cannot be made of these numbers")
+    return answer(422, "image cannot be made of these numbers")
 
 
 def _unexpected(request: Request, error: Any) -> JSONResponse:

@@ -29,7 +29,7 @@ GRID = TileMatrixSets({"WebMercatorQuad": MERCATOR})
 FORMATS = ("png", "webp", "jpg", "jpeg", "tif")
 TILE_SIZES = (256, 512)
 LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
-"""Of pictures whose size is the client's choice."""
+"""Of images whose size is the client's choice."""
 LARGEST_ZOOM = 24
 LARGEST_SIDE_PX = 4096
 Side = Annotated[int | None, Field(ge=1, le=LARGEST_SIDE_PX)]
@@ -37,7 +37,7 @@ Side = Annotated[int | None, Field(ge=1, le=LARGEST_SIDE_PX)]
 
 @dataclass
 class Reading(DefaultDependency):
-    """How a picture is read: brought from the scene's pixels to its own, and when."""
+    """How an image is read: brought from the scene's pixels to its own, and when."""
 
     resampling: Annotated[Literal["nearest", "bilinear"], Query(description="Of the scene's pixels.")] = "bilinear"
     wait: Annotated[bool, Query(description="Whether to wait for what is not drawn yet, if it is little.")] = True
@@ -48,7 +48,7 @@ class Reading(DefaultDependency):
 
 
 @dataclass
-class PictureSize(DefaultDependency):
+class ImageSize(DefaultDependency):
     """Of a preview or part: `width` and `height`, or `max_size` of the longer side."""
 
     max_size: Side = 1024
@@ -64,12 +64,12 @@ class PictureSize(DefaultDependency):
 def hidden_classes(
     hide: Annotated[list[str] | None, Query(description="Classes of the map that are left transparent.")] = None,
 ) -> Any:
-    """What is done to a picture of the map."""
+    """What is done to an image of the map."""
     return hide_classes(hide) if hide else None
 
 
 class Gate:
-    """Lets requests for pictures pass.
+    """Lets requests for images pass.
 
     Args:
         scenes: that are served.

@@ -21,7 +21,7 @@ from sat2map.serve.errors import answer
 access_log = logging.getLogger("sat2map.serve.access")
 
 PENDING = "X-Sat2map-Pending"
-"""Header of a picture of which something is not drawn yet."""
+"""Header of an image of which something is not drawn yet."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
@@ -164,7 +164,7 @@ class KnownHosts:
 
 
 class FewAtOnce:
-    """Lets some requests pass a few at a time: those whose pictures are large.
+    """Lets some requests pass a few at a time: those whose images are large.
 
     Args:
         n: how many.

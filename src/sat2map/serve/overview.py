@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sat2map.arrays import Bool, UInt8
 from sat2map.tiling import Window
 
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
 
 EPSILON = 1e-8

@@ -11,8 +11,8 @@ from rio_tiler.constants import WEB_MERCATOR_TMS
 from rio_tiler.io import Reader
 from rio_tiler.models import ImageData
 
+from sat2map.classes import CLASS_NAMES, classify
 from sat2map.errors import Sat2mapError
-from sat2map.palette import CLASS_NAMES, classify
 from sat2map.serve.scenes import Layer
 
 LIGHTEST, CONTRAST = 235, 0.35

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from sat2map.palette import CLASSES
+from sat2map.classes import CLASSES
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
 from sat2map.serve.scenes import MAP, SURE_RGB, Scene, Scenes
 from sat2map.serve.settings import ServeSettings
-from sat2map.serve.upload import check_picture, receive
+from sat2map.serve.upload import check_image, receive
 
 VIEWER = Path(str(files("sat2map.serve") / "viewer"))
 
@@ -70,24 +70,24 @@ def described(scene: Scene) -> dict[str, Any]:
 
 
 def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Path) -> APIRouter:
-    """Dropped pictures, each of which becomes a scene until the server stops, or enough others came."""
+    """Dropped images, each of which becomes a scene until the server stops, or enough others came."""
     router = APIRouter()
     kept: list[Scene] = []
     one_by_one = threading.Lock()
     count = 0
 
     def admit(path: Path, name: str, scene_id: str) -> Scene:
-        picture = check_picture(path, settings)
+        image = check_image(path, settings)
         with one_by_one:
-            scene = scenes.add(picture, name, scene_id, temporary=True)
+            scene = scenes.add(image, name, scene_id, temporary=True)
             kept.append(scene)
             while len(kept) > settings.n_uploads:
                 scenes.remove(kept.pop(0), filler.forget)
         return scene
 
     @router.post("/scenes", status_code=201, tags=["uploads"], openapi_extra=BODY)
-    async def upload(request: Request, name: Annotated[str, Query(max_length=200)] = "picture") -> dict[str, Any]:
-        """Take a picture (PNG, JPEG, WebP) or GeoTIFF, the body of the request, as a scene."""
+    async def upload(request: Request, name: Annotated[str, Query(max_length=200)] = "image") -> dict[str, Any]:
+        """Take an image (PNG, JPEG, WebP) or GeoTIFF, the body of the request, as a scene."""
         nonlocal count
         _check_origin(request)
         count += 1
@@ -114,4 +114,4 @@ def _check_origin(request: Request) -> None:
 def _printable(name: str) -> str:
     """The last part of a file's name, without its ending; it is only ever shown."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in last.rpartition(".")[0] or last if c.isprintable())[:80] or "picture"
+    return "".join(c for c in last.rpartition(".")[0] or last if c.isprintable())[:80] or "image"

@@ -24,15 +24,15 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 from rio_tiler.io import Reader
 
-from sat2map.engine import Engine, choose_output
+from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError, SceneError
 from sat2map.model.card import Card
-from sat2map.scene.place import Grid, at
-from sat2map.scene.source import ReadOptions, Source, open_source
+from sat2map.scene.georeference import Grid, at
+from sat2map.scene.source import ReadOptions, Source, open_scene
 from sat2map.serve.canvas import VERSION, Canvas, full_size, make_room
 from sat2map.serve.filling import Draw, Write
 from sat2map.tiling import Window, padded_size
-from sat2map.translate import Plan, Settings, Translator
+from sat2map.translate import Settings, TilingPlan, Translator
 from sat2map.translate.pipeline import Reader as SceneReader
 from sat2map.translate.pipeline import draw_window, make_run
 
@@ -122,20 +122,20 @@ class Scenes:
         """Open a scene, and what is drawn of it already.
 
         Args:
-            path: of the raster or picture.
+            path: of the raster or image.
             name: for people; by default the file's.
             scene_id: for URLs; by default made of the file's name.
             temporary: whether file and canvases are deleted when the scene is removed.
 
         Raises:
-            SceneError, PictureError: it cannot be read.
+            SceneError, ImageError: it cannot be read.
             OutputError: its map has no room in the cache, or another server draws it.
         """
         # Within an environment a dataset brings none of its own, which only the thread that opened it could close.
         with rasterio.Env(), ExitStack() as stack:
             if temporary:
                 stack.callback(path.unlink, missing_ok=True)
-            source = stack.enter_context(open_source(path, self._translator.reading()))
+            source = stack.enter_context(open_scene(path, self._translator.reading()))
             grid = _placed(source.grid)
             bounds = _bounds(grid, path)
             plan = self._translator.plan_scene(source.grid, self._settings)
@@ -171,7 +171,7 @@ class Scenes:
         for scene in reversed(list(self.by_id.values())):
             self.remove(scene)
 
-    def _map(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan) -> Layer:
+    def _map(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan) -> Layer:
         canvas = self._canvas(stack, source, grid, plan, f"{MAP} {self._model_key} {self._settings}")
 
         def draw(index: int) -> Write:
@@ -180,10 +180,10 @@ class Scenes:
 
         return Layer(MAP, canvas.path, canvas, draw)
 
-    def _confidence(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, shown: Layer) -> Layer:
+    def _confidence(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, shown: Layer) -> Layer:
         canvas = self._canvas(stack, source, grid, plan, f"{CONFIDENCE} {self._model_key} {self._settings}")
         settings = dataclasses.replace(
-            self._settings, confidence=True, output=choose_output(self.card, self._settings.output)
+            self._settings, confidence=True, head=choose_head(self.card, self._settings.head)
         )
         run, reader = make_run(self._translator.engine, settings), SceneReader(source, plan, self.card)
 
@@ -191,22 +191,22 @@ class Scenes:
             window = plan.windows[index]
             valid = reader.valid(window)
             sat_hwc = None if valid is not None and not valid.any() else reader.read(window.read)
-            picture, confidence = draw_window(run, plan, settings, window, sat_hwc)
+            image, confidence = draw_window(run, plan, settings, window, sat_hwc)
 
             def write() -> None:
                 canvas.write(index, _coloured(confidence[..., 0]), valid)
                 if shown.canvas is not None and not shown.canvas.is_done(index):
-                    shown.canvas.write(index, picture, valid)
+                    shown.canvas.write(index, image, valid)
 
             return write
 
         return Layer(CONFIDENCE, canvas.path, canvas, draw)
 
-    def _satellite(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, path: Path) -> Layer:
+    def _satellite(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, path: Path) -> Layer:
         if grid is source.grid and _shows_itself(path):
             return Layer(SATELLITE, path)
         # As it is: 8 bits are stretched for the model alone.
-        source = stack.enter_context(open_source(path, ReadOptions(levels=self.card.levels)))
+        source = stack.enter_context(open_scene(path, ReadOptions(levels=self.card.levels)))
         canvas = self._canvas(stack, source, grid, plan, SATELLITE)
 
         def draw(index: int) -> Write:
@@ -216,12 +216,12 @@ class Scenes:
 
         return Layer(SATELLITE, canvas.path, canvas, draw)
 
-    def _canvas(self, stack: ExitStack, source: Source, grid: Grid, plan: Plan, what: str) -> Canvas:
-        key = _key(source, f"{what} {plan.windows[0]} {plan.scale} {source.stretch}")
+    def _canvas(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, what: str) -> Canvas:
+        key = _key(source, f"{what} {plan.windows[0]} {plan.model_grid} {source.stretch}")
         self._needed[key] = full_size(grid, with_mask=source.has_mask)
         stack.callback(self._needed.pop, key, None)
         make_room(self._cache, self._needed, self._cache_bytes)
-        homes = [plan.scale.home(window.core) for window in plan.windows]
+        homes = [plan.model_grid.scene_window(window.core) for window in plan.windows]
         canvas = Canvas(self._cache / key, grid, homes, with_mask=source.has_mask)
         stack.callback(canvas.close)
         return canvas
@@ -236,7 +236,7 @@ def _has_confidence(engine: Engine) -> bool:
     """Whether a model says how sure it is."""
     side = padded_size(64, 64, engine.card.stride)[0]
     try:
-        engine.run_with_confidence(np.zeros((1, side, side, 3), np.uint8), choose_output(engine.card, None))
+        engine.run_with_confidence(np.zeros((1, side, side, 3), np.uint8), choose_head(engine.card, None))
     except ModelFileError:
         return False
     return True
@@ -313,18 +313,18 @@ def _key(source: Source, what: str) -> str:
 
 
 def pixels_of(grid: Grid, bounds: Sequence[float], crs: CRS, n_px: int) -> Window:
-    """The window of a scene that a picture of an area may read, resampling and overviews included.
+    """The window of a scene that an image of an area may read, resampling and overviews included.
 
     Args:
         grid: of the scene.
         bounds: of the area: west, south, east, north.
         crs: of the bounds.
-        n_px: of the picture, along its shorter side.
+        n_px: of the image, along its shorter side.
     """
     west, south, east, north = transform_bounds(crs, grid.crs, *bounds, densify_pts=21)
     corners = [at(~grid.transform, x, y) for x in (west, east) for y in (south, north)]
     cols, rows = [x for x, _ in corners], [y for _, y in corners]
-    # Overviews and their resampling reach a few pixels of the picture further.
+    # Overviews and their resampling reach a few pixels of the image further.
     margin = 8 + 8 * max(max(cols) - min(cols), max(rows) - min(rows), n_px) / n_px
     top, left = int(max(min(rows) - margin, 0)), int(max(min(cols) - margin, 0))
     bottom, right = int(min(max(rows) + margin, grid.height)), int(min(max(cols) + margin, grid.width))

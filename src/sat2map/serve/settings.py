@@ -42,7 +42,7 @@ class ServeSettings(BaseSettings):
     n_connections: int = Field(512, ge=8)
 
     n_uploads: int = Field(4, ge=1)
-    """Dropped pictures that are kept; the oldest goes first."""
+    """Dropped images that are kept; the oldest goes first."""
     upload_mib: int = Field(64, ge=1)
     upload_mpx: float = Field(25, gt=0)
     upload_s: float = Field(60, gt=0)

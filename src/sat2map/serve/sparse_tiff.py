@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rasterio.io import MemoryFile
 
-from sat2map.scene.place import Grid
+from sat2map.arrays import UInt8
+from sat2map.scene.georeference import Grid
 from sat2map.serve.overview import reduced_size
 from sat2map.tiling import Window
-
-UInt8 = npt.NDArray[np.uint8]
 
 BLOCK_PX = 512
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
@@ -33,7 +31,7 @@ REDUCED, MASK = 1, 4
 
 @dataclass(frozen=True)
 class Layer:
-    """One picture of the file: a level of the raster or of its mask.
+    """One image of the file: a level of the raster or of its mask.
 
     Attributes:
         height, width: in pixels.
@@ -77,7 +75,7 @@ class Layer:
 
 
 def lay_out(grid: Grid, *, with_mask: bool, smallest_px: int) -> list[Layer]:
-    """The pictures of a file, in order: each level, and its mask after it.
+    """The images of a file, in order: each level, and its mask after it.
 
     Args:
         grid: of the raster.

@@ -12,11 +12,11 @@ from fastapi import Request
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from sat2map.errors import PictureError, SceneError
+from sat2map.errors import ImageError, SceneError
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.settings import ServeSettings
 
-PICTURE_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+IMAGE_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 LARGEST_BLOCK = 2**28
 """Bytes of a block of a TIFF, decoded: one alone must fit into memory."""
@@ -30,7 +30,7 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
         TimeoutError: it takes too long.
     """
     limit = settings.upload_mib * 2**20
-    too_large = BadRequestError(f"a picture may have {settings.upload_mib} MiB", 413)
+    too_large = BadRequestError(f"an image may have {settings.upload_mib} MiB", 413)
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise too_large
@@ -46,31 +46,31 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
         raise BadRequestError("the request has no body", 422)
 
 
-def check_picture(path: Path, settings: ServeSettings) -> Path:
+def check_image(path: Path, settings: ServeSettings) -> Path:
     """See what a file is by its content, and give it the ending of that; its pixels are not read.
 
     Raises:
-        PictureError: it is no picture that is taken, or has too many pixels.
+        ImageError: it is no image that is taken, or has too many pixels.
     """
     with path.open("rb") as file:
         is_tiff = file.read(4) in TIFF_SIGNATURES
-    suffix, n_px = _look_at_tiff(path) if is_tiff else _look_at_picture(path)
+    suffix, n_px = _look_at_tiff(path) if is_tiff else _look_at_image(path)
     if n_px > settings.upload_mpx * 1e6:
-        raise PictureError(
-            f"picture has {n_px / 1e6:.0f} million pixels, {settings.upload_mpx:g} are taken",
+        raise ImageError(
+            f"image has {n_px / 1e6:.0f} million pixels, {settings.upload_mpx:g} are taken",
             hint="sat2map serve FILE takes scenes of any size",
         )
     return path.rename(path.with_suffix(suffix))
 
 
-def _look_at_picture(path: Path) -> tuple[str, int]:
+def _look_at_image(path: Path) -> tuple[str, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=list(PICTURE_FORMATS)) as picture:
-                return PICTURE_FORMATS[str(picture.format)], picture.width * picture.height
+            with Image.open(path, formats=list(IMAGE_FORMATS)) as image:
+                return IMAGE_FORMATS[str(image.format)], image.width * image.height
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PictureError("this is no picture that can be read", hint="PNG, JPEG, WebP or GeoTIFF") from error
+        raise ImageError("this is no image that can be read", hint="PNG, JPEG, WebP or GeoTIFF") from error
 
 
 def _look_at_tiff(path: Path) -> tuple[str, int]:
@@ -89,4 +89,4 @@ def _look_at_tiff(path: Path) -> tuple[str, int]:
                     )
                 return ".tif", dataset.width * dataset.height
     except RasterioError as error:
-        raise PictureError("this is no GeoTIFF that can be read", hint="is it truncated?") from error
+        raise ImageError("this is no GeoTIFF that can be read", hint="is it truncated?") from error

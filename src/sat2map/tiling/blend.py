@@ -1,4 +1,4 @@
-"""Tiles drawn each by itself and blended where they overlap: what a network saw in training that saw whole pictures.
+"""Tiles drawn each by itself and blended where they overlap: what a network saw in training that saw whole images.
 
 Not exact: where two tiles disagree, the map shows neither. numpy only.
 """
@@ -6,14 +6,11 @@ Not exact: where two tiles disagree, the map shows neither. numpy only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from sat2map.arrays import Array
 from sat2map.tiling.windows import Window, read_padded
-
-Array = npt.NDArray[Any]
 
 TILE_PX = 256
 STEP_PX = 128

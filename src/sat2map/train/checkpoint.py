@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from sat2map.errors import CheckpointError
-from sat2map.model.atomic import replacing
+from sat2map.files import replacing
 from sat2map.train.processes import n_processes, random_states, rank
 
 FILE_NAME = "checkpoint.pt"
@@ -39,7 +39,7 @@ class State:
     ema: AveragedModel | None = None
     step: int = 0
     best: float | None = None
-    measures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     """Of the last validation."""
 
 
@@ -76,7 +76,7 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         "ema": state.ema.state_dict() if state.ema else None,
         "step": state.step,
         "best": state.best,
-        "measures": state.measures,
+        "metrics": state.metrics,
         "random": own,
         "random_others": others,
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -115,7 +115,7 @@ def restore(state: State, content: Mapping[str, Any]) -> None:
         _lay_as_weights(optimizer)
     if state.ema:
         state.ema.load_state_dict(content["ema"])
-    state.step, state.best, state.measures = content["step"], content["best"], content["measures"]
+    state.step, state.best, state.metrics = content["step"], content["best"], content["metrics"]
     torch.set_rng_state([content["random"], *content.get("random_others", [])][rank()])
     if content["random_cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["random_cuda"])

@@ -15,40 +15,40 @@ from sat2map.model import safetensors_file
 from sat2map.model.card import Card
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
-from sat2map.nn.statistics import freeze_statistics, statistics_of
+from sat2map.nn.normalization import freeze_statistics, normalization_of
 from sat2map.nn.unet import dropout_of
 from sat2map.train.run import Run
 from sat2map.train.setup import as_input, configuration
 
-N_FREEZE_PICTURES = 256
-"""Training pictures that statistics are frozen over."""
+N_FREEZE_IMAGES = 256
+"""Training images that statistics are frozen over."""
 
 
 def make_card(
-    run: Run, role: Literal["generator", "discriminator"], module: nn.Module, measures: Mapping[str, float] = {}
+    run: Run, role: Literal["generator", "discriminator"], module: nn.Module, metrics: Mapping[str, float] = {}
 ) -> Card:
-    """The model card of one of the run's networks as it now is, with what the hold-out measured of the generator."""
+    """The model card of one of the run's networks as it is now, with its validation metrics."""
     recipe = run.recipe
     network = recipe.generator if role == "generator" else recipe.discriminator
     arguments = configuration(network)
     shape = geometry(module)
-    statistics = statistics_of(module)
-    if statistics == "frozen":
+    normalization = normalization_of(module)
+    if normalization == "frozen":
         # Whatever they were in training: the network that the card describes is the one that is used.
-        arguments["statistics"] = "frozen"
-    protocol = {"size_px": recipe.validation_px, "n_pictures": len(run.split.holdout)}
+        arguments["normalization"] = "frozen"
+    protocol = {"size_px": recipe.validation_px, "n_images": len(run.split.validation)}
     return Card(
         name=recipe.name,
         role=role,
         architecture=network.architecture,
         configuration=arguments,
         gsd_m=recipe.gsd_m,
-        statistics=statistics,
+        normalization=normalization,
         dropout=dropout_of(module),
         stride=shape.stride,
-        reach_px=shape.reach_px,
+        receptive_radius_px=shape.receptive_radius_px,
         margin_px=shape.margin_px,
-        outputs=getattr(module, "outputs", ()),
+        heads=getattr(module, "heads", ()),
         palette=arguments.get("palette"),
         levels=tuple((round(low), round(high)) for low, high in run.known.levels.T),
         stretch_bytes=recipe.augmentation.stretch > 0,
@@ -58,7 +58,7 @@ def make_card(
         recipe=recipe.model_dump(mode="json"),
         seed=recipe.seed,
         steps=run.state.step,
-        measures={"hold-out": protocol | dict(measures)},
+        metrics={"validation": protocol | dict(metrics)},
         licence=recipe.licence,
         sat2map_version=version("sat2map"),
     )
@@ -66,21 +66,21 @@ def make_card(
 
 def keep(run: Run, which: Literal["best", "last"]) -> None:
     """Write `generator_{which}.safetensors` and, if there is one, `discriminator_{which}.safetensors`."""
-    write(run, "generator", run.shown, which, run.state.measures)
+    write(run, "generator", run.shown, which, run.state.metrics)
     if "discriminator" in run.state.modules:
-        write(run, "discriminator", run.state.modules["discriminator"], which, run.state.measures)
+        write(run, "discriminator", run.state.modules["discriminator"], which, run.state.metrics)
 
 
 def frozen_copy(run: Run) -> Generator:
-    """The generator as it now is, with its statistics frozen over training pictures."""
+    """The generator as it now is, with its statistics frozen over training images."""
     frozen = copy.deepcopy(run.shown)
     freeze_statistics(frozen, lambda: _freeze_batches(run))
     return frozen
 
 
 def _freeze_batches(run: Run) -> Iterator[Tensor]:
-    """Chips of training pictures that lie evenly over the set, one at a time."""
-    step = max(len(run.split.train) // N_FREEZE_PICTURES, 1)
+    """Chips of training images that lie evenly over the set, one at a time."""
+    step = max(len(run.split.train) // N_FREEZE_IMAGES, 1)
     for i in run.split.train[::step]:
         chip = draw_chip(
             run.known.pairs[i],
@@ -98,7 +98,7 @@ def write(
     role: Literal["generator", "discriminator"],
     module: nn.Module,
     which: Literal["best", "last", "frozen"],
-    measures: Mapping[str, float],
+    metrics: Mapping[str, float],
 ) -> None:
     """Write a network as `{role}_{which}.safetensors`, with its card."""
     with torch.no_grad():
@@ -106,5 +106,5 @@ def write(
             name: value.detach().cpu().contiguous().numpy() for name, value in module.state_dict().items()
         }
     safetensors_file.save(
-        run.places.run / f"{role}_{which}.safetensors", tensors, make_card(run, role, module, measures)
+        run.places.run / f"{role}_{which}.safetensors", tensors, make_card(run, role, module, metrics)
     )

@@ -9,15 +9,15 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
+from sat2map.arrays import UInt8
 from sat2map.data.pairs import PairFolder
 from sat2map.engine.torch import TorchEngine
-from sat2map.evaluate.measures import MEASURES, prepare_truth, resize, score, total
+from sat2map.evaluate.metrics import METRICS, prepare_truth, resize, score, total
 from sat2map.evaluate.protocol import by_engine
 from sat2map.nn.compact import CompactGenerator
 from sat2map.nn.generator import Generator
+from sat2map.nn.normalization import normalization_of
 from sat2map.nn.objectives import PaletteLoss
-from sat2map.nn.statistics import statistics_of
-from sat2map.palette import UInt8
 from sat2map.train.keep import frozen_copy, keep, make_card, write
 from sat2map.train.monitor import Monitor
 from sat2map.train.processes import n_processes, rank
@@ -36,7 +36,7 @@ def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     """Train a recipe on a folder of side-by-side pairs, from the start or from where a checkpoint left it.
 
     The run's folder gets `recipe.json`, `checkpoint.pt`, `steps.csv`, `epochs.csv`, `tensorboard/`, `grids/`, and the
-    model files `{generator,discriminator}_{best,last}.safetensors`; where statistics are each picture's own, at the end
+    model files `{generator,discriminator}_{best,last}.safetensors`; where statistics are each image's own, at the end
     also `generator_frozen.safetensors`.
 
     Raises:
@@ -44,7 +44,7 @@ def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     """
     run = open_run(folder, recipe, places)
     fit(run)
-    if rank() == 0 and statistics_of(run.shown) == "image":
+    if rank() == 0 and normalization_of(run.shown) == "instance":
         frozen = frozen_copy(run)
         write(run, "generator", frozen, "frozen", validate(run, frozen)[0])
     return run
@@ -56,11 +56,11 @@ def fit(run: Run) -> None:
     reconstruction = build_reconstruction(recipe, run.generator, run.known)
     forward = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
     n_steps = recipe.epochs * run.steps_per_epoch
-    n_pictures = recipe.batch_size * n_processes()
+    n_images = recipe.batch_size * n_processes()
     with (
         nullcontext()
         if rank()
-        else Monitor(run.places.run, step=state.step, n_steps=n_steps, batch_size=n_pictures, quiet=run.places.quiet)
+        else Monitor(run.places.run, step=state.step, n_steps=n_steps, batch_size=n_images, quiet=run.places.quiet)
     ) as monitor:
         while state.step < n_steps:
             began = time.monotonic()
@@ -94,12 +94,12 @@ def update(
         output, near = forward["generator"](batch.sat), reconstruction
     if (finish := run.recipe.finish_at(epoch)) and finish.class_dice_weight:
         near = _with_classes(finish.class_dice_weight, reconstruction, near)
-    picture = run.generator.picture(output)
-    drawn, seen = Drawn(output, picture, picture), batch
-    if discriminate and objective.adversarial_output == "crisp":
+    image = run.generator.image(output)
+    drawn, seen = Drawn(output, image, image), batch
+    if discriminate and objective.adversarial_head == "crisp":
         assert isinstance(run.generator, CompactGenerator)
         assert isinstance(reconstruction, PaletteLoss)
-        drawn = Drawn(output, picture, run.generator.crisp_picture(output))
+        drawn = Drawn(output, image, run.generator.crisp_image(output))
         seen = Batch(batch.sat, reconstruction.in_palette(batch.real))
     values: dict[str, Tensor] = {}
     if discriminate:
@@ -134,8 +134,8 @@ def _with_roads(
     how, n = run.recipe.roads, len(batch.sat)
     assert how is not None
     assert isinstance(reconstruction, PaletteLoss)
-    pictures, masks = _placed(run, roads)
-    output = forward["generator"](torch.cat([batch.sat, pictures]))
+    images, masks = _placed(run, roads)
+    output = forward["generator"](torch.cat([batch.sat, images]))
     of_roads = how.weight * reconstruction.of_roads(output[n:], masks[:, 0] > 0, how.slack_px)
     return output[:n], lambda *args: reconstruction(*args) + of_roads
 
@@ -143,7 +143,7 @@ def _with_roads(
 def _with_classes(weight: float, loss: Reconstruction, near: Reconstruction) -> Reconstruction:
     """An objective that adds how little the classes overlap with the true ones."""
     assert isinstance(loss, PaletteLoss)
-    return lambda output, picture, target: near(output, picture, target) + weight * loss.of_classes(output, target)
+    return lambda output, image, target: near(output, image, target) + weight * loss.of_classes(output, target)
 
 
 def learning_rate_factor(step: int, n_constant: int, n_steps: int) -> float:
@@ -167,10 +167,10 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
     if skipped or monitor is None:
         run.save_checkpoint()
         return
-    state.measures, grid = validate(run, run.shown)
-    monitor.epoch(state.step, epoch, state.measures, time.monotonic() - began)
+    state.metrics, grid = validate(run, run.shown)
+    monitor.epoch(state.step, epoch, state.metrics, time.monotonic() - began)
     monitor.grid(state.step, epoch, grid)
-    value = state.measures.get(measure)
+    value = state.metrics.get(measure)
     if value is not None and (state.best is None or (value < state.best) == (measure in SMALLER_IS_BETTER)):
         state.best = value
         keep(run, "best")
@@ -179,21 +179,21 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
 
 
 def validate(run: Run, generator: Generator) -> tuple[dict[str, float], list[list[UInt8]]]:
-    """Score a generator on the hold-out.
+    """Score a generator on the validation set.
 
     Returns:
-        The nine measures (none without a hold-out), and rows of source, prediction and target for the grid: the first
-        pictures of the hold-out, or of the training set.
+        The nine metrics (none without a validation set), and rows of source, prediction and target for the grid: of the
+        first images of the validation set, or of the training set.
     """
     size = run.recipe.validation_px
-    indices = run.split.holdout or run.split.train[:N_GRID_ROWS]
+    indices = run.split.validation or run.split.train[:N_GRID_ROWS]
     if not run.truths:
         run.truths = [prepare_truth(run.known.pairs[i].target_hwc, size) for i in indices]
     predict = by_engine(TorchEngine(generator, make_card(run, "generator", generator), run.places.device))
     sources = [resize(run.known.pairs[i].source_hwc, size) for i in indices]
     predictions = [predict(source) for source in sources]
     grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]
-    if not run.split.holdout:
+    if not run.split.validation:
         return {}, grid
-    measures = total([score(p, t) for p, t in zip(predictions, run.truths, strict=True)])
-    return {name: float(getattr(measures, name)) for name in MEASURES}, grid
+    metrics = total([score(p, t) for p, t in zip(predictions, run.truths, strict=True)])
+    return {name: float(getattr(metrics, name)) for name in METRICS}, grid

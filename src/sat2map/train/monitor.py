@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar, CSV, TensorBoard, a grid of the same pictures after each validation."""
+"""What a person sees of a run: a progress bar, CSV, TensorBoard, a grid of the same images after each validation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Monitor:
         run: folder of the run.
         step: step that the run begins at.
         n_steps: steps in the whole run.
-        batch_size: pictures in a step.
+        batch_size: images in a step.
         quiet: no progress bar and no lines.
     """
 
@@ -77,23 +77,23 @@ class Monitor:
         means = {key: fmean(values) for key, values in self.values.items()}
         self.values.clear()
         speed = self.progress.tasks[0].speed
-        rate = f"{speed * self.batch_size:.1f} pictures/s" if speed else ""
+        rate = f"{speed * self.batch_size:.1f} images/s" if speed else ""
         self.progress.update(self.task, values=_line(means), rate=rate)
         self._record("steps.csv", step, means, STEP_COLUMNS)
 
-    def epoch(self, step: int, epoch: int, measures: Mapping[str, float], seconds: float) -> None:
-        """Take in the measures of a validation."""
-        values = {"epoch": epoch, "seconds": seconds, **measures}
+    def epoch(self, step: int, epoch: int, metrics: Mapping[str, float], seconds: float) -> None:
+        """Take in the metrics of a validation."""
+        values = {"epoch": epoch, "seconds": seconds, **metrics}
         self._record("epochs.csv", step, values, tuple(values))
-        self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(measures)}", highlight=False)
+        self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(metrics)}", highlight=False)
 
     def grid(self, step: int, epoch: int, rows: Sequence[Sequence[npt.NDArray[np.uint8]]]) -> None:
-        """Save a grid: a row for each picture, its columns source, prediction, target; uint8, shape (s, s, 3)."""
-        picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        """Save a grid: a row for each image, its columns source, prediction, target; uint8, shape (s, s, 3)."""
+        image = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
         folder = self.run / "grids"
         folder.mkdir(exist_ok=True)
-        Image.fromarray(picture).save(folder / f"epoch_{epoch + 1:04d}.png")
-        self.writer.add_image("hold-out", picture, step, dataformats="HWC")
+        Image.fromarray(image).save(folder / f"epoch_{epoch + 1:04d}.png")
+        self.writer.add_image("validation", image, step, dataformats="HWC")
 
     def _record(self, name: str, step: int, values: Mapping[str, float], columns: Sequence[str]) -> None:
         path = self.run / name

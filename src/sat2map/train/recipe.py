@@ -43,7 +43,7 @@ class Objective(_Part):
     adversarial: Literal["log", "least_squares", "hinge"] = "log"
     adversarial_weight: float = Field(1, ge=0)
     """0: no discriminator at all."""
-    adversarial_output: Literal["smooth", "crisp"] = "smooth"
+    adversarial_head: Literal["smooth", "crisp"] = "smooth"
     """Palette heads: whether D sees mean colours, or one colour of the palette a pixel, in true maps too."""
     adversarial_from_epoch: int = Field(0, ge=0)
     """Epochs, from 0, before which G learns from the other terms alone."""
@@ -55,7 +55,7 @@ class Objective(_Part):
 
 
 class Roads(_Part):
-    """Pictures of which only the roads are known, beside the pairs."""
+    """Images of which only the roads are known, beside the pairs."""
 
     per_batch: int = Field(1, gt=0)
     """Chips of them in each batch, above `batch_size`."""
@@ -106,8 +106,8 @@ class Recipe(_Part):
     """Epochs at the full learning rate; then it falls linearly to zero."""
     ema_decay: float = Field(0, ge=0, lt=1)
     """Of the running average of G's weights, which is what is validated and kept; 0: none."""
-    holdout: float = Field(0.05, ge=0, lt=1)
-    """Share of the pictures, whole overlap groups, that only selection sees."""
+    validation_share: float = Field(0.05, ge=0, lt=1)
+    """Share of the images, whole overlap groups, that only selection sees."""
     validate_every: int = Field(1, gt=0)
     """Epochs from one validation to the next; the last epoch is validated in any case."""
     validation_px: int = Field(256, gt=0)
@@ -133,8 +133,8 @@ class Recipe(_Part):
         if self.generator.architecture != "compact":
             if self.finish and self.finish.class_dice_weight:
                 raise ValueError("finish.class_dice_weight needs a generator with a palette head: compact")
-            if self.objective.adversarial_output == "crisp":
-                raise ValueError("adversarial_output = crisp needs a generator with a palette head: compact")
+            if self.objective.adversarial_head == "crisp":
+                raise ValueError("adversarial_head = crisp needs a generator with a palette head: compact")
         return self
 
     def finish_at(self, epoch: int) -> Finish | None:
@@ -215,7 +215,7 @@ def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
     """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's part."""
     # Checkpoints from before these keys existed.
     seen = {"compile": False, "cuda_graphs": False, "finish": None} | dict(values)
-    seen["objective"] = {"adversarial_output": "smooth"} | seen["objective"]
+    seen["objective"] = {"adversarial_head": "smooth"} | seen["objective"]
     for optimiser in ("generator_optimiser", "discriminator_optimiser"):
         seen[optimiser] = {"muon": False} | seen[optimiser]
     if seen["finish"] and epoch <= seen["finish"]["from_epoch"]:
@@ -225,7 +225,7 @@ def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
     objective = seen["objective"]
     if epoch <= objective["adversarial_from_epoch"]:
         has_d = objective["adversarial_weight"] > 0
-        unseen = dict.fromkeys(("adversarial_from_epoch", "adversarial_output"))
+        unseen = dict.fromkeys(("adversarial_from_epoch", "adversarial_head"))
         seen["objective"] = {**objective, **unseen, "adversarial_weight": has_d}
         seen["discriminator_optimiser"] = {**seen["discriminator_optimiser"], "learning_rate": None}
     return seen

@@ -14,10 +14,10 @@ from torch import nn
 
 from sat2map.data.cache import fingerprint, open_cached
 from sat2map.data.pairs import Pair, PairFolder, TwoFolders, list_pairs
-from sat2map.data.split import Split, hold_out, read_groups
+from sat2map.data.split import Split, read_groups, split_validation
 from sat2map.errors import CheckpointError, OutputError, RecipeError
-from sat2map.evaluate.measures import Truth
-from sat2map.model.atomic import UNFINISHED
+from sat2map.evaluate.metrics import Truth
+from sat2map.files import UNFINISHED
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
@@ -39,7 +39,7 @@ class Places:
         resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
         init: model files to begin with the weights of.
         groups: CSV of overlap groups, if not found beside the data.
-        roads: folder with pictures in `image` and road masks of equal names in `mask`.
+        roads: folder with images in `image` and road masks of equal names in `mask`.
         cache: folder of decoded pairs, if not the user's.
         overwrite: begin anew even if the folder holds a run.
         quiet: show nothing.
@@ -67,7 +67,7 @@ class Run:
         split: which of the pairs are trained on, and which are held out.
         data: fingerprint of the data set.
         state: what changes.
-        truths: the hold-out's true maps, prepared for scoring once.
+        truths: the validation set's true maps, prepared for scoring once.
     """
 
     recipe: Recipe
@@ -119,7 +119,7 @@ def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     source = _checkpoint_to_resume(places)
     content = checkpoint.load(source) if source else None
     pairs = open_cached(folder, direction=recipe.direction, cache=places.cache)
-    split = hold_out(read_groups(folder, pairs.names, places.groups), recipe.holdout, recipe.seed)
+    split = split_validation(read_groups(folder, pairs.names, places.groups), recipe.validation_share, recipe.seed)
     state = build_state(recipe, torch.device(places.device))
     _check_sizes(recipe, state.modules["generator"])
     files, roads = [*list_pairs(folder)], list[Pair]()
@@ -127,7 +127,7 @@ def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
         folders = TwoFolders(places.roads / "image", places.roads / "mask")
         files += list_pairs(folders)
         masked = open_cached(folders, cache=places.cache)
-        # A mask that is almost empty was left undone, one half white shows where the picture ends.
+        # A mask that is almost empty was left undone, one half white shows where the image ends.
         roads = [
             pair
             for pair in (masked[i] for i in range(len(masked)))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from sat2map.classes import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.data.augment import Augmentation, Chip, draw_chip
 from sat2map.data.cache import CachedPairs
 from sat2map.data.pairs import Pair
@@ -23,7 +24,6 @@ from sat2map.nn import CompactGenerator, build
 from sat2map.nn.generator import Generator
 from sat2map.nn.initialise import initialise
 from sat2map.nn.objectives import L1Loss, PaletteLoss
-from sat2map.palette import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.train.checkpoint import State
 from sat2map.train.muon import Muon
 from sat2map.train.processes import average_gradients, n_processes, rank, share
@@ -41,8 +41,8 @@ class Known(NamedTuple):
     Attributes:
         pairs: all pairs of the data set.
         train: indices of those that are trained on.
-        levels: of the pictures that are trained on.
-        roads: pictures, and masks that are white where a road is.
+        levels: of the images that are trained on.
+        roads: images, and masks that are white where a road is.
     """
 
     pairs: CachedPairs
@@ -52,7 +52,7 @@ class Known(NamedTuple):
 
 
 def configuration(network: Network) -> dict[str, Any]:
-    """A network's keyword arguments, with the palette of `sat2map.palette` where it has a palette head."""
+    """A network's keyword arguments, with the palette of `sat2map.classes` where it has a palette head."""
     given = dict(network.configuration)
     return {"palette": COLOURS_RGB.tolist()} | given if network.architecture == "compact" else given
 
@@ -94,7 +94,7 @@ def build_state(recipe: Recipe, device: torch.device) -> State:
 
 
 def memory_format(recipe: Recipe, device: torch.device) -> torch.memory_format:
-    """How weights and pictures lie in memory.
+    """How weights and images lie in memory.
 
     Channels last: a step of the compact generator takes 0.6 times as long on a processor. But the fused Adam copies
     weights that lie so into the other order and back, and the U-Net's are 218 MB: its step takes 1.2 times as long.
@@ -187,7 +187,7 @@ def in_precision(network: nn.Module, recipe: Recipe, device: torch.device) -> Ca
 
 
 class Drawing(NamedTuple):
-    """A batch of pairs, and one of pictures with road masks (their `real`), if there are any."""
+    """A batch of pairs, and one of images with road masks (their `real`), if there are any."""
 
     pairs: Batch
     roads: Batch | None
@@ -201,7 +201,7 @@ def levels_of_all(pairs: CachedPairs, train: Sequence[int]) -> Levels:
 def batches(recipe: Recipe, known: Known, epoch: int, first: int) -> Iterator[Drawing]:
     """Batches of an epoch from the `first` on; each drawn while the one before is trained on.
 
-    Order and chips follow from (seed, epoch, picture) alone, not from what was drawn before.
+    Order and chips follow from (seed, epoch, image) alone, not from what was drawn before.
     """
     pairs, train, levels, roads = known
     finish = recipe.finish_at(epoch)
@@ -240,6 +240,6 @@ def _stack(chips: Sequence[Chip]) -> Batch:
     return Batch(as_input([c.source_hwc for c in chips]), as_input([c.target_hwc for c in chips]))
 
 
-def as_input(pictures_hwc: Sequence[np.ndarray[Any, np.dtype[np.uint8]]]) -> Tensor:
-    """uint8 pictures of one size as a network's input: float, shape (B, 3, H, W), -1..1, channels last in memory."""
-    return torch.from_numpy(np.stack(pictures_hwc)).permute(0, 3, 1, 2).float() / 127.5 - 1
+def as_input(images_hwc: Sequence[np.ndarray[Any, np.dtype[np.uint8]]]) -> Tensor:
+    """uint8 images of one size as a network's input: float, shape (B, 3, H, W), -1..1, channels last in memory."""
+    return torch.from_numpy(np.stack(images_hwc)).permute(0, 3, 1, 2).float() / 127.5 - 1

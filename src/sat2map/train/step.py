@@ -15,17 +15,17 @@ Reconstruction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Batch(NamedTuple):
-    """Pictures and their true maps; both float, shape (B, 3, H, W), -1..1."""
+    """Images and their true maps; both float, shape (B, 3, H, W), -1..1."""
 
     sat: Tensor
     real: Tensor
 
 
 class Drawn(NamedTuple):
-    """What G made of a batch: its raw output, the picture of it, and what D sees of that; with their graph."""
+    """What G made of a batch: its raw output, the image of it, and what D sees of that; with their graph."""
 
     output: Tensor
-    picture: Tensor
+    image: Tensor
     fake: Tensor
 
 
@@ -78,13 +78,13 @@ def generator_step(
     Args:
         discriminate: D, or None before the adversarial term is switched on.
         optimizer: G's; only its parameters get a gradient.
-        batch: the pictures that `drawn` was made of.
+        batch: the images that `drawn` was made of.
         drawn: G's answer, with its graph.
-        reconstruction: loss of (output, picture, real), weights included.
+        reconstruction: loss of (output, image, real), weights included.
         kind: of the adversarial loss.
         adversarial_weight: 1 in the paper, beside 100 x L1.
     """
-    near = reconstruction(drawn.output, drawn.picture, batch.real)
+    near = reconstruction(drawn.output, drawn.image, batch.real)
     fooled = near.new_zeros(())
     if discriminate is not None:
         fooled = generator_loss(discriminate(batch.sat, drawn.fake), kind)

@@ -1,4 +1,4 @@
-"""A picture or a scene in, a map out: reads, tiles, runs and writes; the one road that commands and programs take."""
+"""An image or a scene in, a map out: reads, tiles, runs and writes; the one road that commands and programs take."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from sat2map.engine import Engine, choose_output, load_engine
-from sat2map.errors import PictureError
-from sat2map.palette import CLASS_NAMES
+from sat2map.arrays import Bool, UInt8
+from sat2map.classes import CLASS_NAMES
+from sat2map.engine import Engine, choose_head, load_engine
+from sat2map.errors import ImageError
+from sat2map.scene.destination import check_destination, check_grid, check_no_input, publish
 from sat2map.scene.formats import finish
+from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, Product
-from sat2map.scene.place import Grid
-from sat2map.scene.resolution import Scale, choose_scale
-from sat2map.scene.sink import check_destination, check_grid, check_no_input, publish
-from sat2map.scene.source import AS_THE_FILE_SAYS, ReadOptions, Source, open_source
+from sat2map.scene.resolution import ModelGrid, choose_model_grid
+from sat2map.scene.source import DEFAULT_READ_OPTIONS, ReadOptions, Source, open_scene
 from sat2map.scene.work import open_work
 from sat2map.tiling import Difference, TiledWindow, Window, difference, padded_size, translate_windows
 from sat2map.tiling.blend import STEP_PX as BLEND_STEP_PX
-from sat2map.translate.pipeline import Job, Progress, Reader, draw_pieces, draw_window, make_run
-from sat2map.translate.settings import DEFAULT_CORE_PX, Mode, Plan, Settings, make_plan
+from sat2map.translate.pipeline import Progress, Reader, TranslationJob, draw_pieces, draw_window, make_run
+from sat2map.translate.settings import DEFAULT_CORE_PX, Mode, Settings, TilingPlan, make_plan
 
 __all__ = [
-    "DEFAULT_CORE_PX", "Draw", "Drawn", "Job", "Mode", "Plan", "Progress", "Settings", "Translator", "output_path",
+    "DEFAULT_CORE_PX",
+    "Draw",
+    "Mode",
+    "Progress",
+    "Settings",
+    "TilingPlan",
+    "TranslationJob",
+    "TranslationResult",
+    "Translator",
+    "output_path",
 ]  # fmt: skip
 
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 
 PROBE_CORE_PX = 512
 """Side of the windows on which a mode's residual is measured."""
@@ -45,18 +52,18 @@ log = logging.getLogger(__name__)
 PLAIN = Settings()
 
 
-class Drawn(NamedTuple):
+class TranslationResult(NamedTuple):
     """What became of a scene."""
 
     outputs: tuple[Path, ...]
-    plan: Plan
+    plan: TilingPlan
     grid: Grid
     seconds: float
     stretch: str | None
     residual: Difference | None
 
 
-Draw = Callable[["Translator", Job, Progress], None]
+Draw = Callable[["Translator", TranslationJob, Progress], None]
 
 
 def output_path(destination: Path, product: Product) -> Path:
@@ -87,23 +94,23 @@ class Translator:
         """
         return cls(load_engine(model, device, n_threads))
 
-    def translate(self, picture_hwc: UInt8, settings: Settings = PLAIN) -> UInt8:
-        """Draw the map of a picture of any size.
+    def translate(self, image_hwc: UInt8, settings: Settings = PLAIN) -> UInt8:
+        """Draw the map of an image of any size.
 
         Args:
-            picture_hwc: uint8, shape (H, W, 3), 0..255, RGB.
+            image_hwc: uint8, shape (H, W, 3), 0..255, RGB.
             settings: how it is tiled.
 
         Returns:
             uint8, shape (H, W, 3), 0..255, RGB.
 
         Raises:
-            PictureError: the array is of another type or shape.
-            ModelFileError: the model has no such output, or not that mode.
+            ImageError: the array is of another type or shape.
+            ModelFileError: the model has no such head, or not that mode.
         """
-        array = np.asarray(picture_hwc)
+        array = np.asarray(image_hwc)
         if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-            raise PictureError(
+            raise ImageError(
                 "array is not uint8 of shape (H, W, 3)", f"{array.dtype} {array.shape}", hint="convert it to RGB bytes"
             )
         planned = self.plan(array.shape[0], array.shape[1], settings)
@@ -114,29 +121,29 @@ class Translator:
             result[core.slices] = pixels[..., :3]
         return result
 
-    def plan(self, height: int, width: int, settings: Settings) -> Plan:
+    def plan(self, height: int, width: int, settings: Settings) -> TilingPlan:
         """The windows in which something of that size is drawn as it is.
 
         Raises:
             ModelFileError: the model cannot do what the settings ask for.
         """
-        return make_plan(self.engine.card, settings, Scale(height, width, height, width))
+        return make_plan(self.engine.card, settings, ModelGrid(height, width, height, width))
 
-    def plan_scene(self, grid: Grid, settings: Settings) -> Plan:
+    def plan_scene(self, grid: Grid, settings: Settings) -> TilingPlan:
         """The windows in which a scene is drawn, at a ground resolution that the model knows.
 
         Raises:
             ModelFileError: the model cannot do what the settings ask for.
         """
-        return make_plan(self.engine.card, settings, choose_scale(grid, self.engine.card.gsd_m, settings.gsd_m))
+        return make_plan(self.engine.card, settings, choose_model_grid(grid, self.engine.card.gsd_m, settings.gsd_m))
 
     def draw_window(
-        self, scene: Source, planned: Plan, window: TiledWindow, settings: Settings
+        self, scene: Source, planned: TilingPlan, window: TiledWindow, settings: Settings
     ) -> tuple[UInt8, Bool | None]:
         """Draw what one window of a plan draws: the very pixels that `translate_file` writes there.
 
         Returns:
-            uint8, shape (h, w, 3), those of the scene's window `planned.scale.home(window.core)`; and where they are
+            uint8, shape (h, w, 3), those of `planned.model_grid.scene_window(window.core)`; and where they are
             valid, bool, shape (h, w), None: everywhere.
         """
         settings = self._resolved(settings)
@@ -145,7 +152,7 @@ class Translator:
         sat_hwc = None if valid is not None and not valid.any() else reader.read(window.read)
         return draw_window(self.runner(settings), planned, settings, window, sat_hwc)[0], valid
 
-    def reading(self, options: ReadOptions = AS_THE_FILE_SAYS) -> ReadOptions:
+    def reading(self, options: ReadOptions = DEFAULT_READ_OPTIONS) -> ReadOptions:
         """How a scene is to be read for the model: as `options` say, and with the stretch that the model knows."""
         card = self.engine.card
         return dataclasses.replace(options, levels=card.levels, stretch_bytes=card.stretch_bytes)
@@ -158,17 +165,17 @@ class Translator:
         *,
         reading: ReadOptions | None = None,
         overwrite: bool = False,
-        begin: Callable[[Plan], Progress] = lambda _: lambda _: None,
+        begin: Callable[[TilingPlan], Progress] = lambda _: lambda _: None,
         draw: Draw | None = None,
-    ) -> Drawn:
-        """Translate a raster or a picture to a file: GeoTIFF, PNG, MBTiles or PMTiles, by its ending.
+    ) -> TranslationResult:
+        """Translate a raster or an image to a file: GeoTIFF, PNG, MBTiles or PMTiles, by its ending.
 
         The map has the source's grid and mask. Where there is no data, nothing is drawn, and windows without any are
-        not computed. Memory does not grow with the scene, unless it is a picture, which is decoded whole. What an
+        not computed. Memory does not grow with the scene, unless it is an image, which is decoded whole. What an
         interrupted run of the same job has drawn is taken over.
 
         Args:
-            source: raster or picture, a file or a URL.
+            source: raster or image, a file or a URL.
             destination: appears when it is finished.
             settings: how it is drawn.
             reading: how it is read; by default as its file says.
@@ -177,7 +184,7 @@ class Translator:
             draw: draws the pieces that are missing; by default this process does.
 
         Raises:
-            OutputError, SceneError, PictureError, ModelFileError: one line says what; nothing is left behind.
+            OutputError, SceneError, ImageError, ModelFileError: one line says what; nothing is left behind.
         """
         begun = time.perf_counter()
         paths = [output_path(destination, product) for product in settings.products]
@@ -186,16 +193,16 @@ class Translator:
         settings = self._resolved(settings)
         make_run(self.engine, settings)  # what the model lacks is found before any work
         reading = self.reading(reading or ReadOptions())
-        with open_source(source, reading) as scene:
+        with open_scene(source, reading) as scene:
             for path in paths:
                 check_no_input(path, scene.files)
                 check_grid(path, scene.grid)
             planned = self.plan_scene(scene.grid, settings)
-            (log.warning if planned.scale.poor else log.info)("%s: %s", source, planned.scale.words)
+            (log.warning if planned.model_grid.is_too_coarse else log.info)("%s: %s", source, planned.model_grid.reason)
             # Decided once: whoever draws a piece of the scene draws it with this.
             reading = dataclasses.replace(reading, stretch=scene.stretch or reading.stretch)
             with open_work(destination, self._words(scene, reading, settings)) as folder:
-                job = Job(source, reading, settings, planned, folder, scene.has_mask)
+                job = TranslationJob(source, reading, settings, planned, folder, scene.has_mask)
                 n_done_px = self._n_done_px(job)
                 progress = begin(dataclasses.replace(planned, n_done_px=n_done_px))
                 progress(n_done_px)
@@ -206,9 +213,9 @@ class Translator:
                     draw(self, job, progress)
                 self._assemble(scene, job, paths)
         stretch = None if scene.stretch is None else str(scene.stretch)
-        return Drawn(tuple(paths), planned, scene.grid, time.perf_counter() - begun, stretch, residual)
+        return TranslationResult(tuple(paths), planned, scene.grid, time.perf_counter() - begun, stretch, residual)
 
-    def _assemble(self, scene: Source, job: Job, paths: list[Path]) -> None:
+    def _assemble(self, scene: Source, job: TranslationJob, paths: list[Path]) -> None:
         finished = job.folder / "finished"
         finished.mkdir(exist_ok=True)
         made: list[Path] = []
@@ -219,12 +226,12 @@ class Translator:
             made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=finished / path.name)
         publish(made, paths[0].parent)
 
-    def _n_done_px(self, job: Job) -> int:
+    def _n_done_px(self, job: TranslationJob) -> int:
         missing = set(job.missing())
         homes = [job.plan.home_of_row(i) for i in range(len(job.plan.rows)) if i not in missing]
         return sum(home.height * home.width for home in homes)
 
-    def _residual(self, scene: Source, planned: Plan, settings: Settings) -> Difference | None:
+    def _residual(self, scene: Source, planned: TilingPlan, settings: Settings) -> Difference | None:
         """How far two ways of drawing the middle of a scene lie apart, where the mode is not exact.
 
         `fast` is compared with the exact margin, the others with a tiling half a window further.
@@ -234,27 +241,27 @@ class Translator:
             return None
         side = 3 * PROBE_CORE_PX
         middle = Window((planned.height - side) // 2, (planned.width - side) // 2, side, side)
-        picture = Reader(scene, planned, self.engine.card).read(middle.clipped(planned.height, planned.width))
+        image = Reader(scene, planned, self.engine.card).read(middle.clipped(planned.height, planned.width))
         probe = dataclasses.replace(settings, core_px=PROBE_CORE_PX, confidence=False, classes=False)
         if mode == "fast":
             exact = dataclasses.replace(probe, mode="exact")
-            return difference(self.translate(picture, probe), self.translate(picture, exact))
-        return self.shift_difference(picture, probe)
+            return difference(self.translate(image, probe), self.translate(image, exact))
+        return self.shift_difference(image, probe)
 
-    def shift_difference(self, picture_hwc: UInt8, settings: Settings) -> Difference:
-        """How far a tiling and the same one half a window further lie apart, away from the picture's border.
+    def shift_difference(self, image_hwc: UInt8, settings: Settings) -> Difference:
+        """How far a tiling and the same one half a window further lie apart, away from the image's border.
 
         Args:
-            picture_hwc: uint8, shape (H, W, 3), sides of more than two windows.
+            image_hwc: uint8, shape (H, W, 3), sides of more than two windows.
             settings: how it is tiled.
         """
         # By a whole number of strides: else the network itself would see the ground at another phase.
         half_px = padded_size(settings.core_px // 2, 0, self.engine.card.stride)[0]
         shift = BLEND_STEP_PX // 2 if settings.mode_for(self.engine.card) == "blend" else half_px
-        # There the picture's own border is seen, which the two tilings have in different places.
-        away = min(self.engine.card.margin_px + self.engine.card.stride, (min(picture_hwc.shape[:2]) - shift) // 3)
-        first = self.translate(picture_hwc, settings)[shift:, shift:]
-        second = self.translate(picture_hwc[shift:, shift:], settings)
+        # There the image's own border is seen, which the two tilings have in different places.
+        away = min(self.engine.card.margin_px + self.engine.card.stride, (min(image_hwc.shape[:2]) - shift) // 3)
+        first = self.translate(image_hwc, settings)[shift:, shift:]
+        second = self.translate(image_hwc[shift:, shift:], settings)
         inner = np.s_[away:-away, away:-away]
         return difference(first[inner], second[inner])
 
@@ -266,13 +273,13 @@ class Translator:
         return (time.perf_counter() - begun) / side**2
 
     def _resolved(self, settings: Settings) -> Settings:
-        return dataclasses.replace(settings, output=choose_output(self.engine.card, settings.output))
+        return dataclasses.replace(settings, head=choose_head(self.engine.card, settings.head))
 
     def runner(self, settings: Settings) -> Callable[[UInt8], UInt8]:
         """How one window of a plan is drawn: uint8, shape (h, w, 3), to the same shape (a fourth channel: confidence).
 
         Raises:
-            ModelFileError: the model has no such output, no probabilities, or not that mode.
+            ModelFileError: the model has no such head, no probabilities, or not that mode.
         """
         return make_run(self.engine, settings)
 
@@ -287,7 +294,7 @@ class Translator:
             "reading": dataclasses.asdict(reading), "settings": dataclasses.asdict(settings),
         }  # fmt: skip
 
-    def _tags(self, scene: Source, job: Job, product: Product) -> dict[str, str]:
+    def _tags(self, scene: Source, job: TranslationJob, product: Product) -> dict[str, str]:
         from sat2map import __version__
 
         card = self.engine.card
@@ -295,11 +302,11 @@ class Translator:
             "SAT2MAP_VERSION": __version__,
             "SAT2MAP_MODEL": f"{card.name}, {card.steps} steps",
             "SAT2MAP_MODEL_LICENCE": card.licence,
-            "SAT2MAP_OUTPUT": choose_output(card, job.settings.output),
+            "SAT2MAP_HEAD": choose_head(card, job.settings.head),
             "SAT2MAP_PRODUCT": product.name,
             "SAT2MAP_MODE": job.settings.mode_for(card),
             "SAT2MAP_MARGIN_PX": str(job.settings.margin_for(card)),
-            "SAT2MAP_RESOLUTION": job.plan.scale.words,
+            "SAT2MAP_RESOLUTION": job.plan.model_grid.reason,
         }
         if scene.stretch is not None:
             tags["SAT2MAP_STRETCH"] = str(scene.stretch)

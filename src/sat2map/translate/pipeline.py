@@ -11,24 +11,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 
-from sat2map.engine import Engine, choose_output
+from sat2map.arrays import Bool, UInt8
+from sat2map.classes import COLOURS_RGB, classify, nearest_colour
+from sat2map.engine import Engine, choose_head
 from sat2map.model.card import Card
-from sat2map.palette import COLOURS_RGB, classify, nearest_colour
 from sat2map.scene.mask import fill_gaps
 from sat2map.scene.pieces import ENVIRONMENT, Piece, Product, Sink, open_piece
 from sat2map.scene.resolution import ResampledSource
 from sat2map.scene.source import ReadOptions, Source
 from sat2map.scene.stretch import DEFAULT_LEVELS
 from sat2map.tiling import TiledWindow, Window, blended, read_padded
-from sat2map.translate.settings import Plan, Settings
+from sat2map.translate.settings import Settings, TilingPlan
 
-UInt8 = npt.NDArray[np.uint8]
-Bool = npt.NDArray[np.bool_]
 Run = Callable[[UInt8], UInt8]
-"""Draws an array, uint8, shape (h, w, 3): the picture's three channels and, where it is drawn, the confidence."""
+"""Draws an array, uint8, shape (h, w, 3): the image's three channels and, where it is drawn, the confidence."""
 Progress = Callable[[int], None]
 """Told how many more pixels are done."""
 
@@ -40,7 +38,7 @@ READ_AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Job:
+class TranslationJob:
     """A scene that is being drawn; all that another process needs to draw a piece of it.
 
     Attributes:
@@ -55,7 +53,7 @@ class Job:
     source: str | Path
     reading: ReadOptions
     settings: Settings
-    plan: Plan
+    plan: TilingPlan
     folder: Path
     with_mask: bool
 
@@ -75,27 +73,27 @@ def make_run(engine: Engine, settings: Settings) -> Run:
     """How an array is drawn.
 
     Raises:
-        ModelFileError: the model has no such output, or no probabilities.
+        ModelFileError: the model has no such head, or no probabilities.
     """
-    output, mode = choose_output(engine.card, settings.output), settings.mode_for(engine.card)
-    if mode == "own" and engine.card.statistics == "frozen":
-        engine = engine.with_own_statistics()
+    head, mode = choose_head(engine.card, settings.head), settings.mode_for(engine.card)
+    if mode == "own" and engine.card.normalization == "frozen":
+        engine = engine.with_instance_normalization()
 
     def batch(sat_bhwc: UInt8) -> UInt8:
         sat_bhwc = np.ascontiguousarray(sat_bhwc)
         if settings.confidence:
-            return np.concatenate(engine.run_with_confidence(sat_bhwc, output), -1)
-        return engine.run(sat_bhwc, output)
+            return np.concatenate(engine.run_with_confidence(sat_bhwc, head), -1)
+        return engine.run(sat_bhwc, head)
 
-    def blend(picture_hwc: UInt8) -> UInt8:
-        drawn = blended(batch, picture_hwc)
-        if output == "crisp":
+    def blend(image_hwc: UInt8) -> UInt8:
+        drawn = blended(batch, image_hwc)
+        if head == "crisp":
             drawn[..., :3] = COLOURS_RGB[nearest_colour(drawn[..., :3])]
         return drawn
 
     if mode == "blend":
         return blend
-    return lambda picture_hwc: batch(picture_hwc[None])[0]
+    return lambda image_hwc: batch(image_hwc[None])[0]
 
 
 class Reader:
@@ -107,14 +105,14 @@ class Reader:
         card: of the model.
     """
 
-    def __init__(self, scene: Source, plan: Plan, card: Card) -> None:
+    def __init__(self, scene: Source, plan: TilingPlan, card: Card) -> None:
         self._scene, self._plan = scene, plan
-        self._resampled = None if plan.scale.same else ResampledSource(scene, plan.scale)
+        self._resampled = None if plan.model_grid.is_scene_grid else ResampledSource(scene, plan.model_grid)
         self._far = np.array(card.levels or DEFAULT_LEVELS).mean(1).astype(np.uint8)
 
     def valid(self, window: TiledWindow) -> Bool | None:
         """Where the pixels that a window draws hold data; None: everywhere."""
-        return self._scene.valid(self._plan.scale.home(window.core)) if self._scene.has_mask else None
+        return self._scene.valid(self._plan.model_grid.scene_window(window.core)) if self._scene.has_mask else None
 
     def read(self, window: Window) -> UInt8:
         """A window of what the model sees, padding included."""
@@ -143,23 +141,25 @@ class _Read(NamedTuple):
     sat_hwc: UInt8 | None
 
 
-def draw_window(run: Run, plan: Plan, settings: Settings, window: TiledWindow, sat_hwc: UInt8 | None) -> list[UInt8]:
+def draw_window(
+    run: Run, plan: TilingPlan, settings: Settings, window: TiledWindow, sat_hwc: UInt8 | None
+) -> list[UInt8]:
     """Draw what a window draws of each product, on the scene's own grid."""
-    scale, home = plan.scale, plan.scale.home(window.core)
+    model_grid, home = plan.model_grid, plan.model_grid.scene_window(window.core)
     if sat_hwc is None:
         return [np.zeros((home.height, home.width, product.n_bands), np.uint8) for product in settings.products]
-    around = window.core if scale.same else window.core.grown(1).clipped(plan.height, plan.width)
+    around = window.core if model_grid.is_scene_grid else window.core.grown(1).clipped(plan.height, plan.width)
     drawn = run(sat_hwc)[around.inside(window.read).slices]
-    picture, smooth = drawn[..., :3], settings.output != "crisp"
-    layers = [(classify(picture)[..., None], False) if settings.classes else (picture, smooth)]
+    image, smooth = drawn[..., :3], settings.head != "crisp"
+    layers = [(classify(image)[..., None], False) if settings.classes else (image, smooth)]
     if settings.confidence:
         layers.append((drawn[..., 3:], True))
-    if scale.same:
+    if model_grid.is_scene_grid:
         return [layer for layer, _ in layers]
-    return [scale.lay_back(layer, around, home, smooth=soft) for layer, soft in layers]
+    return [model_grid.to_scene_grid(layer, around, home, smooth=soft) for layer, soft in layers]
 
 
-def draw_pieces(scene: Source, job: Job, rows: Sequence[int], engine: Engine, progress: Progress) -> None:
+def draw_pieces(scene: Source, job: TranslationJob, rows: Sequence[int], engine: Engine, progress: Progress) -> None:
     """Draw rows of windows, each to its pieces.
 
     Raises:
@@ -189,7 +189,7 @@ def draw_pieces(scene: Source, job: Job, rows: Sequence[int], engine: Engine, pr
                 if written is not None:
                     written.result()
                 written = writing.submit(writer.write, got.row, got.window, drawn, got.valid)
-                home = job.plan.scale.home(got.window.core)
+                home = job.plan.model_grid.scene_window(got.window.core)
                 progress(home.height * home.width)
             if written is not None:
                 written.result()
@@ -208,7 +208,7 @@ def _take(items: Iterator[tuple[int, TiledWindow]], n: int) -> list[tuple[int, T
 class _PieceWriter:
     """Writes windows that come row by row; a piece is finished when the next row begins."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: TranslationJob) -> None:
         self._job, self._row = job, -1
         self._open = ExitStack()
         self._sinks: list[Sink] = []
@@ -225,7 +225,7 @@ class _PieceWriter:
             for product in self._job.settings.products:
                 piece = open_piece(self._job.piece(product, row), product, with_mask=self._job.with_mask)
                 self._sinks.append(self._open.enter_context(piece))
-        home = self._job.plan.scale.home(window.core)
+        home = self._job.plan.model_grid.scene_window(window.core)
         for sink, pixels in zip(self._sinks, drawn, strict=True):
             sink.write(home, pixels, valid)
 

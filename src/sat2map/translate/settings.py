@@ -10,7 +10,7 @@ from typing import Literal
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
-from sat2map.scene.resolution import Scale
+from sat2map.scene.resolution import ModelGrid
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
 from sat2map.tiling.blend import STEP_PX
 
@@ -33,18 +33,18 @@ class Settings:
     """How a scene is drawn.
 
     Attributes:
-        output: one of the model's outputs; by default its first.
+        head: one of the model's heads; by default its first.
         core_px: side of a core window; raised to a multiple of the model's stride.
         margin_px: pixels of context; by default the mode's, which for `exact` is the model's own.
-        mode: `exact`: windows are parts of one picture. `fast`: with a smaller margin. `blend`: tiles of 256 px, each
+        mode: `exact`: windows are parts of one image. `fast`: with a smaller margin. `blend`: tiles of 256 px, each
             by itself, blended where they overlap. `own`: each window is normalised by its own statistics. By default
-            exact, or own where the model's statistics are each picture's.
+            exact, or own where the model's statistics are each image's.
         gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
         classes: draw classes of ground in place of colours.
         confidence: draw the probability of the class shown, too.
     """
 
-    output: str | None = None
+    head: str | None = None
     core_px: int = DEFAULT_CORE_PX
     margin_px: int | None = None
     mode: Mode | None = None
@@ -63,7 +63,7 @@ class Settings:
         Raises:
             ModelFileError: exactness of a model that has none.
         """
-        if card.statistics == "image":
+        if card.normalization == "instance":
             if self.mode in ("exact", "fast"):
                 raise ModelFileError(
                     f"model normalises each window by itself, so no tiling of it is {self.mode}", card.name,
@@ -80,21 +80,21 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TilingPlan:
     """What will be done to a scene.
 
     Attributes:
         height: of what the model sees, which is the scene unless that is resampled.
         width: of what the model sees.
         windows: that are drawn, some of which may turn out empty.
-        scale: from the scene to what the model sees.
+        model_grid: the pixels that the model sees of the scene.
         n_done_px: pixels that an earlier run has drawn.
     """
 
     height: int
     width: int
     windows: list[TiledWindow]
-    scale: Scale
+    model_grid: ModelGrid
     n_done_px: int = 0
 
     @cached_property
@@ -108,7 +108,7 @@ class Plan:
     def home_of_row(self, index: int) -> Window:
         """Pixels of the scene that a row of windows draws."""
         core = self.rows[index][0].core
-        return self.scale.home(Window(core.row, 0, core.height, self.width))
+        return self.model_grid.scene_window(Window(core.row, 0, core.height, self.width))
 
     @property
     def n_read_px(self) -> int:
@@ -118,16 +118,16 @@ class Plan:
     @property
     def n_bytes(self) -> int:
         """About what the map and its pieces take on the disk together."""
-        return int(self.scale.height * self.scale.width * BYTES_PER_PX)
+        return int(self.model_grid.scene_height * self.model_grid.scene_width * BYTES_PER_PX)
 
 
-def make_plan(card: Card, settings: Settings, scale: Scale) -> Plan:
+def make_plan(card: Card, settings: Settings, model_grid: ModelGrid) -> TilingPlan:
     """The windows in which a model draws a scene.
 
     Raises:
         ModelFileError: the model cannot do what the settings ask for.
     """
-    height, width = scale.seen_height, scale.seen_width
+    height, width = model_grid.height, model_grid.width
     mode, stride, margin, core = settings.mode_for(card), card.stride, settings.margin_for(card), settings.core_px
     if mode == "blend":
         stride = margin = STEP_PX
@@ -137,12 +137,12 @@ def make_plan(card: Card, settings: Settings, scale: Scale) -> Plan:
         if whole <= 2 * core:
             core = whole
         else:
-            log.warning("each window is normalised by its own statistics, so expect seams; frozen ones have none")
+            log.warning("each window is normalised by its own normalization, so expect seams; frozen ones have none")
     elif mode == "exact" and margin < card.margin_px:
         log.warning("a margin of %d px is less than the model's %d, so expect seams", margin, card.margin_px)
-    if not scale.same:
-        core = max(stride, min(core, int(LARGEST_HOME_PX / max(scale.steps))))
+    if not model_grid.is_scene_grid:
+        core = max(stride, min(core, int(LARGEST_HOME_PX / max(model_grid.scene_px_per_px))))
         # What is laid back smoothly is drawn from one pixel beyond the core.
         margin += 1
     windows = plan(height, width, stride=stride, margin=margin, core=core)
-    return Plan(height, width, windows, scale)
+    return TilingPlan(height, width, windows, model_grid)

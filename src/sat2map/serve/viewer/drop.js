@@ -1,21 +1,21 @@
-// Pictures that are dropped on the page, chosen, or pasted: sent to the server, which makes scenes of them.
+// Images that are dropped on the page, chosen, or pasted: sent to the server, which makes scenes of them.
 import {note} from '/viewer/panel.js';
 import {patientFetch} from '/viewer/tiles.js';
 
 export function startDrop(onScene) {
   const zone = document.getElementById('dropzone');
   const file = document.getElementById('file');
-  const send = async (picture) => {
-    if (!picture) return;
-    note(`Opening ${picture.name} …`, {keep: true});
+  const send = async (image) => {
+    if (!image) return;
+    note(`Opening ${image.name} …`, {keep: true});
     try {
-      const response = await patientFetch(`/scenes?name=${encodeURIComponent(picture.name.slice(-200))}`, {method: 'POST', body: picture});
+      const response = await patientFetch(`/scenes?name=${encodeURIComponent(image.name.slice(-200))}`, {method: 'POST', body: image});
       const answer = await response.json();
       if (!response.ok) throw new Error([answer.error, answer.hint].filter(Boolean).join(': '));
       note(null);
       onScene(answer);
     } catch (error) {
-      note(`${picture.name}: ${error.message}`, {error: true});
+      note(`${image.name}: ${error.message}`, {error: true});
     }
   };
   document.getElementById('open').addEventListener('click', () => file.click());

@@ -35,10 +35,10 @@ export class Swipe {
     this.divider.setAttribute('aria-valuenow', Math.round(this.at));
     this.divider.setAttribute('aria-valuetext', `${Math.round(this.at)} % satellite`);
     this.range.value = this.opacity;
-    // Only the picture is cut or faint: the controls stay whole, and what is cut off can still be dragged.
-    const picture = this.above.querySelector('.maplibregl-canvas');
-    picture.style.clipPath = swiping ? `inset(0 0 0 ${this.at}%)` : '';
-    picture.style.opacity = swiping ? '' : this.opacity / 100;
+    // Only the image is cut or faint: the controls stay whole, and what is cut off can still be dragged.
+    const image = this.above.querySelector('.maplibregl-canvas');
+    image.style.clipPath = swiping ? `inset(0 0 0 ${this.at}%)` : '';
+    image.style.opacity = swiping ? '' : this.opacity / 100;
     for (const button of document.querySelectorAll('[data-mode]')) {
       button.setAttribute('aria-pressed', button.dataset.mode === this.mode);
     }

@@ -1,0 +1,229 @@
+"""The lie of an endless city: what crosses it, its districts and their blocks, each found from its place alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from sat2map.city.bend import Bend
+from sat2map.city.courses import FAMILIES, Course, courses
+from sat2map.city.geometry import Plot, Points, Rng, axis, rectangle, rng_of, rotation
+from sat2map.city.plan import Plan
+
+CELL_M = 1500.0
+"""Side of the squares that the city is divided into, before it is bent."""
+CHARACTERS = ("rows", "suburb", "mixed", "works", "towers", "centre", "park", "wood", "campus", "mall")
+CHARACTER_SHARES = (0.28, 0.23, 0.18, 0.08, 0.05, 0.06, 0.05, 0.03, 0.03, 0.015)
+UNDIVIDED = {"park": "meadow", "wood": "wood", "campus": "campus", "mall": "mall"}
+"""Districts that are one block, and what it holds."""
+KINDS = ("rows", "houses", "apartments", "lots", "works", "towers", "school", "car park", "fallow", "park")
+SHARES = {
+    "rows": (0.78, 0.0, 0.1, 0.06, 0.0, 0.0, 0.03, 0.01, 0.02, 0.0),
+    "suburb": (0.06, 0.88, 0.02, 0.0, 0.0, 0.0, 0.03, 0.0, 0.01, 0.0),
+    "mixed": (0.3, 0.0, 0.38, 0.21, 0.03, 0.02, 0.03, 0.02, 0.01, 0.0),
+    "works": (0.05, 0.0, 0.0, 0.25, 0.58, 0.0, 0.0, 0.06, 0.06, 0.0),
+    "towers": (0.05, 0.0, 0.2, 0.05, 0.0, 0.6, 0.07, 0.03, 0.0, 0.0),
+    "centre": (0.08, 0.0, 0.3, 0.55, 0.0, 0.03, 0.02, 0.02, 0.0, 0.0),
+}
+
+
+class Style(NamedTuple):
+    """What the blocks of a district have in common, each from 0 to 1."""
+
+    lush: float
+    """How many trees."""
+    bright: float
+    """How many roofs are white."""
+
+
+class Block(NamedTuple):
+    """Land between streets, as it lies before the city is bent."""
+
+    plot: Plot
+    """Up to the kerbs."""
+    angle: float
+    """Of its long side."""
+    kind: str
+    style: Style
+    key: tuple[int, ...]
+    """Where the random numbers of all that is in it come from."""
+
+
+class Avenue(NamedTuple):
+    """A road between districts: two points, before the city is bent."""
+
+    line: Points
+    half_m: float
+    colour: int | None
+    """Which of the colours of major roads it has on the map; None: it is white."""
+
+
+class District(NamedTuple):
+    """A convex piece of city with a street grid of its own."""
+
+    plot: Plot
+    character: str
+    style: Style
+    key: tuple[int, ...]
+
+
+class Layout:
+    """The city of a seed; rectangles are given as their low and high corner, shape (2, 2), metres."""
+
+    def __init__(self, seed: tuple[int, ...], plan: Plan) -> None:
+        self.seed, self.plan = seed, plan
+        rng = rng_of(seed, 0)
+        self.bend = Bend(rng, plan.curviness)
+        self._families = [family(rng, plan) for family in FAMILIES]
+        self._cell = lru_cache(maxsize=32)(self._divide_cell)
+
+    def courses(self, box: Points) -> list[Course]:
+        """All that crosses the rectangle, the lowest first."""
+        return [course for family in self._families for course in courses(family, box, self.seed)]
+
+    def avenues(self, box: Points) -> Iterator[Avenue]:
+        """Roads between districts near the rectangle."""
+        for cell in self._cells(box):
+            yield from self._cell(*cell)[1]
+
+    def blocks(self, box: Points) -> Iterator[Block]:
+        """Blocks that reach into the rectangle."""
+        planned = self.bend.planned(box)
+        for cell in self._cells(box):
+            for district in self._cell(*cell)[0]:
+                if _meets(district.plot.corners, planned):
+                    for block in _blocks(district, self.plan, rng_of(self.seed, *district.key)):
+                        if _meets(block.plot.corners, planned) and _meets(self.bend(block.plot.corners), box, 25):
+                            yield block
+
+    def _cells(self, box: Points) -> list[tuple[int, int]]:
+        low, high = np.floor(self.bend.planned(box) / CELL_M).astype(int).tolist()
+        return [(i, j) for i in range(low[0], high[0] + 1) for j in range(low[1], high[1] + 1)]
+
+    def _border(self, k: int, direction: int) -> tuple[float, int | None]:
+        """Half width and colour on the map of the road along a whole line of cells."""
+        return self._avenue(rng_of(self.seed, 1, k, direction), 0.14)
+
+    def _avenue(self, rng: Rng, share_major: float) -> tuple[float, int | None]:
+        """Half width of a road between districts, and its colour on the map."""
+        if rng.random() < share_major:
+            return 0.6 * self.plan.avenue_m, int(rng.choice((1, 2), p=(0.3, 0.7)))
+        return self.plan.avenue_m * rng.uniform(0.36, 0.52), None
+
+    def _divide_cell(self, i: int, j: int) -> tuple[list[District], list[Avenue]]:
+        """Districts of a cell, and the roads between them and along two of its borders."""
+        rng = rng_of(self.seed, 2, i, j)
+        borders = [self._border(*line) for line in ((j, 0), (i + 1, 1), (j + 1, 0), (i, 1))]
+        corners = rectangle(i, j, i + 1, j + 1) * CELL_M
+        plot = Plot(corners, tuple(half for half, _ in borders))
+        avenues = [
+            Avenue(corners[[0, 1]], *borders[0]),
+            Avenue(corners[[0, 3]], *borders[3]),
+        ]
+        # Half of the districts of a cell are of the same kind.
+        usual = rng.choice(len(CHARACTERS) - 4)
+        shares = 0.5 * np.array(CHARACTER_SHARES)
+        shares[usual] += 0.5
+        parks = self.plan.park_share / Plan.park_share
+        shares[6:8] *= parks
+        districts: list[District] = []
+        self._split(plot, rng, districts, avenues)
+        named = []
+        for n, district in enumerate(districts):
+            style = Style(rng.beta(2.2, 2), rng.beta(1.6, 1.4))
+            character = CHARACTERS[rng.choice(len(CHARACTERS), p=shares / shares.sum())]
+            named.append(district._replace(character=character, style=style, key=(3, i, j, n)))
+        return named, avenues
+
+    def _split(self, plot: Plot, rng: Rng, districts: list[District], avenues: list[Avenue]) -> None:
+        """Cut land across its longer direction until its pieces are small enough."""
+        along = plot.edges[int(plot.lengths.argmax())]
+        along = along / np.hypot(*along)
+        extent = np.ptp(plot.corners @ along), np.ptp(plot.corners @ np.array([-along[1], along[0]]))
+        if max(extent) < self.plan.district_m * rng.uniform(1.1, 2.0):
+            districts.append(District(plot, "", Style(0, 0), ()))
+            return
+        if extent[1] > extent[0]:
+            along = np.array([-along[1], along[0]])
+        turn = rng.normal(0, self.plan.irregularity * 0.7)
+        normal = along @ rotation(turn)
+        low, high = (plot.corners @ along).min(), (plot.corners @ along).max()
+        at = plot.corners.mean(0)
+        at = at + along * (low + rng.uniform(0.38, 0.62) * (high - low) - at @ along)
+        half, colour = self._avenue(rng, 0.035)
+        for side in (normal, -normal):
+            piece = plot.cut(at, side, half)
+            if side is normal:
+                edge = int(
+                    np.abs((piece.corners - at) @ normal + (np.roll(piece.corners, -1, 0) - at) @ normal).argmin()
+                )
+                line = piece.corners[[edge, (edge + 1) % len(piece.corners)]]
+                avenues.append(Avenue(line, half, colour))
+            self._split(piece, rng, districts, avenues)
+
+
+def _meets(corners: Points, box: Points, margin_m: float = 0.0) -> bool:
+    return bool((corners.max(0) > box[0] - margin_m).all() and (corners.min(0) < box[1] + margin_m).all())
+
+
+def _blocks(district: District, plan: Plan, rng: Rng) -> Iterator[Block]:
+    """The blocks of a district, in the same order whoever asks."""
+    land = district.plot.inset()
+    if land.area_m2 < 300:
+        return
+    edge = land.edges[int(land.lengths.argmax())]
+    angle = float(np.arctan2(edge[1], edge[0])) + (rng.normal(0, 0.15) if rng.random() < plan.irregularity else 0.0)
+    if district.character in UNDIVIDED:
+        yield Block(land, angle, UNDIVIDED[district.character], district.style, (*district.key, 0))
+        return
+    if rng.random() < 0.5:
+        angle += np.pi / 2
+    along = axis(angle)
+    across = np.array([-along[1], along[0]])
+    u, v = land.corners @ along, land.corners @ across
+    length, depth = np.array(plan.block_m) * rng.uniform(0.78, 1.3, 2)
+    columns = _stretches(rng, u.min(), u.max(), length, plan)
+    shares = np.array(SHARES[district.character])
+    shares = np.append(shares[:-1] * (1 - plan.park_share / 2), plan.park_share / 2)
+    n = 0
+    for v0, v1 in _stretches(rng, v.min(), v.max(), depth, plan):
+        row = _merged(rng, columns, plan.irregularity)
+        for u0, u1 in row:
+            n += 1
+            kind = KINDS[rng.choice(len(KINDS), p=shares / shares.sum())]
+            piece = land
+            for at, normal in (
+                (u0 * along, along),
+                (u1 * along, -along),
+                (v0 * across, across),
+                (v1 * across, -across),
+            ):
+                if len(piece.corners):
+                    piece = piece.cut(at, normal)
+            if piece.area_m2 > 250:
+                small = piece.area_m2 < 1100
+                yield Block(piece, angle, "green" if small else kind, district.style, (*district.key, n))
+
+
+def _stretches(rng: Rng, low: float, high: float, usual_m: float, plan: Plan) -> list[tuple[float, float]]:
+    """Blocks from `low` to `high`, with streets between them."""
+    n = max(1, round((high - low) / usual_m))
+    ends = np.cumsum(1 + plan.irregularity * rng.uniform(-0.5, 0.5, n))
+    ends = low + (high - low) * np.concatenate(((0.0,), ends / ends[-1]))
+    halves = plan.street_m / 2 * rng.uniform(0.85, 1.2, n + 1)
+    halves[[0, -1]] = 0
+    return [(ends[k] + halves[k], ends[k + 1] - halves[k + 1]) for k in range(n)]
+
+
+def _merged(rng: Rng, columns: list[tuple[float, float]], irregularity: float) -> list[tuple[float, float]]:
+    """The same blocks, some joined with the next."""
+    row = columns[:1]
+    for column in columns[1:]:
+        if rng.random() < 0.35 * irregularity:
+            row[-1] = (row[-1][0], column[1])
+        else:
+            row.append(column)
+    return row

@@ -1,0 +1,98 @@
+"""Where on the ground georeferenced pairs lie, and which of them share some; knows no pixels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from math import floor
+from pathlib import Path
+from typing import NamedTuple
+
+from sat2map.data.pairs import RASTER_SUFFIXES, PairFile, TwoFiles
+
+
+class Footprint(NamedTuple):
+    """Bounds in a coordinate reference system (WKT), in its units."""
+
+    crs: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @property
+    def area(self) -> float:
+        """In squares of the reference system's unit."""
+        return (self.right - self.left) * (self.top - self.bottom)
+
+
+def footprint_of(file: PairFile) -> Footprint | None:
+    """The place of a pair's first georeferenced raster; None where it has none.
+
+    Raises:
+        RasterioIOError: the raster cannot be read, which `read_pair` says better.
+    """
+    files = (file.a, file.b) if isinstance(file, TwoFiles) else ()
+    return next((place for path in files if (place := _bounds(path))), None)
+
+
+def _bounds(path: Path) -> Footprint | None:
+    if path.suffix.lower() not in RASTER_SUFFIXES:
+        return None
+    # Only now: rasterio is slow to load, and images do not need it.
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.transform import array_bounds
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as dataset:
+            if dataset.crs is None or dataset.transform.is_identity:
+                return None
+            west, south, east, north = array_bounds(dataset.height, dataset.width, dataset.transform)
+            crs = dataset.crs.to_wkt()
+    return Footprint(crs, min(west, east), min(south, north), max(west, east), max(south, north))
+
+
+def shared_ground(places: Sequence[Footprint]) -> Iterator[tuple[int, int, float]]:
+    """Indices of any two places that overlap, and the common share of the smaller one; edges that touch are none."""
+    order = sorted(range(len(places)), key=lambda i: (places[i].crs, places[i].left))
+    for rank, i in enumerate(order):
+        one = places[i]
+        for j in order[rank + 1 :]:
+            other = places[j]
+            if other.crs != one.crs or other.left >= one.right:
+                break
+            width = min(one.right, other.right) - other.left
+            height = min(one.top, other.top) - max(one.bottom, other.bottom)
+            share = width * height / min(one.area, other.area)
+            # A millionth of an image is how two neighbours' coordinates were rounded.
+            if height > 0 and share > 1e-6:
+                yield min(i, j), max(i, j), share
+
+
+def footprint_groups(places: Sequence[Footprint], block: float | None = None) -> list[int]:
+    """A number for each place, the same for all that hang together by common ground.
+
+    Args:
+        places: of the images.
+        block: also join what has its centre in one square of this side, in the reference system's units.
+    """
+    root = list(range(len(places)))
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            root[i] = root[root[i]]
+            i = root[i]
+        return i
+
+    links = [(i, j) for i, j, _ in shared_ground(places)]
+    if block:
+        first: dict[tuple[str, int, int], int] = {}
+        for i, (crs, left, bottom, right, top) in enumerate(places):
+            square = crs, floor((left + right) / 2 / block), floor((bottom + top) / 2 / block)
+            links.append((i, first.setdefault(square, i)))
+    for i, j in links:
+        root[find(i)] = find(j)
+    numbers = {r: number for number, r in enumerate(dict.fromkeys(map(find, range(len(places)))))}
+    return [numbers[find(i)] for i in range(len(places))]

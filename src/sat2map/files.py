@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sat2map.errors import OutputError
+
+UNFINISHED = ".*.part*"
+"""Names of what is being written, or was when a kill came."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A neighbour of `path` to write to; flushed to the disk and renamed to `path` at the end, removed on any error.
+
+    Raises:
+        OutputError: the folder is missing or cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+    work = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        work.touch()
+        mode = work.stat().st_mode
+    except OSError as error:
+        raise OutputError("folder cannot be written to", path.parent, hint="choose another with -o") from error
+    try:
+        yield work
+        # safetensors puts a file of its own in the place of this one, which only its owner may read.
+        work.chmod(mode)
+        with work.open("rb+") as written:
+            os.fsync(written.fileno())
+        work.replace(path)
+    finally:
+        # What is written beside it on the way is named after it.
+        for left in path.parent.glob(f"{glob.escape(work.name)}*"):
+            left.unlink()
+
+
+def refuse_existing(*outputs: Path, overwrite: bool) -> None:
+    """Before any work: see that nothing is replaced unasked.
+
+    Raises:
+        OutputError: an output exists, and is not to be overwritten.
+    """
+    for path in outputs:
+        if path.exists() and not overwrite:
+            raise OutputError("output exists", path, hint="--overwrite replaces it")

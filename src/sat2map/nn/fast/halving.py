@@ -1,0 +1,85 @@
+"""The U-Net's convolutions, by 2 down and by 2 up; in training as plain matrix products where an image is small.
+
+Weights and results are those of `nn.Conv2d` and `nn.ConvTranspose2d`. Nine tenths of the paper's weights meet 8 x 8
+positions or fewer. There a convolution is bound by reading its weights, and a convolution library that first rearranges
+them, at every call, takes two to four times as long as the matrix product does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, is_autocast_enabled, nn
+from torch.autograd import Function
+from torch.nn import functional as F
+
+FEW_POSITIONS = 64
+"""Up to so many positions in a batch, a matrix product is the faster on a processor."""
+KERNEL, STRIDE, PADDING = 4, 2, 1
+
+
+def _by_matrix(layer: nn.Module, x: Tensor, n_positions: int) -> bool:
+    """Whether to multiply matrices; never at inference, whose graph is exported for images of any size."""
+    plain = layer.training and x.device.type == "cpu" and not is_autocast_enabled("cpu")
+    return plain and n_positions <= FEW_POSITIONS
+
+
+class _Product(Function):
+    """Few rows times a large matrix, every operand in the order of memory that is fast with as few rows.
+
+    In another order, which torch's own derivative would choose here, the same product takes up to ten times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, matrix: Tensor) -> Tensor:
+        """`rows @ matrix`."""
+        rows = rows.contiguous()
+        ctx.save_for_backward(rows, matrix)
+        return rows @ matrix
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of both factors."""
+        rows, matrix = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        # The matrix's gradient lies in memory as the matrix does, or it would be copied once more.
+        by_matrix = rows.t() @ gradient if matrix.is_contiguous() else (gradient.t() @ rows).t()
+        return gradient @ matrix.t(), by_matrix
+
+
+def _product(rows: Tensor, matrix: Tensor) -> Tensor:
+    product: Tensor = _Product.apply(rows, matrix)  # type: ignore[no-untyped-call]
+    return product
+
+
+class Halve(nn.Conv2d):
+    """4 x 4 convolution that halves height and width, without bias; float, (B, C, H, W) to (B, C', H/2, W/2)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, KERNEL, STRIDE, PADDING, bias=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve."""
+        batch, _, height, width = input.shape
+        height, width = height // STRIDE, width // STRIDE
+        if not _by_matrix(self, input, batch * height * width):
+            return super().forward(input)
+        taps = F.unfold(input, KERNEL, padding=PADDING, stride=STRIDE)
+        rows = _product(taps.transpose(1, 2).flatten(0, 1), self.weight.flatten(1).t())
+        return rows.view(batch, height, width, -1).permute(0, 3, 1, 2).contiguous()
+
+
+class Double(nn.ConvTranspose2d):
+    """4 x 4 transposed convolution that doubles height and width; float, (B, C, H, W) to (B, C', 2H, 2W)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, bias: bool = False) -> None:
+        super().__init__(in_channels, out_channels, KERNEL, STRIDE, PADDING, bias=bias)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Convolve; `output_size` is fixed by the input's."""
+        batch, channels, height, width = input.shape
+        if self.bias is not None or not _by_matrix(self, input, batch * height * width):
+            return super().forward(input)
+        rows = _product(input.permute(0, 2, 3, 1).reshape(-1, channels), self.weight.flatten(1))
+        taps = rows.view(batch, height * width, -1).transpose(1, 2)
+        return F.fold(taps, (STRIDE * height, STRIDE * width), KERNEL, padding=PADDING, stride=STRIDE)

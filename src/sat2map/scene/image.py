@@ -1,0 +1,83 @@
+"""An image as a scene: decoded whole by Pillow, without a place."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from sat2map.arrays import Bool, UInt8
+from sat2map.errors import ImageError
+from sat2map.scene.georeference import Grid
+from sat2map.scene.mask import LARGEST_SAMPLE_PX
+from sat2map.scene.raster import ReadOptions
+from sat2map.scene.stretch import Stretch
+from sat2map.tiling import Window
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+
+
+class ImageSource:
+    """An image, decoded whole: grey, RGB, palette, 16 bit, CMYK, with alpha, turned as its EXIF says; first frame.
+
+    Args:
+        path: of the image.
+        options: of these, only the stretch.
+
+    Raises:
+        ImageError: it cannot be decoded, or is too large to be held whole.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(path) as opened:
+                    image = ImageOps.exif_transpose(opened)
+                    self._rgb, self._valid = _as_rgb(image)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageError(
+                f"image is too large to be held whole ({_first_number(str(error))} px)", path,
+                hint="if you trust it: gdal_translate -co TILED=YES SRC scene.tif, and translate that",
+            ) from error  # fmt: skip
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            raise ImageError("image cannot be read", path, hint="is it empty, truncated or no image?") from error
+        self.files: tuple[Path, ...] = (path,)
+        self.grid = Grid(*self._rgb.shape[:2])
+        self.has_mask = self._valid is not None
+        self.stretch: Stretch | None = options.stretch if isinstance(options.stretch, Stretch) else None
+        if self.stretch is None and options.stretch_bytes:
+            self.stretch = options.collection_bytes or Stretch.of_sample(self.sample(), options.levels)
+
+    def read(self, window: Window) -> UInt8:
+        """See `Source.read`."""
+        rgb = self._rgb[window.slices]
+        return rgb if self.stretch is None else self.stretch.apply(rgb)
+
+    def sample(self) -> UInt8:
+        """Valid pixels from all over the image, shape (n, 3)."""
+        step = max(max(self._rgb.shape) // LARGEST_SAMPLE_PX, 1)
+        pixels = self._rgb[::step, ::step]
+        return pixels[... if self._valid is None else self._valid[::step, ::step]].reshape(-1, 3)
+
+    def valid(self, window: Window) -> Bool:
+        """See `Source.valid`."""
+        return np.ones((window.height, window.width), bool) if self._valid is None else self._valid[window.slices]
+
+
+def _as_rgb(image: Image.Image) -> tuple[UInt8, Bool | None]:
+    """RGB bytes, and where alpha is at least one half."""
+    if image.mode.startswith(("I", "F")):
+        # Pillow would clip 16 bits to 8; what is beyond 16 bits is no image.
+        levels = np.clip(np.asarray(image, np.float64), 0, 65535) / 257
+        image = Image.fromarray(np.rint(levels).astype(np.uint8))
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB")), None
+    rgba = np.asarray(image.convert("RGBA"))
+    return rgba[..., :3], rgba[..., 3] >= 128
+
+
+def _first_number(text: str) -> str:
+    return next((word.strip("(),") for word in text.split() if word.strip("(),").isdigit()), "?")

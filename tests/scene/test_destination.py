@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from rasterio._err import CPLE_AppDefinedError
+from rio_cogeo.cogeo import cog_validate
+
+from sat2map.errors import OutputError
+from sat2map.scene.destination import check_destination, open_sink
+from sat2map.scene.source import Grid
+from sat2map.tiling import Window
+
+from .rasters import PLACE
+
+HEIGHT, WIDTH = 700, 900
+RGB = np.random.default_rng(0).integers(1, 255, (HEIGHT, WIDTH, 3), np.uint8)
+VALID = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) > 500
+
+
+def write(path: Path, grid: Grid, valid: np.ndarray | None) -> None:
+    with open_sink(path, grid, with_mask=valid is not None, tags={"SAT2MAP_MODEL": "x"}) as sink:
+        for row in range(0, HEIGHT, 300):
+            window = Window(row, 0, min(300, HEIGHT - row), WIDTH)
+            sink.write(window, RGB[window.slices], None if valid is None else valid[window.slices])
+
+
+@pytest.mark.parametrize("valid", [None, VALID], ids=["no mask", "mask"])
+def test_map_is_a_valid_cog_on_the_grid_with_mask_and_tags(tmp_path: Path, valid: np.ndarray | None) -> None:
+    path = tmp_path / "map.tif"
+    write(path, Grid(HEIGHT, WIDTH, PLACE["crs"], PLACE["transform"]), valid)
+    is_cog, errors, warnings = cog_validate(path)
+    assert (is_cog, errors, warnings) == (True, [], [])
+    with rasterio.open(path) as dataset:
+        assert (dataset.crs, dataset.transform, dataset.shape) == (PLACE["crs"], PLACE["transform"], (HEIGHT, WIDTH))
+        assert [c.name for c in dataset.colorinterp] == ["red", "green", "blue"]
+        assert dataset.overviews(1) == [2]
+        assert dataset.tags()["SAT2MAP_MODEL"] == "x"
+        shown = np.ones((HEIGHT, WIDTH), bool) if valid is None else valid
+        np.testing.assert_array_equal(dataset.dataset_mask() > 0, shown)
+        np.testing.assert_array_equal(np.moveaxis(dataset.read(), 0, -1), np.where(shown[..., None], RGB, 0))
+    assert [p.name for p in tmp_path.iterdir()] == ["map.tif"]
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(700, 512), (1100, 1024), (1025, 1023), (2475, 71), (1, 513), (1300, 600)]
+)
+def test_map_of_any_shape_is_a_valid_cog(tmp_path: Path, height: int, width: int) -> None:
+    with open_sink(tmp_path / "map.tif", Grid(height, width, **PLACE), with_mask=False, tags={}) as sink:
+        sink.write(Window(0, 0, 1, 1), RGB[:1, :1], None)
+    assert cog_validate(tmp_path / "map.tif") == (True, [], [])
+
+
+def _truncate(work: Path, finished: Path, **_: object) -> None:
+    """What GDAL leaves when the disk is full and nobody is told."""
+    finished.write_bytes(work.read_bytes()[:-1000])
+
+
+def _raise(*_: object, **__: object) -> None:
+    raise CPLE_AppDefinedError(3, 1, "no space left on device")
+
+
+@pytest.mark.parametrize("copy", [_truncate, _raise], ids=["unsaid", "said"])
+@pytest.mark.parametrize("name", ["map.tif", "map.png"])
+def test_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, name: str, copy: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rasterio.shutil.copy", copy)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write(tmp_path / name, Grid(HEIGHT, WIDTH), VALID)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("valid", [None, VALID], ids=["no mask", "mask"])
+def test_png_carries_the_mask_as_alpha(tmp_path: Path, valid: np.ndarray | None) -> None:
+    write(tmp_path / "map.png", Grid(HEIGHT, WIDTH), valid)
+    with Image.open(tmp_path / "map.png") as drawn:
+        pixels = np.asarray(drawn)
+    if valid is None:
+        np.testing.assert_array_equal(pixels, RGB)
+    else:
+        np.testing.assert_array_equal(pixels[..., 3], np.where(valid, 255, 0))
+        np.testing.assert_array_equal(pixels[valid, :3], RGB[valid])
+    assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "map.tif"
+    path.write_bytes(b"before")
+
+    def fail_halfway() -> None:
+        with open_sink(path, Grid(8, 8), with_mask=False, tags={}) as sink:
+            sink.write(Window(0, 0, 4, 8), RGB[:4, :8], None)
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        fail_halfway()
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _link(path: Path, source: Path) -> Path:
+    path.symlink_to(source)
+    return path
+
+
+BAD = {
+    "over its own input": (lambda source: source, "input itself"),
+    "over its own input, by a link": (lambda source: _link(source.parent / "link.png", source), "input itself"),
+    "existing": (lambda source: _touched(source.parent / "there.tif"), "output exists"),
+    "no such folder": (lambda source: source.parent / "nowhere" / "map.tif", "no such folder"),
+    "ending": (lambda source: source.parent / "map.gif", "ending"),
+    "a folder": (lambda source: _folder(source.parent / "folder.tif"), "is a folder"),
+}
+
+
+def _touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_destination_is_refused_before_any_work(case: str, tmp_path: Path) -> None:
+    make, message = BAD[case]
+    source = _touched(tmp_path / "source.png")
+    with pytest.raises(OutputError, match=message) as caught:
+        check_destination(source, make(source), overwrite=False)
+    assert caught.value.hint
+
+
+def test_existing_destination_may_be_overwritten_but_never_the_source(tmp_path: Path) -> None:
+    source, there = _touched(tmp_path / "source.png"), _touched(tmp_path / "there.png")
+    check_destination(source, there, overwrite=True)
+    with pytest.raises(OutputError, match="input itself"):
+        check_destination(source, source, overwrite=True)
