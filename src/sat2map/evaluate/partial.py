@@ -1,0 +1,92 @@
+"""Metrics of maps where only partial labels are known, as sums that add up over images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sat2map.arrays import Bool, UInt8
+from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
+
+WATER = CLASS_NAMES.index("water")
+PARK = CLASS_NAMES.index("park")
+ROADS = sum(1 << c for c in ROAD_CLASSES)
+EVERY_CLASS = 2 ** len(CLASS_NAMES) - 1
+SLACK_PX = 3
+
+
+@dataclass(frozen=True)
+class PartialScore:
+    """What images with partial labels add to the metrics of their set, in pixels."""
+
+    n_known: int = 0
+    n_allowed: int = 0
+    """Known pixels whose predicted class is allowed."""
+    water_intersection: int = 0
+    water_union: int = 0
+    """Over pixels that are known to be water or known to be none."""
+    predicted_roads: int = 0
+    predicted_roads_right: int = 0
+    true_roads: int = 0
+    true_roads_found: int = 0
+    """Over pixels that are known to be road or known to be none."""
+    n_waterless: int = 0
+    """Pixels where no water can be."""
+    invented_water: int = 0
+    n_px: int = 0
+    n_park: int = 0
+    """Pixels predicted as park, and their share of all."""
+
+    def __add__(self, other: PartialScore) -> PartialScore:
+        """Add up two scores."""
+        return PartialScore(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics; NaN where there is nothing to measure."""
+        precision = _ratio(self.predicted_roads_right, self.predicted_roads)
+        recall = _ratio(self.true_roads_found, self.true_roads)
+        both = np.nan_to_num(precision) + recall
+        return {
+            "allowed": _ratio(self.n_allowed, self.n_known),
+            "water_iou": _ratio(self.water_intersection, self.water_union),
+            "road_f1": 2 * float(np.nan_to_num(precision)) * recall / both if both else both,
+            "invented_water": _ratio(self.invented_water, self.n_waterless),
+            "park": _ratio(self.n_park, self.n_px),
+        }
+
+
+def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32]) -> PartialScore:
+    """Score a map of classes against partial labels.
+
+    Args:
+        classes: uint8, shape (H, W): predicted class of each pixel.
+        sets: uint32, shape (H, W): bit i is set where class i is possible.
+    """
+    known = sets != EVERY_CLASS
+    allowed = (sets >> classes) & 1 > 0
+    water, dry = sets == 1 << WATER, (sets >> WATER) & 1 == 0
+    is_water = classes == WATER
+    true_road, no_road = (sets & ~np.uint32(ROADS)) == 0, (sets & ROADS) == 0
+    road_is_known = true_road | no_road
+    roads = np.isin(classes, ROAD_CLASSES) & road_is_known
+    n = {name: int(mask.sum()) for name, mask in {
+        "n_known": known, "n_allowed": known & allowed,
+        "water_intersection": is_water & water, "water_union": (is_water & (water | dry)) | water,
+        "predicted_roads": roads, "predicted_roads_right": roads & _dilate(true_road),
+        "true_roads": true_road, "true_roads_found": true_road & _dilate(np.isin(classes, ROAD_CLASSES)),
+        "n_waterless": dry, "invented_water": is_water & dry, "n_park": classes == PARK,
+    }.items()}  # fmt: skip
+    return PartialScore(**n, n_px=classes.size)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _dilate(mask: Bool) -> Bool:
+    from scipy.ndimage import maximum_filter
+
+    grown: Bool = maximum_filter(mask, 2 * SLACK_PX + 1, mode="constant")
+    return grown
