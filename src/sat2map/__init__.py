@@ -1,14 +1,50 @@
-"""Satellite and aerial imagery to maps with conditional GANs; importing this loads neither torch nor rasterio."""
+"""Satellite and aerial images to maps with conditional GANs.
+
+Importing this loads neither torch nor rasterio; each public name loads what it needs when it is first used.
+
+>>> import numpy as np
+>>> from sat2map import Settings, Translator
+>>> translator = Translator.load()
+>>> map_hwc = translator.translate(np.zeros((64, 64, 3), np.uint8), Settings(head="smooth"))
+>>> map_hwc.shape, str(map_hwc.dtype)
+((64, 64, 3), 'uint8')
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sat2map.translate import Translator
+    from sat2map.errors import (
+        CheckpointError,
+        DataError,
+        ImageError,
+        MissingExtraError,
+        ModelFileError,
+        OutputError,
+        RecipeError,
+        Sat2mapError,
+        SceneError,
+    )
+    from sat2map.model.card import Card
+    from sat2map.scene.source import ReadOptions
+    from sat2map.translate import Settings, TranslationResult, Translator
 
-__all__ = ["Translator", "__version__"]
+__all__ = [
+    "Card", "CheckpointError", "DataError", "ImageError", "MissingExtraError", "ModelFileError", "OutputError",
+    "ReadOptions", "RecipeError", "Sat2mapError", "SceneError", "Settings", "TranslationResult", "Translator",
+    "__version__",
+]  # fmt: skip
+
+_MODULE_OF = {
+    "Card": "sat2map.model.card",
+    "ReadOptions": "sat2map.scene.source",
+    "Settings": "sat2map.translate",
+    "TranslationResult": "sat2map.translate",
+    "Translator": "sat2map.translate",
+}
 
 try:
     __version__ = version("sat2map")
@@ -17,11 +53,9 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Translator":
-        from sat2map.translate import Translator
-
-        return Translator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF.get(name, "sat2map.errors")), name)
 
 
 def __dir__() -> list[str]:

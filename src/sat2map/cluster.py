@@ -16,8 +16,7 @@ from typing import Any
 
 from sat2map.errors import MissingExtraError, Sat2mapError
 from sat2map.scene.source import open_scene
-from sat2map.translate import Draw, Progress, TranslationJob, Translator
-from sat2map.translate.pipeline import draw_pieces
+from sat2map.translate import DrawRows, Progress, SceneDrawing, TranslationJob, Translator, draw_pieces
 
 ATTEMPTS = 10
 """Deaths of workers that one task may see before it is given up: more than chance brings, less than for ever."""
@@ -52,7 +51,7 @@ def connect(n_workers: int | None, scheduler: str | None) -> Iterator[Any]:
             yield client
 
 
-def drawer(client: Any, model: str | Path | None, device: str = "auto") -> Draw:
+def distributed_rows(client: Any, model: str | Path | None, device: str = "auto") -> DrawRows:
     """What draws the pieces of a scene, for `Translator.translate_file`.
 
     Args:
@@ -62,21 +61,23 @@ def drawer(client: Any, model: str | Path | None, device: str = "auto") -> Draw:
     """
     as_completed = importlib.import_module("distributed").as_completed
 
-    def draw(_translator: Translator, job: TranslationJob, progress: Progress) -> None:
+    def draw_rows(_drawing: SceneDrawing, job: TranslationJob, progress: Progress) -> None:
         n_threads = max(1, (os.cpu_count() or 1) // max(1, len(client.scheduler_info()["workers"])))
         name = str(model) if model is not None else None
-        futures = {client.submit(_draw, job, row, name, device, n_threads, pure=False): row for row in job.missing()}
+        futures = {
+            client.submit(_draw, job, row, name, device, n_threads, pure=False): row for row in job.missing_rows()
+        }
         try:
             for future in as_completed(futures):
                 problem = future.result()
                 if problem is not None:
                     raise problem
-                home = job.plan.home_of_row(futures[future])
-                progress(home.height * home.width)
+                window = job.plan.scene_window_of_row(futures[future])
+                progress(window.height * window.width)
         finally:
             client.cancel(list(futures))
 
-    return draw
+    return draw_rows
 
 
 def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threads: int) -> Sat2mapError | None:
@@ -84,7 +85,8 @@ def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threa
     try:
         translator = _translator(model, device, n_threads)
         with open_scene(job.source, job.reading) as scene:
-            draw_pieces(scene, job, [row], translator.engine, lambda _: None)
+            drawing = SceneDrawing(scene, translator.engine, job.settings, job.plan)
+            draw_pieces(drawing, job, [row], lambda _: None)
     except Sat2mapError as error:
         return Sat2mapError(error.found, error.value, hint=error.hint)
     return None

@@ -40,9 +40,9 @@ def scene(tmp_path: Path) -> Path:
 def test_exact_mode_has_no_seam_and_the_truth_of_itself_is_perfect(translator: Translator, scene: Path) -> None:
     truth = scene.with_name("truth.tif")
     translator.translate_file(scene, truth)
-    records = bench_seams(translator, scene, truth, Settings(core_px=256), ["exact", "fast", "own"])
+    records = bench_seams(translator, scene, truth, Settings(core_px=256), ["exact", "fast", "instance"])
     exact, fast, own = records
-    assert exact["corruptions"]["share"] <= 1e-5
+    assert exact["shift_difference"]["share"] <= 1e-5
     assert exact["border_ratio"] == exact["border_ratio_of_exact"]
     assert (exact["quality"]["acc5"], exact["quality"]["miou"]) == (100, 1)
     assert fast["mode"] == "fast"
@@ -52,7 +52,7 @@ def test_exact_mode_has_no_seam_and_the_truth_of_itself_is_perfect(translator: T
 def test_network_with_a_seam_is_found_out(translator: Translator, scene: Path) -> None:
     broken = Translator(ByWindow(translator.engine.card))
     (record,) = bench_seams(broken, scene, None, Settings(core_px=64, margin_px=0), ["fast"])
-    assert record["corruptions"]["share"] > 0.5
+    assert record["shift_difference"]["share"] > 0.5
     assert record["border_ratio"] > 1.5
 
 

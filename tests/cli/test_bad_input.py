@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "unknown ending": (lambda d: _translate(_image(d / "a.png"), d / "o.xyz"), "o.xyz"),
     "own statistics of an exported model": (
-        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--mode", "own"), "normalization",
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--mode", "instance"), "normalization",
     ),
     "url of nobody": (lambda d: _translate("http://127.0.0.1:9/a.tif", d / "o.tif"), "127.0.0.1"),
     "unwritable folder": (lambda d: _translate(_image(d / "a.png"), Path("/proc/o.png")), "/proc"),

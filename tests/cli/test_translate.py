@@ -126,6 +126,6 @@ def test_part_of_a_scene_bands_and_stretch_are_taken(tmp_path: Path) -> None:
 
 def test_fast_mode_states_its_measured_error(tmp_path: Path) -> None:
     source = write_raster(tmp_path / "a.tif", random_bands(3, 200, 200), **PLACE)
-    result = run(source, "-o", tmp_path / "map.tif", "--fast", "--gsd", "1.5", "--window", "128")
+    result = run(source, "-o", tmp_path / "map.tif", "--mode", "fast", "--gsd", "1.5", "--window", "128")
     assert result.exit_code == 0, result.output
     assert "mode fast: against the exact margin, up to" in result.stderr

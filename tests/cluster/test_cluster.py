@@ -37,16 +37,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.filterwarnings("default")  # those of Dask are its own
 def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene: Path, tmp_path: Path) -> None:
     need("workers", find_spec("distributed"))
-    from sat2map.cluster import connect, drawer
+    from sat2map.cluster import connect, distributed_rows
 
     alone = Translator.load(n_threads=1)
     alone.translate_file(scene, tmp_path / "alone.tif", HOW)
     with connect(3, None) as client:
-        draw = drawer(client, None)
-        alone.translate_file(scene, tmp_path / "three.tif", HOW, draw=draw)
+        draw_rows = distributed_rows(client, None)
+        alone.translate_file(scene, tmp_path / "three.tif", HOW, draw_rows=draw_rows)
         resampled = write_raster(tmp_path / "fine.tif", ground(300, 200), **PLACE)
         alone.translate_file(resampled, tmp_path / "fine_alone.tif", HOW)
-        alone.translate_file(resampled, tmp_path / "fine_three.tif", HOW, draw=draw)
+        alone.translate_file(resampled, tmp_path / "fine_three.tif", HOW, draw_rows=draw_rows)
         killed = []
 
         def kill() -> None:
@@ -57,7 +57,7 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
 
         killer = threading.Thread(target=kill)
         killer.start()
-        alone.translate_file(scene, tmp_path / "killed.tif", HOW, draw=draw)
+        alone.translate_file(scene, tmp_path / "killed.tif", HOW, draw_rows=draw_rows)
         killer.join()
     assert killed
     for end in ("", "_confidence"):

@@ -67,7 +67,7 @@ def test_tiled_equals_whole_on_a_resampled_scene(
     how = Settings(output, core_px, gsd_m=gsd_m)
     tiled = drawn(bundled, source, folder / "map.tif", how)
     with open_scene(source, bundled.reading()) as scene:
-        model_grid = bundled.plan_scene(scene.grid, how).model_grid
+        model_grid = bundled.drawing(scene, how).plan.model_grid
         assert not model_grid.is_scene_grid
         everything = Window(0, 0, model_grid.height, model_grid.width)
         seen, _ = ResampledSource(scene, model_grid).read(everything)
@@ -238,8 +238,8 @@ def test_corrupt_block_halfway_leaves_nothing(bundled: Translator, tmp_path: Pat
 def test_mode_that_is_not_exact_says_how_far_it_is_off(bundled: Translator, tmp_path: Path, mode: str) -> None:
     source = write_raster(tmp_path / "a.tif", ground(300, 300), **GRID)
     report = bundled.translate_file(source, tmp_path / "map.tif", Settings(core_px=128, mode=mode))
-    assert report.residual is not None
-    assert report.residual.n_px > 0
+    assert report.mode_difference is not None
+    assert report.mode_difference.n_px > 0
     with rasterio.open(tmp_path / "map.tif") as dataset:
         assert dataset.tags()["SAT2MAP_MODE"] == mode
         colours = np.unique(dataset.read().reshape(3, -1).T, axis=0)
@@ -248,7 +248,7 @@ def test_mode_that_is_not_exact_says_how_far_it_is_off(bundled: Translator, tmp_
 
 def test_own_statistics_of_an_exported_model_are_refused(bundled: Translator) -> None:
     with pytest.raises(ModelFileError, match="normalization of an exported model"):
-        bundled.translate(np.zeros((20, 20, 3), np.uint8), Settings(mode="own"))
+        bundled.translate(np.zeros((20, 20, 3), np.uint8), Settings(mode="instance"))
 
 
 FAMILY: dict[str, tuple[str, int, dict[str, Any]]] = {

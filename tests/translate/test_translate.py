@@ -12,6 +12,7 @@ import rasterio.shutil
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from sat2map import Translator
@@ -26,7 +27,7 @@ from sat2map.nn.normalization import freeze_statistics
 from sat2map.scene.mask import fill_gaps
 from sat2map.scene.source import ReadOptions
 from sat2map.translate import Settings
-from sat2map.translate.pipeline import FILL_PX
+from sat2map.translate.scene_drawing import FILL_PX
 from tests.scene.rasters import PLACE, random_bands, write_raster
 
 UInt8 = npt.NDArray[np.uint8]
@@ -205,11 +206,24 @@ def test_margin_below_the_models_is_told(frozen: Translator, caplog: pytest.LogC
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)],
+    [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint16), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8)],
 )
 def test_array_of_another_kind_is_refused(bundled: Translator, array: npt.NDArray[np.generic]) -> None:
-    with pytest.raises(ImageError, match=r"uint8 of shape \(H, W, 3\)"):
+    with pytest.raises(ImageError, match="array is not an image of bytes") as caught:
         bundled.translate(array)
+    assert "(H, W, 3)" in str(caught.value.hint)
+
+
+def test_grey_rgba_and_pillow_images_are_translated_as_rgb(bundled: Translator) -> None:
+    rgb = ground(40, 56)
+    grey = rgb[..., 0]
+    of_rgb, of_grey = bundled.translate(rgb), bundled.translate(np.repeat(grey[..., None], 3, -1))
+    assert not np.array_equal(of_rgb, of_grey)
+    opaque = np.concatenate([rgb, np.full((40, 56, 1), 255, np.uint8)], -1)
+    for image in (opaque, Image.fromarray(rgb), Image.fromarray(opaque)):
+        assert np.array_equal(bundled.translate(image), of_rgb)
+    for image in (grey, grey[..., None], Image.fromarray(grey)):
+        assert np.array_equal(bundled.translate(image), of_grey)
 
 
 def test_output_that_the_model_lacks_is_refused(bundled: Translator) -> None:

@@ -15,7 +15,7 @@ from sat2map.scene.source import Source, open_scene
 from sat2map.tiling import Window, border_ratio, difference
 from sat2map.tiling.blend import STEP_PX
 from sat2map.translate import Mode, Settings, Translator
-from sat2map.translate.pipeline import Reader
+from sat2map.translate.seams import shift_difference
 
 BLOCK_PX = 300
 """Side of the squares that are scored."""
@@ -42,25 +42,27 @@ def bench_seams(
         SceneError: the scene is too large, or the truth lies on another grid.
     """
     with open_scene(scene_path, translator.reading()) as scene:
-        planned = translator.plan_scene(scene.grid, settings)
+        drawing = translator.drawing(scene, settings)
+        planned = drawing.plan
         if planned.height * planned.width > LARGEST_PX:
             raise SceneError("scene is too large to be held whole", scene_path, hint="measure on a part of it")
         everything = Window(0, 0, planned.height, planned.width)
-        seen_hwc = Reader(scene, planned, translator.engine.card).read(everything)
+        sat_hwc = drawing.read_model_grid(everything)
         truth_hwc = None if truth_path is None else _truth(truth_path, scene)
         exact: UInt8 | None = None
         records = []
         for mode in modes:
-            how = dataclasses.replace(settings, mode=mode)
+            of_mode = dataclasses.replace(settings, mode=mode)
             begun = time.process_time()
             try:
-                map_hwc = translator.translate(seen_hwc, how)
+                map_hwc = translator.translate(sat_hwc, of_mode)
             except ModelFileError as error:
                 records.append({"mode": mode, "not measured": f"{error}; {error.hint}"})
                 continue
             record: dict[str, Any] = {"mode": mode, "cpu_s": round(time.process_time() - begun, 1)}
-            record["corruptions"] = translator.shift_difference(seen_hwc, how)._asdict()
-            side_px = STEP_PX if mode == "blend" else how.core_px
+            shift = shift_difference(sat_hwc, translator.card, of_mode, translator.translate)
+            record["shift_difference"] = shift._asdict()
+            side_px = STEP_PX if mode == "blend" else of_mode.core_px
             record["border_ratio"] = border_ratio(map_hwc, side_px)
             exact = map_hwc if mode == "exact" else exact
             if exact is not None:
@@ -68,10 +70,10 @@ def bench_seams(
                 record["border_ratio_of_exact"] = border_ratio(exact, side_px)
                 record["from_exact"] = difference(map_hwc, exact)._asdict()
             if truth_hwc is not None:
-                home = Window(0, 0, scene.grid.height, scene.grid.width)
-                smooth = how.head is not None and how.head != "crisp"
-                laid = planned.model_grid.to_scene_grid(map_hwc, everything, home, smooth=smooth)
-                record["quality"] = _quality(laid, truth_hwc, scene)
+                whole = Window(0, 0, scene.grid.height, scene.grid.width)
+                smooth = of_mode.head is not None and of_mode.head != "crisp"
+                map_on_scene = planned.model_grid.to_scene_grid(map_hwc, everything, whole, smooth=smooth)
+                record["quality"] = _quality(map_on_scene, truth_hwc, scene)
             records.append(record)
     return records
 

@@ -194,16 +194,16 @@ def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
     """Processor time of the windows, some of them drawn alone; those at the border are smaller."""
     translator, settings = Translator.load(model), Settings()
     with open_scene(scene, translator.reading()) as source:
-        planned = translator.plan_scene(source.grid, settings)
-        windows = planned.windows
+        drawing = translator.drawing(source, settings)
+        windows = drawing.plan.windows
         timed = windows[:: -(-len(windows) // N_TIMED_WINDOWS)]
-        translator.draw_window(source, planned, timed[0], settings)
+        drawing.draw(timed[0])
         begun, begun_cpu = time.perf_counter(), time.process_time()
         for window in timed:
-            translator.draw_window(source, planned, window, settings)
+            drawing.draw(window)
         wall, cpu = time.perf_counter() - begun, time.process_time() - begun_cpu
-        n_px = sum(home.height * home.width for home in (planned.model_grid.scene_window(w.core) for w in timed))
-    share = sum(w.read.height * w.read.width for w in timed) / planned.n_read_px
+        n_px = sum(window.height * window.width for window in map(drawing.scene_window, timed))
+    share = sum(w.read.height * w.read.width for w in timed) / drawing.plan.n_read_px
     return {
         "n_windows": len(windows), "cpu_s": round(cpu / share, 2), "cpu_s_per_window": round(cpu / len(timed), 2),
         "mpx_per_s": round(n_px / wall / 1e6, 2),

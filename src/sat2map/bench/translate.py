@@ -18,7 +18,7 @@ from sat2map.model.card import Card
 from sat2map.scene.source import open_scene
 from sat2map.tiling.blend import TILE_PX
 from sat2map.translate import Settings, Translator
-from sat2map.translate.pipeline import Reader
+from sat2map.translate.scene_drawing import make_runner
 
 
 class Instant:
@@ -100,16 +100,14 @@ def bench_versus(
 
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
     spent = {"s": 0.0, "cpu_s": 0.0}
-    run = translator.runner(settings)
+    run = make_runner(translator.engine, settings)
     with open_scene(scene_path, translator.reading()) as scene:
-        planned = translator.plan_scene(scene.grid, settings)
-        reader = Reader(scene, planned, translator.engine.card)
-        for window in planned.windows:
-            valid = reader.valid(window)
-            if valid is not None and not valid.any():
+        drawing = translator.drawing(scene, settings)
+        for window in drawing.plan.windows:
+            sat_hwc = drawing.read(window).sat_hwc
+            if sat_hwc is None:
                 continue
-            image = reader.read(window.read)
-            one = _timed(lambda image=image: run(image))  # type: ignore[misc]
+            one = _timed(lambda sat_hwc=sat_hwc: run(sat_hwc))  # type: ignore[misc]
             spent = {key: spent[key] + one[key] for key in spent}
     return spent
 

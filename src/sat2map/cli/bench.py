@@ -67,7 +67,7 @@ def train(
 @click.argument("scene")
 @click.option("--truth", type=click.Path(path_type=Path), help="True map on the same grid.")
 @click.option(
-    "--modes", default="exact,fast,blend,own", show_default=True, metavar="MODE,...", help="Modes to measure."
+    "--modes", default="exact,fast,blend,instance", show_default=True, metavar="MODE,...", help="Modes to measure."
 )
 @model_option
 @head_option
@@ -102,11 +102,11 @@ def seams(
 
 def _seam_line(record: dict[str, Any]) -> str:
     if "not measured" in record:
-        return f"{record['mode']:6} not measured: {record['not measured']}"
-    shifted = record["corruptions"]
+        return f"{record['mode']:8} not measured: {record['not measured']}"
+    shift = record["shift_difference"]
     parts = [
-        f"{record['mode']:6} half a window further: largest {shifted['largest']}, 99th percentile "
-        f"{shifted['percentile_99']:.0f} of 255, {shifted['share']:.4%} differ",
+        f"{record['mode']:8} half a window further: largest {shift['largest']}, 99th percentile "
+        f"{shift['percentile_99']:.0f} of 255, {shift['share']:.4%} differ",
         f"steps at borders {record['border_ratio']:.3f} of those elsewhere"
         + (f" ({record['border_ratio_of_exact']:.3f} without seams)" if "border_ratio_of_exact" in record else ""),
     ]

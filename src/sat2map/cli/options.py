@@ -84,10 +84,10 @@ model_option = click.option(
     help="Bundled model or model file (.onnx, .safetensors).  [default: bundled]",
 )
 out_option = click.option(
-    "-o", "--out", "out", type=click.Path(path_type=Path), required=True, help="Where the result goes."
+    "-o", "--out", "--output", "out", type=click.Path(path_type=Path), required=True, help="Where the result goes."
 )
 head_option = click.option(
-    "--head", "head", metavar="crisp|smooth|rgb", help="Which output of the model.  [default: its first]"
+    "--head", metavar="crisp|smooth|rgb", help="Which head of the model draws.  [default: its first]"
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 window_option = click.option(
@@ -101,7 +101,13 @@ margin_option = click.option(
     help="Pixels read around each window and thrown away.  [default: the model's]",
 )
 bands_option = click.option(
-    "-b", "--bands", metavar="R,G,B", callback=_read_bands, help="Bands, from 1.  [default: as the file's colours say]"
+    "-b",
+    "--bands",
+    "--bidx",
+    "bands",
+    metavar="R,G,B",
+    callback=_read_bands,
+    help="Bands, from 1.  [default: as the file's colours say]",
 )
 nodata_option = click.option("--nodata", type=float, metavar="VALUE", help="What stands for no data.")
 mask_option = click.option(
@@ -112,7 +118,12 @@ gsd_option = click.option(
     help="Metres on the ground per pixel, where the file does not say so.",
 )  # fmt: skip
 bbox_option = click.option(
-    "--bbox", metavar="W,S,E,N", callback=_numbers(4), help="That part only, in the scene's CRS or --bbox-crs."
+    "--bbox",
+    "--bounds",
+    "bbox",
+    metavar="W,S,E,N",
+    callback=_numbers(4),
+    help="That part only, in the scene's CRS or --bbox-crs.",
 )
 bbox_crs_option = click.option("--bbox-crs", metavar="CRS", help="CRS of --bbox; EPSG:4326 for degrees.")
 stretch_option = click.option(

@@ -16,7 +16,7 @@ from sat2map.errors import OutputError, Sat2mapError, SceneError
 
 if TYPE_CHECKING:
     from sat2map.scene.source import ReadOptions
-    from sat2map.translate import Draw, Settings, TilingPlan, TranslationResult, Translator
+    from sat2map.translate import DrawRows, Settings, TilingPlan, TranslationResult, Translator
 
 TIMED_PX = 2**22
 """Scenes of more are worth the half second that an estimate of their time costs."""
@@ -46,10 +46,10 @@ class Task(NamedTuple):
 @options.bbox_option
 @options.bbox_crs_option
 @click.option(
-    "--mode", type=click.Choice(["exact", "fast", "blend", "own"]),
-    help="exact: no seam. fast: a smaller margin. blend: tiles of 256 px, blended. own: each window's own statistics.",
+    "--mode", type=click.Choice(["exact", "fast", "blend", "instance"]),
+    help="exact: no seam. fast: a smaller margin. blend: tiles of 256 px, blended. "
+    "instance: each window by its own statistics.",
 )  # fmt: skip
-@click.option("--fast", is_flag=True, help="Short for --mode fast.")
 @options.window_option
 @options.margin_option
 @options.workers_option
@@ -88,11 +88,13 @@ def translate(
         out.mkdir(exist_ok=True)
     results, failures = [], []
     with ExitStack() as stack:
-        draw = _drawer(stack, given)
+        draw_rows = _draw_rows(stack, given)
         for task in tasks:
             try:
-                drawn = _translate_one(translator, task, settings, reading, overwrite, quiet, draw)
-                results.append(_as_record(task, drawn))
+                result = _translate_one(
+                    translator, task, settings, reading, overwrite=overwrite, quiet=quiet, draw_rows=draw_rows
+                )
+                results.append(_as_record(task, result))
             except Sat2mapError as error:
                 if not is_batch:
                     raise
@@ -113,11 +115,9 @@ def translate(
 def _settings(given: dict[str, Any]) -> Settings:
     from sat2map.translate import DEFAULT_CORE_PX, Settings
 
-    if given["fast"] and given["mode"] not in (None, "fast"):
-        raise click.UsageError(f"--fast and --mode {given['mode']} exclude each other")
     return Settings(
         head=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
-        mode="fast" if given["fast"] else given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
+        mode=given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
         confidence=given["confidence"],
     )  # fmt: skip
 
@@ -133,12 +133,15 @@ def _reading(given: dict[str, Any]) -> ReadOptions:
     )  # fmt: skip
 
 
-def _drawer(stack: ExitStack, given: dict[str, Any]) -> Draw | None:
-    if given["n_workers"] is None and given["scheduler"] is None:
-        return None
-    from sat2map.cluster import connect, drawer
+def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
+    from sat2map.translate.translator import draw_missing_rows
 
-    return drawer(stack.enter_context(connect(given["n_workers"], given["scheduler"])), given["model"], given["device"])
+    if given["n_workers"] is None and given["scheduler"] is None:
+        return draw_missing_rows
+    from sat2map.cluster import connect, distributed_rows
+
+    client = stack.enter_context(connect(given["n_workers"], given["scheduler"]))
+    return distributed_rows(client, given["model"], given["device"])
 
 
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
@@ -184,27 +187,29 @@ def _check_names(tasks: Sequence[Task]) -> None:
 
 
 def _translate_one(
-    translator: Translator, task: Task, settings: Settings, reading: ReadOptions, overwrite: bool, quiet: bool,
-    draw: Draw | None,
+    translator: Translator, task: Task, settings: Settings, reading: ReadOptions, *, overwrite: bool, quiet: bool,
+    draw_rows: DrawRows,
 ) -> TranslationResult:  # fmt: skip
     with _progress(translator, task, settings, quiet) as begin:
-        drawn = translator.translate_file(
-            task.source, task.destination, settings, reading=reading, overwrite=overwrite, begin=begin, draw=draw
-        )
-    if drawn.residual is not None and not quiet:
+        result = translator.translate_file(
+            task.source, task.destination, settings, reading=reading, overwrite=overwrite, begin=begin,
+            draw_rows=draw_rows,
+        )  # fmt: skip
+    if result.mode_difference is not None and not quiet:
         mode = settings.mode_for(translator.engine.card)
         against = "the exact margin" if mode == "fast" else "the same tiling half a window further"
-        click.echo(f"mode {mode}: against {against}, {drawn.residual}, measured on this scene", err=True)
-    return drawn
+        click.echo(f"mode {mode}: against {against}, {result.mode_difference}, measured on this scene", err=True)
+    return result
 
 
-def _as_record(task: Task, drawn: TranslationResult) -> dict[str, Any]:
-    n_px = drawn.grid.height * drawn.grid.width
+def _as_record(task: Task, result: TranslationResult) -> dict[str, Any]:
+    n_px = result.grid.height * result.grid.width
     return {
-        "source": task.source, "outputs": [str(path) for path in drawn.outputs],
-        "height": drawn.grid.height, "width": drawn.grid.width, "windows": len(drawn.plan.windows),
-        "resolution": drawn.plan.model_grid.reason, "stretch": drawn.stretch, "seconds": round(drawn.seconds, 3),
-        "px_per_s": round(n_px / drawn.seconds), "residual": drawn.residual and drawn.residual._asdict(),
+        "source": task.source, "outputs": [str(path) for path in result.outputs],
+        "height": result.grid.height, "width": result.grid.width, "windows": len(result.plan.windows),
+        "resolution": result.plan.model_grid.reason, "stretch": result.stretch, "seconds": round(result.seconds, 3),
+        "px_per_s": round(n_px / result.seconds),
+        "mode_difference": result.mode_difference and result.mode_difference._asdict(),
     }  # fmt: skip
 
 
@@ -223,8 +228,8 @@ def _progress(
     def begin(plan: TilingPlan) -> Callable[[int], None]:
         n_px = plan.model_grid.scene_height * plan.model_grid.scene_width
         if not quiet:
-            words = f"{task.source} -> {task.destination}: {_words(translator, plan, settings)}"
-            console.print(words, highlight=False, soft_wrap=True, markup=False)
+            line = f"{task.source} -> {task.destination}: {_describe(translator, plan, settings)}"
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
         row = bar.add_task("translate", total=n_px, rate="")
 
         def advance(n_done_px: int) -> None:
@@ -238,8 +243,8 @@ def _progress(
         yield begin
 
 
-def _words(translator: Translator, plan: TilingPlan, settings: Settings) -> str:
-    """What will be done, in one line."""
+def _describe(translator: Translator, plan: TilingPlan, settings: Settings) -> str:
+    """Describe in one line what will be done."""
     model_grid = plan.model_grid
     parts = [f"{model_grid.scene_width} x {model_grid.scene_height} px in {len(plan.windows)} windows"]
     if not model_grid.is_scene_grid:

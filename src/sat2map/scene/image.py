@@ -36,7 +36,7 @@ class ImageSource:
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 with Image.open(path) as opened:
                     image = ImageOps.exif_transpose(opened)
-                    self._rgb, self._valid = _as_rgb(image)
+                    self._rgb, self._valid = as_rgb(image)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageError(
                 f"image is too large to be held whole ({_first_number(str(error))} px)", path,
@@ -67,7 +67,7 @@ class ImageSource:
         return np.ones((window.height, window.width), bool) if self._valid is None else self._valid[window.slices]
 
 
-def _as_rgb(image: Image.Image) -> tuple[UInt8, Bool | None]:
+def as_rgb(image: Image.Image) -> tuple[UInt8, Bool | None]:
     """RGB bytes, and where alpha is at least one half."""
     if image.mode.startswith(("I", "F")):
         # Pillow would clip 16 bits to 8; what is beyond 16 bits is no image.

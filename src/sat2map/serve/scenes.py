@@ -32,9 +32,7 @@ from sat2map.scene.source import ReadOptions, Source, open_scene
 from sat2map.serve.canvas import VERSION, Canvas, full_size, make_room
 from sat2map.serve.filling import Draw, Write
 from sat2map.tiling import Window, padded_size
-from sat2map.translate import Settings, TilingPlan, Translator
-from sat2map.translate.pipeline import Reader as SceneReader
-from sat2map.translate.pipeline import draw_window, make_run
+from sat2map.translate import SceneDrawing, Settings, TilingPlan, Translator
 
 LARGEST_WITHOUT_OVERVIEWS_PX = 8192
 """A larger scene without overviews is copied to a canvas that has them."""
@@ -138,13 +136,14 @@ class Scenes:
             source = stack.enter_context(open_scene(path, self._translator.reading()))
             grid = _placed(source.grid)
             bounds = _bounds(grid, path)
-            plan = self._translator.plan_scene(source.grid, self._settings)
+            drawing = self._translator.drawing(source, self._settings)
+            plan = drawing.plan
             layers = {
                 SATELLITE: self._satellite(stack, source, grid, plan, path),
-                MAP: self._map(stack, source, grid, plan),
+                MAP: self._map(stack, grid, drawing),
             }
             if self._has_confidence:
-                layers[CONFIDENCE] = self._confidence(stack, source, grid, plan, layers[MAP])
+                layers[CONFIDENCE] = self._confidence(stack, grid, drawing, layers[MAP])
             if temporary:
                 for canvas in (layer.canvas for layer in layers.values() if layer.canvas):
                     stack.callback(shutil.rmtree, canvas.folder)
@@ -171,27 +170,24 @@ class Scenes:
         for scene in reversed(list(self.by_id.values())):
             self.remove(scene)
 
-    def _map(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan) -> Layer:
-        canvas = self._canvas(stack, source, grid, plan, f"{MAP} {self._model_key} {self._settings}")
+    def _map(self, stack: ExitStack, grid: Grid, drawing: SceneDrawing) -> Layer:
+        plan = drawing.plan
+        canvas = self._canvas(stack, drawing.scene, grid, plan, f"{MAP} {self._model_key} {self._settings}")
 
         def draw(index: int) -> Write:
-            drawn = self._translator.draw_window(source, plan, plan.windows[index], self._settings)
-            return lambda: canvas.write(index, *drawn)
+            (image,), valid = drawing.draw(plan.windows[index])
+            return lambda: canvas.write(index, image, valid)
 
         return Layer(MAP, canvas.path, canvas, draw)
 
-    def _confidence(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, shown: Layer) -> Layer:
+    def _confidence(self, stack: ExitStack, grid: Grid, drawing: SceneDrawing, shown: Layer) -> Layer:
+        source, plan = drawing.scene, drawing.plan
         canvas = self._canvas(stack, source, grid, plan, f"{CONFIDENCE} {self._model_key} {self._settings}")
-        settings = dataclasses.replace(
-            self._settings, confidence=True, head=choose_head(self.card, self._settings.head)
-        )
-        run, reader = make_run(self._translator.engine, settings), SceneReader(source, plan, self.card)
+        settings = dataclasses.replace(self._settings, confidence=True)
+        drawing = SceneDrawing(source, self._translator.engine, settings, plan)
 
         def draw(index: int) -> Write:
-            window = plan.windows[index]
-            valid = reader.valid(window)
-            sat_hwc = None if valid is not None and not valid.any() else reader.read(window.read)
-            image, confidence = draw_window(run, plan, settings, window, sat_hwc)
+            (image, confidence), valid = drawing.draw(plan.windows[index])
 
             def write() -> None:
                 canvas.write(index, _coloured(confidence[..., 0]), valid)

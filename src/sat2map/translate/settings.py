@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from sat2map.engine import choose_head
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
@@ -14,11 +16,11 @@ from sat2map.scene.resolution import ModelGrid
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
 from sat2map.tiling.blend import STEP_PX
 
-Mode = Literal["exact", "fast", "blend", "own"]
+Mode = Literal["exact", "fast", "blend", "instance"]
 
 DEFAULT_CORE_PX = 1408
 """Side of a core window: larger ones share their margins among more pixels, but take more memory."""
-LARGEST_HOME_PX = 6144
+LARGEST_SCENE_WINDOW_PX = 6144
 """Side of the ground that one window draws of a scene that is finer than what the model sees."""
 FAST_SHARE = 4
 """The fast mode's margin is the model's over this."""
@@ -37,8 +39,8 @@ class Settings:
         core_px: side of a core window; raised to a multiple of the model's stride.
         margin_px: pixels of context; by default the mode's, which for `exact` is the model's own.
         mode: `exact`: windows are parts of one image. `fast`: with a smaller margin. `blend`: tiles of 256 px, each
-            by itself, blended where they overlap. `own`: each window is normalised by its own statistics. By default
-            exact, or own where the model's statistics are each image's.
+            by itself, blended where they overlap. `instance`: each window is normalised by its own statistics. By
+            default `instance` for a model with instance normalization, else `exact`.
         gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
         classes: draw classes of ground in place of colours.
         confidence: draw the probability of the class shown, too.
@@ -58,7 +60,7 @@ class Settings:
         return [CLASSES if self.classes else MAP, *([CONFIDENCE] if self.confidence else [])]
 
     def mode_for(self, card: Card) -> Mode:
-        """The mode asked for, or the one that the model's statistics mean.
+        """The mode asked for, or the one that the model's normalization asks for.
 
         Raises:
             ModelFileError: exactness of a model that has none.
@@ -67,10 +69,18 @@ class Settings:
             if self.mode in ("exact", "fast"):
                 raise ModelFileError(
                     f"model normalises each window by itself, so no tiling of it is {self.mode}", card.name,
-                    hint="--mode own, or the run's generator_frozen.safetensors",
+                    hint="set mode to instance, or give the run's generator_frozen.safetensors",
                 )  # fmt: skip
-            return self.mode or "own"
+            return self.mode or "instance"
         return self.mode or "exact"
+
+    def for_card(self, card: Card) -> Settings:
+        """The same settings with the head named.
+
+        Raises:
+            ModelFileError: the model has no such head.
+        """
+        return dataclasses.replace(self, head=choose_head(card, self.head))
 
     def margin_for(self, card: Card) -> int:
         """Pixels of context on each side."""
@@ -105,9 +115,9 @@ class TilingPlan:
             rows.setdefault(window.core.row, []).append(window)
         return list(rows.values())
 
-    def home_of_row(self, index: int) -> Window:
+    def scene_window_of_row(self, row: int) -> Window:
         """Pixels of the scene that a row of windows draws."""
-        core = self.rows[index][0].core
+        core = self.rows[row][0].core
         return self.model_grid.scene_window(Window(core.row, 0, core.height, self.width))
 
     @property
@@ -131,17 +141,19 @@ def make_plan(card: Card, settings: Settings, model_grid: ModelGrid) -> TilingPl
     mode, stride, margin, core = settings.mode_for(card), card.stride, settings.margin_for(card), settings.core_px
     if mode == "blend":
         stride = margin = STEP_PX
-    elif mode == "own":
+    elif mode == "instance":
         # Windows of their own statistics differ in tone: one piece where that is possible.
         whole = max(padded_size(height, width, stride))
         if whole <= 2 * core:
             core = whole
         else:
-            log.warning("each window is normalised by its own normalization, so expect seams; frozen ones have none")
+            log.warning(
+                "each window is normalised by its own statistics, so expect seams; frozen normalization has none"
+            )
     elif mode == "exact" and margin < card.margin_px:
         log.warning("a margin of %d px is less than the model's %d, so expect seams", margin, card.margin_px)
     if not model_grid.is_scene_grid:
-        core = max(stride, min(core, int(LARGEST_HOME_PX / max(model_grid.scene_px_per_px))))
+        core = max(stride, min(core, int(LARGEST_SCENE_WINDOW_PX / max(model_grid.scene_px_per_px))))
         # What is laid back smoothly is drawn from one pixel beyond the core.
         margin += 1
     windows = plan(height, width, stride=stride, margin=margin, core=core)

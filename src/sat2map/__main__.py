@@ -1,0 +1,5 @@
+"""Runs the command line by `python -m sat2map`."""
+
+from sat2map.cli.main import main
+
+main()

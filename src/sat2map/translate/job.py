@@ -1,0 +1,200 @@
+"""The job of writing a scene's map: rows of windows become pieces on the disk, and pieces become the map."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rasterio
+
+from sat2map.arrays import Bool, UInt8
+from sat2map.classes import CLASS_NAMES
+from sat2map.model.card import Card
+from sat2map.scene.destination import publish
+from sat2map.scene.formats import finish
+from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, Product, Sink, open_piece
+from sat2map.scene.source import ReadOptions, Source
+from sat2map.tiling import TiledWindow
+from sat2map.translate.scene_drawing import ReadWindow, SceneDrawing
+from sat2map.translate.settings import Settings, TilingPlan
+
+Progress = Callable[[int], None]
+"""Told how many more pixels are done."""
+
+READ_AHEAD = 2
+"""Windows that are read before they are needed."""
+
+
+@dataclass(frozen=True)
+class TranslationJob:
+    """A scene whose map is being written: all that another process needs to draw a piece of it.
+
+    Attributes:
+        source: file or URL of the scene.
+        reading: how it is read, its stretch decided.
+        settings: how it is drawn.
+        plan: its windows.
+        folder: where its pieces appear.
+        with_mask: whether pixels may be invalid.
+    """
+
+    source: str | Path
+    reading: ReadOptions
+    settings: Settings
+    plan: TilingPlan
+    folder: Path
+    with_mask: bool
+
+    def piece(self, product: Product, row: int) -> Piece:
+        """The file of a row of windows."""
+        return Piece(self.folder / f"{product.name}_{row:05d}.tif", self.plan.scene_window_of_row(row))
+
+    def missing_rows(self) -> list[int]:
+        """Rows of windows that are not drawn yet."""
+        return [
+            row for row in range(len(self.plan.rows))
+            if not all(self.piece(product, row).path.exists() for product in self.settings.products)
+        ]  # fmt: skip
+
+    def n_done_px(self) -> int:
+        """Pixels of the scene that an earlier run has drawn."""
+        missing = set(self.missing_rows())
+        done = [self.plan.scene_window_of_row(row) for row in range(len(self.plan.rows)) if row not in missing]
+        return sum(window.height * window.width for window in done)
+
+
+def job_key(card: Card, scene: Source, reading: ReadOptions, settings: Settings) -> dict[str, Any]:
+    """All that the pixels of a map depend on, as JSON has it: only the same job is resumed."""
+    from sat2map import __version__
+
+    files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in scene.files if f.exists()]
+    return {
+        "version": __version__, "model": hashlib.sha256(card.model_dump_json().encode()).hexdigest(), "files": files,
+        "names": [str(f) for f in scene.files], "reading": dataclasses.asdict(reading),
+        "settings": dataclasses.asdict(settings),
+    }  # fmt: skip
+
+
+def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int], progress: Progress) -> None:
+    """Draw rows of windows, each to its pieces. Reading, the network and writing overlap.
+
+    Raises:
+        SceneError, OutputError: the scene cannot be read, or the pieces cannot be written.
+    """
+    waiting = iter([(row, window) for row in rows for window in job.plan.rows[row]])
+
+    def read(window: TiledWindow) -> ReadWindow:
+        with rasterio.Env(**ENVIRONMENT):
+            return drawing.read(window)
+
+    writer = _PieceWriter(job)
+    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
+        ahead: deque[tuple[int, Future[ReadWindow]]] = deque()
+
+        def fill_ahead() -> None:
+            for row, window in _take(waiting, READ_AHEAD - len(ahead)):
+                ahead.append((row, reading.submit(read, window)))
+
+        written: Future[None] | None = None
+        try:
+            fill_ahead()
+            while ahead:
+                row, future = ahead.popleft()
+                read_window = future.result()
+                fill_ahead()
+                layers = drawing.draw_read(read_window)
+                if written is not None:
+                    written.result()
+                written = writing.submit(writer.write, row, read_window, layers)
+                target = drawing.scene_window(read_window.window)
+                progress(target.height * target.width)
+            if written is not None:
+                written.result()
+            writing.submit(writer.finish).result()
+        except BaseException as error:
+            reading.shutdown(wait=False, cancel_futures=True)
+            # In the thread that opened them: GDAL's settings belong to a thread.
+            writing.submit(writer.abandon, error).result()
+            raise
+
+
+def _take(items: Iterator[tuple[int, TiledWindow]], n: int) -> list[tuple[int, TiledWindow]]:
+    return [item for _, item in zip(range(n), items, strict=False)]
+
+
+class _PieceWriter:
+    """Writes windows that come row by row; a piece is finished when the next row begins."""
+
+    def __init__(self, job: TranslationJob) -> None:
+        self._job, self._row = job, -1
+        self._open = ExitStack()
+        self._writers: list[Sink] = []
+
+    def abandon(self, error: BaseException) -> None:
+        """Let nothing appear of a row that is not complete."""
+        self._open.__exit__(type(error), error, error.__traceback__)
+
+    def write(self, row: int, read: ReadWindow, layers: list[UInt8]) -> None:
+        """Write the layers of a window."""
+        if row != self._row:
+            self.finish()
+            self._row = row
+            for product in self._job.settings.products:
+                piece = open_piece(self._job.piece(product, row), product, with_mask=self._job.with_mask)
+                self._writers.append(self._open.enter_context(piece))
+        self._write_layers(read.window, layers, read.valid)
+
+    def _write_layers(self, window: TiledWindow, layers: list[UInt8], valid: Bool | None) -> None:
+        target = self._job.plan.model_grid.scene_window(window.core)
+        for writer, layer in zip(self._writers, layers, strict=True):
+            writer.write(target, layer, valid)
+
+    def finish(self) -> None:
+        """Let the pieces of the row appear."""
+        self._writers = []
+        self._open.close()
+
+
+def assemble(scene: Source, job: TranslationJob, card: Card, paths: Sequence[Path]) -> None:
+    """Put the pieces together and let the finished files appear, the map last: where it is, all of it is.
+
+    Raises:
+        OutputError: the files cannot be written.
+    """
+    finished = job.folder / "finished"
+    finished.mkdir(exist_ok=True)
+    made: list[Path] = []
+    for product, path in reversed(list(zip(job.settings.products, paths, strict=True))):
+        pieces = [job.piece(product, row) for row in range(len(job.plan.rows))]
+        tags = _tags(scene, job, card, product)
+        made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=finished / path.name)
+    publish(made, paths[0].parent)
+
+
+def _tags(scene: Source, job: TranslationJob, card: Card, product: Product) -> dict[str, str]:
+    from sat2map import __version__
+
+    tags = {
+        "SAT2MAP_VERSION": __version__,
+        "SAT2MAP_MODEL": f"{card.name}, {card.steps} steps",
+        "SAT2MAP_MODEL_LICENCE": card.licence,
+        "SAT2MAP_HEAD": job.settings.for_card(card).head or "",
+        "SAT2MAP_PRODUCT": product.name,
+        "SAT2MAP_MODE": job.settings.mode_for(card),
+        "SAT2MAP_MARGIN_PX": str(job.settings.margin_for(card)),
+        "SAT2MAP_RESOLUTION": job.plan.model_grid.reason,
+    }
+    if scene.stretch is not None:
+        tags["SAT2MAP_STRETCH"] = str(scene.stretch)
+    if product == CLASSES:
+        tags["SAT2MAP_CLASSES"] = ", ".join(f"{i} {name}" for i, name in enumerate(CLASS_NAMES))
+    if product == CONFIDENCE:
+        tags["SAT2MAP_CONFIDENCE"] = "probability of the class shown, 0 to 255 for 0 to 1"
+    return tags
