@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sat2map.errors import MissingExtraError, Sat2mapError
+from sat2map.errors import Sat2mapError, import_extra
 from sat2map.scene.source import open_scene
 from sat2map.translate import DrawRows, Progress, SceneDrawing, TranslationJob, Translator, draw_pieces
 
@@ -30,11 +30,7 @@ def connect(n_workers: int | None, scheduler: str | None) -> Iterator[Any]:
         MissingExtraError: Dask is not installed.
         Sat2mapError: the scheduler does not answer.
     """
-    try:
-        # Most of it is untyped.
-        distributed: Any = importlib.import_module("distributed")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("distributed", "cluster") from error
+    distributed = import_extra("distributed", "cluster")
     with importlib.import_module("dask").config.set({"distributed.scheduler.allowed-failures": ATTEMPTS}):
         if scheduler is not None:
             try:
@@ -88,7 +84,7 @@ def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threa
             drawing = SceneDrawing(scene, translator.engine, job.settings, job.plan)
             draw_pieces(drawing, job, [row], lambda _: None)
     except Sat2mapError as error:
-        return Sat2mapError(error.found, error.value, hint=error.hint)
+        return error
     return None
 
 

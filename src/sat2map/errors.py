@@ -15,9 +15,19 @@ Never raised for our own mistakes: those are `assert`.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 
 class Sat2mapError(Exception):
     """Something the user gave is wrong.
+
+    Words in backquotes are names of parameters (`overwrite`); the command line turns them into its options. Errors
+    survive pickling, so that they can cross to another process.
+
+    >>> error = OutputError("output exists", "map.tif", hint="`overwrite` replaces it")
+    >>> print(error, "|", error.hint)
+    output exists: 'map.tif' | `overwrite` replaces it
 
     Args:
         found: what was found, in words, without a full stop.
@@ -30,6 +40,18 @@ class Sat2mapError(Exception):
         self.value = value
         self.hint = hint
         super().__init__(found if value is None else f"{found}: {str(value)!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the error says; a value that is no text is kept as text."""
+        value = None if self.value is None else str(self.value)
+        return _restore, (type(self), self.found, value, self.hint)
+
+
+def _restore(kind: type[Sat2mapError], found: str, value: str | None, hint: str | None) -> Sat2mapError:
+    # Not by the class's own parameters, which may be others.
+    error = kind.__new__(kind)
+    Sat2mapError.__init__(error, found, value, hint=hint)
+    return error
 
 
 class ImageError(Sat2mapError):
@@ -65,3 +87,22 @@ class MissingExtraError(Sat2mapError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__("this needs a package that is not installed", package, hint=f"pip install 'sat2map[{extra}]'")
+
+
+def import_extra(module: str, extra: str) -> Any:
+    """Import a module that an extra of sat2map brings.
+
+    Args:
+        module: name of the module.
+        extra: which brings it.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if (error.name or package).partition(".")[0] != package:
+            raise
+        raise MissingExtraError(package, extra) from error

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, locks, and the cache folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import filelock
+import platformdirs
 
 from sat2map.errors import OutputError
 
@@ -29,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
         work.touch()
         mode = work.stat().st_mode
     except OSError as error:
-        raise OutputError("folder cannot be written to", path.parent, hint="choose another with -o") from error
+        raise OutputError("folder cannot be written to", path.parent, hint="choose another with `out`") from error
     try:
         yield work
         # safetensors puts a file of its own in the place of this one, which only its owner may read.
@@ -51,4 +54,28 @@ def refuse_existing(*outputs: Path, overwrite: bool) -> None:
     """
     for path in outputs:
         if path.exists() and not overwrite:
-            raise OutputError("output exists", path, hint="--overwrite replaces it")
+            raise OutputError("output exists", path, hint="`overwrite` replaces it")
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again: `$SAT2MAP_CACHE`, or `sat2map` in the user's cache folder."""
+    if chosen := os.environ.get("SAT2MAP_CACHE"):
+        return Path(chosen)
+    return platformdirs.user_cache_path("sat2map", appauthor=False)
+
+
+def try_lock(path: Path) -> filelock.BaseFileLock | None:
+    """Lock a file for this process; the system frees the lock when the process ends, however it ends.
+
+    Returns:
+        The lock, to be released; None where another process holds it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    lock = filelock.FileLock(path, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return None
+    return lock

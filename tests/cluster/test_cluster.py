@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from importlib.util import find_spec
@@ -93,9 +94,6 @@ def test_scheduler_that_is_not_there_is_one_line() -> None:
 def test_missing_dask_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from sat2map import cluster
 
-    def absent(name: str) -> None:
-        raise ModuleNotFoundError(name=name)
-
-    monkeypatch.setattr(cluster.importlib, "import_module", absent)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match="distributed"), cluster.connect(2, None):
         pass

@@ -60,7 +60,7 @@ def test_unknown_ground_resolution_leaves_the_scene_as_it_is_and_says_so(where: 
     assert ground_gsd(where) is None
     model_grid = choose_model_grid(where, KNOWN)
     assert model_grid.is_scene_grid
-    assert "--gsd" in model_grid.reason
+    assert "give the GSD" in model_grid.reason
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
 from sat2map.serve.app import create_app
-from sat2map.serve.canvas import Canvas
 from sat2map.serve.filling import Filler
 from sat2map.serve.scenes import MAP, Scenes
 from sat2map.serve.settings import ServeSettings
+from sat2map.serve.sparse_map import SparseMap
 from sat2map.translate import Settings, Translator
 
 from ..scene.rasters import PLACE, write_raster
@@ -80,10 +80,10 @@ class Server:
     filler: Filler
     engine: QuickEngine
 
-    def canvas(self, scene_id: str) -> Canvas:
-        canvas = self.scenes.by_id[scene_id].layers[MAP].canvas
-        assert canvas is not None
-        return canvas
+    def sparse_map(self, scene_id: str) -> SparseMap:
+        sparse_map = self.scenes.by_id[scene_id].layers[MAP].sparse_map
+        assert sparse_map is not None
+        return sparse_map
 
     def wait(self) -> None:
         """Until nothing is left to draw."""

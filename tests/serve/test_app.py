@@ -156,22 +156,22 @@ def test_scene_that_breaks_halfway_is_one_line(tmp_path: Path) -> None:
 def test_stopping_finishes_what_is_being_drawn_and_turns_the_rest_away(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene.tif", 260, 260)
     with serving(tmp_path / "cache", scene) as server:
-        canvas, layer = server.canvas("scene"), server.scenes.by_id["scene"].layers["map"]
+        sparse_map, layer = server.sparse_map("scene"), server.scenes.by_id["scene"].layers["map"]
         assert layer.draw is not None
-        futures = server.filler.ask(canvas, layer.draw, range(9))
+        futures = server.filler.ask(sparse_map, layer.draw, range(9))
         futures[0].result()
         server.filler.stop()
         assert all(future.done() for future in futures)
         refused = [future for future in futures if isinstance(future.exception(), BusyError)]
-        assert canvas.n_done == 9 - len(refused)
+        assert sparse_map.n_done == 9 - len(refused)
         with pytest.raises(BusyError):
-            server.filler.ask(canvas, layer.draw, [8])
+            server.filler.ask(sparse_map, layer.draw, [8])
 
 
 def test_filler_draws_what_is_waited_for_before_the_rest(tmp_path: Path) -> None:
     drawn: list[int] = []
     with serving(tmp_path / "cache", write_scene(tmp_path / "scene.tif", 260, 260)) as server:
-        canvas = server.canvas("scene")
+        sparse_map = server.sparse_map("scene")
     filler = Filler(4)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -180,12 +180,12 @@ def test_filler_draws_what_is_waited_for_before_the_rest(tmp_path: Path) -> None
         go_on.wait()
         return lambda: drawn.append(index)
 
-    filler.ask_behind(canvas, draw, [0, 1, 2], float)
+    filler.ask_behind(sparse_map, draw, [0, 1, 2], float)
     begun.wait()
     for _ in range(1000):  # the same again and again takes no room
-        filler.ask_behind(canvas, draw, [3, 2, 1], lambda index: -index)
+        filler.ask_behind(sparse_map, draw, [3, 2, 1], lambda index: -index)
     assert len(filler._heap) < 200
-    futures = filler.ask(canvas, draw, [5, 1])
+    futures = filler.ask(sparse_map, draw, [5, 1])
     go_on.set()
     for future in futures:
         future.result()

@@ -78,20 +78,20 @@ def test_served_tiles_equal_those_of_the_translated_file(
     with serving(cache, scene) as server, ThreadPoolExecutor(2) as clients:
         list(clients.map(lambda tile: check(server, tile), tiles[:14]))
         n_drawn = server.engine.n_runs
-        assert n_drawn <= len(server.canvas("scene").windows)  # none twice
+        assert n_drawn <= len(server.sparse_map("scene").windows)  # none twice
     with serving(cache, scene) as server:  # again, on what is there
         for tile in tiles[8:]:
             check(server, tile)
-        assert n_drawn + server.engine.n_runs <= len(server.canvas("scene").windows)
+        assert n_drawn + server.engine.n_runs <= len(server.sparse_map("scene").windows)
 
 
-def test_ground_with_gaps_is_read_from_a_canvas(tmp_path: Path) -> None:
+def test_ground_with_gaps_is_read_from_a_sparse_map(tmp_path: Path) -> None:
     # As it is, rio-tiler would warp all of it at its own pixels for a tile of the world.
     scenes = [write_scene(tmp_path / f"{masked}.tif", 200, 300, masked=masked) for masked in (False, True)]
     with serving(tmp_path / "cache", *scenes) as server:
         whole, gaps = (server.scenes.by_id[name].layers["satellite"] for name in ("false", "true"))
-        assert whole.canvas is None
-        assert gaps.canvas is not None
+        assert whole.sparse_map is None
+        assert gaps.sparse_map is not None
         response = server.client.get("/scenes/true/satellite/tiles/WebMercatorQuad/0/0/0.png")
         assert response.status_code == 200
 
@@ -144,7 +144,7 @@ def test_windows_beside_what_is_waited_for_are_drawn_behind(tmp_path: Path) -> N
     with serving(tmp_path / "cache", scene) as server:
         fetch(server, "map", tile.z, tile.x, tile.y, 256, "nearest")
         server.wait()
-        drawn = [i for i in range(25) if server.canvas("scene").is_done(i)]
+        drawn = [i for i in range(25) if server.sparse_map("scene").is_done(i)]
     assert drawn == [6, 7, 8, 11, 12, 13, 16, 17, 18]
 
 

@@ -157,16 +157,16 @@ def test_block_of_a_tiff_is_measured_in_bytes(tmp_path: Path) -> None:
 def test_what_has_gone_is_drawn_on_no_more(server: Server) -> None:
     first, *others = (server.client.post("/scenes?name=x", content=image()).json()["id"] for _ in range(2))
     layer = server.scenes.by_id[first].layers[MAP]
-    assert layer.canvas is not None
+    assert layer.sparse_map is not None
     assert layer.draw is not None
     server.client.post("/scenes?name=x", content=image())
     with pytest.raises(BusyError):
-        server.filler.ask(layer.canvas, layer.draw, [0])
-    server.filler.ask_behind(layer.canvas, layer.draw, [0], float)
+        server.filler.ask(layer.sparse_map, layer.draw, [0])
+    server.filler.ask_behind(layer.sparse_map, layer.draw, [0], float)
     assert server.filler.n_queued == 0
     # Its descriptors' numbers may be other files' by now.
     with pytest.raises(OSError, match="Bad file descriptor"):
-        layer.canvas.write(0, np.zeros((60, 80, 3), np.uint8), None)
+        layer.sparse_map.write(0, np.zeros((60, 80, 3), np.uint8), None)
     assert others[0] in server.scenes.by_id
 
 

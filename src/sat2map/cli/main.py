@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
@@ -87,7 +88,7 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(130) from None
     except (Sat2mapError, OSError, ModuleNotFoundError) as error:
-        translated = _as_user_error(error)
+        translated = _as_user_error(error, _option_names(context))
         if translated is None:
             raise
         if context is not None and context.meta.get(DEBUG_KEY):
@@ -95,7 +96,30 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
         raise translated from error
 
 
-def _as_user_error(error: Exception) -> UserError | None:
+def _option_names(context: click.Context | None) -> dict[str, str]:
+    """The option of each parameter of the command that was called, and of those below it."""
+    names = {
+        "set": "--set",
+        "recipe": "--recipe",
+        "destination": "-o",
+        "out": "-o",
+        "core_px": "--window",
+        "by_hand": "--archive",
+    }
+    if context is None or context.invoked_subcommand is None or not isinstance(context.command, click.Group):
+        return names
+    command = context.command.get_command(context, context.invoked_subcommand)
+    commands = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    options = [p for c in commands if c for p in c.params if isinstance(p, click.Option)]
+    long = {p.name: next((o for o in p.opts if o.startswith("--")), p.opts[0]) for p in reversed(options) if p.name}
+    return long | names
+
+
+def _with_options(text: str | None, names: Mapping[str, str]) -> str | None:
+    return text and re.sub(r"`(\w+)`", lambda match: names.get(match[1], match[1]), text)
+
+
+def _as_user_error(error: Exception, names: Mapping[str, str]) -> UserError | None:
     """Say `error` in words, or None where it is a mistake of ours or for click to handle."""
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
@@ -103,7 +127,7 @@ def _as_user_error(error: Exception) -> UserError | None:
             return None
         error = MissingExtraError(package, EXTRA_OF_PACKAGE[package])
     if isinstance(error, Sat2mapError):
-        return UserError(str(error), error.hint)
+        return UserError(_with_options(str(error), names) or "", _with_options(error.hint, names))
     # A reader that went away (`sat2map ... | head`) is no error: click ends quietly on it.
     if not isinstance(error, OSError) or error.errno in (None, errno.EPIPE):
         return None

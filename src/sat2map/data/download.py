@@ -140,7 +140,7 @@ def _fetch(archive: Archive, to: Path, partial: Path, progress: Progress | None)
     lines = "\n".join(failures)
     raise DataError(
         f"{archive.name} could not be fetched:\n{lines}",
-        hint=f"again later goes on where it stopped; or fetch {archive.urls[0]} by hand and give --archive FILE",
+        hint=f"again later goes on where it stopped; or fetch {archive.urls[0]} by hand and give `by_hand` FILE",
     )
 
 

@@ -104,7 +104,9 @@ def _images(folder: Path) -> list[Path]:
     hint = f"side-by-side pairs end in {', '.join(IMAGE_SUFFIXES)}; two folders are called A and B"
     inner = sorted(p.name for p in folder.iterdir() if p.is_dir())
     if inner:
-        hint = f"it holds folders ({', '.join(inner[:N_NAMED])}): give one of them, and --target where B is another"
+        hint = (
+            f"it holds folders ({', '.join(inner[:N_NAMED])}): give one of them, and `target_folder` where B is another"
+        )
     raise DataError("folder holds no image", folder, hint=hint)
 
 

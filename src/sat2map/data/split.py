@@ -107,7 +107,7 @@ def split_validation(groups: Sequence[str], share: float, seed: int) -> Split:
         raise DataError(
             f"holding {share:.0%} out leaves nothing to train on; groups",
             len(set(groups)),
-            hint="--set validation_share=0",
+            hint="`set` validation_share=0",
         )
     return split
 
@@ -177,7 +177,7 @@ def _files(pair: PairFile) -> Iterator[tuple[Path, str]]:
 def _check_part(part: Path, pairs: Sequence[PairFile], overwrite: bool) -> None:
     refuse_existing(part, overwrite=overwrite)
     if any(part.resolve() in file.resolve().parents for pair in pairs for file, _ in _files(pair)):
-        raise OutputError("output would replace the pairs themselves", part, hint="choose another folder with -o")
+        raise OutputError("output would replace the pairs themselves", part, hint="choose another folder with `out`")
 
 
 def _link(file: Path, to: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
-from sat2map.errors import MissingExtraError, OutputError
+from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.georeference import Grid
@@ -34,8 +33,8 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
     """
     if destination.suffix.lower() not in SUFFIXES:
         raise OutputError("output's ending is none that can be written", destination, hint=f"use {', '.join(SUFFIXES)}")
-    if destination.suffix.lower() == ".pmtiles" and find_spec("pmtiles") is None:
-        raise MissingExtraError("pmtiles", "tiles")
+    if destination.suffix.lower() == ".pmtiles":
+        import_extra("pmtiles", "tiles")
     if destination.is_dir():
         raise OutputError("output is a folder", destination, hint="name a file in it")
     check_no_input(destination, [Path(source)])
@@ -46,7 +45,7 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
     if not folder.is_dir():
         raise OutputError("no such folder to write to", folder, hint=f"mkdir -p {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("folder cannot be written to", folder, hint="choose another with -o")
+        raise OutputError("folder cannot be written to", folder, hint="choose another with `out`")
 
 
 def check_no_input(destination: Path, inputs: Iterable[Path]) -> None:
@@ -56,7 +55,7 @@ def check_no_input(destination: Path, inputs: Iterable[Path]) -> None:
         OutputError: it would.
     """
     if destination.exists() and any(path.exists() and destination.samefile(path) for path in inputs):
-        raise OutputError("output is the input itself", destination, hint="choose another name with -o")
+        raise OutputError("output is the input itself", destination, hint="choose another name with `out`")
 
 
 def check_grid(destination: Path, grid: Grid) -> None:
@@ -67,7 +66,7 @@ def check_grid(destination: Path, grid: Grid) -> None:
     """
     if destination.suffix.lower() in TILE_SUFFIXES and (grid.transform is None or grid.crs is None):
         raise OutputError(
-            "scene has no place on Earth, so there are no web tiles of it", destination, hint="-o map.tif"
+            "scene has no place on Earth, so there are no web tiles of it", destination, hint="`out` map.tif"
         )
 
 

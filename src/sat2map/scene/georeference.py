@@ -55,10 +55,10 @@ def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Windo
         SceneError: the box is empty or beside the scene, a CRS is unknown, or the scene has no place.
     """
     if grid.transform is None:
-        raise SceneError("scene has no place, so no part of it can be told by --bbox", name, hint="leave --bbox out")
+        raise SceneError("scene has no place, so no part of it can be told by `bbox`", name, hint="leave `bbox` out")
     west, south, east, north = box
     if not (west < east and south < north):
-        raise SceneError("--bbox is empty", ",".join(map(str, box)), hint="--bbox WEST,SOUTH,EAST,NORTH")
+        raise SceneError("`bbox` is empty", ",".join(map(str, box)), hint="`bbox` WEST,SOUTH,EAST,NORTH")
     steps = [i / (N_POINTS - 1) for i in range(N_POINTS)]
     xs = [west + (east - west) * i for i in steps] * 2 + [west] * N_POINTS + [east] * N_POINTS
     ys = [south] * N_POINTS + [north] * N_POINTS + [south + (north - south) * i for i in steps] * 2
@@ -69,13 +69,13 @@ def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Windo
     # A box drawn along the edges of pixels means those pixels: rounding must not add a neighbour.
     cols, rows = ([round(point[axis], 6) for point in points] for axis in (0, 1))
     if not points:
-        raise SceneError("--bbox has no place in the scene's CRS", name, hint="is --bbox-crs right?")
+        raise SceneError("`bbox` has no place in the scene's CRS", name, hint="is `bbox_crs` right?")
     first = Window(math.floor(min(rows)), math.floor(min(cols)), 0, 0)
     full = Window(first.row, first.col, math.ceil(max(rows)) - first.row, math.ceil(max(cols)) - first.col)
     window = full.clipped(grid.height, grid.width)
     if not window.height or not window.width:
         raise SceneError(
-            "--bbox lies beside the scene", name, hint="rio bounds tells where it is; degrees need --bbox-crs EPSG:4326"
+            "`bbox` lies beside the scene", name, hint="rio bounds tells where it is; degrees need `bbox_crs` EPSG:4326"
         )
     return window
 
@@ -84,15 +84,15 @@ def _transformed(
     box_crs: str, grid: Grid, xs: list[float], ys: list[float], name: object
 ) -> tuple[list[float], list[float]]:
     if grid.crs is None:
-        raise SceneError("scene has no CRS, so --bbox-crs says nothing", name, hint="--bbox in the scene's own numbers")
+        raise SceneError("scene has no CRS, so `bbox_crs` says nothing", name, hint="`bbox` in the scene's own numbers")
     try:
         known = CRS.from_user_input(box_crs)
     except CRSError as error:
-        raise SceneError("--bbox-crs is none that is known", box_crs, hint="EPSG:4326 for degrees") from error
+        raise SceneError("`bbox_crs` is none that is known", box_crs, hint="EPSG:4326 for degrees") from error
     try:
         x, y = transform_points(known, grid.crs, xs, ys)
     except Exception as error:
         if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
             raise
-        raise SceneError("--bbox cannot be brought into the scene's CRS", name, hint="give it there") from error
+        raise SceneError("`bbox` cannot be brought into the scene's CRS", name, hint="give it there") from error
     return x, y

@@ -111,7 +111,7 @@ class RasterSource:
         if self._options.bands is not None:
             bands = list(self._options.bands)
             if len(bands) not in (1, 3):
-                raise SceneError("--bands takes one band or three", ",".join(map(str, bands)), hint="--bands 3,2,1")
+                raise SceneError("`bands` takes one band or three", ",".join(map(str, bands)), hint="`bands` 3,2,1")
             absent = [band for band in bands if not 1 <= band <= count]
             if absent:
                 raise SceneError(f"scene has no band {absent[0]} (it has {count})", self._name, hint="count from 1")
@@ -122,9 +122,9 @@ class RasterSource:
         if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
             return [1, 1, 1]
         if count == 2:
-            raise SceneError("scene has 2 bands, the model takes 3", self._name, hint="--bands 1 for a grey image")
+            raise SceneError("scene has 2 bands, the model takes 3", self._name, hint="`bands` 1 for a grey image")
         if count > 3:
-            warn_once(f"no band says that it is red, green or blue, so 1, 2, 3 are taken (--bands): {self._name}")
+            warn_once(f"no band says that it is red, green or blue, so bands 1, 2 and 3 are taken: {self._name}")
         return [1, 2, 3]
 
     def _find_dtype(self) -> np.dtype[Any]:

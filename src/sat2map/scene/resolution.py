@@ -177,7 +177,9 @@ def choose_model_grid(grid: Grid, known_m: tuple[float, float], gsd_m: float | N
     lo, hi = known_m
     asked = f"the model knows {lo:g} to {hi:g}"
     if found is None:
-        return ModelGrid(h, w, h, w, f"ground resolution unknown, so as it is ({asked} m/px; --gsd tells it)")
+        return ModelGrid(
+            h, w, h, w, f"ground resolution unknown, so as it is ({asked} m/px; give the GSD if you know it)"
+        )
     here = f"{found[0]:.3g} m/px" if math.isclose(*found, rel_tol=0.02) else f"{found[0]:.3g} x {found[1]:.3g} m/px"
     if all(lo * (1 - TOLERANCE) <= side <= hi * (1 + TOLERANCE) for side in found):
         return ModelGrid(h, w, h, w, f"{here}, as it is ({asked})")

@@ -21,7 +21,7 @@ DEFAULT_LEVELS: Levels = ((20, 200),) * 3
 """For models whose card does not say where the percentiles of their training images lie."""
 NARROWEST_BYTES = 48
 """A scene of 8 bits with less contrast is water or fog: stretched further, it would be noise."""
-HINT = "--stretch LO,HI or --stretch LO,HI;LO,HI;LO,HI"
+HINT = "`stretch` LO,HI or `stretch` LO,HI;LO,HI;LO,HI"
 
 
 @dataclass(frozen=True)

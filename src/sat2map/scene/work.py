@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sat2map.errors import OutputError
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows, where nothing keeps two runs from one destination
-    fcntl = None  # type: ignore[assignment]
+from sat2map.files import try_lock
 
 JOB, LOCK = "job.json", "lock"
 
@@ -45,11 +41,14 @@ def open_work(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
     text = json.dumps(job, sort_keys=True, indent=1, default=str)
     try:
         folder.mkdir(exist_ok=True)
-        lock = (folder / LOCK).open("w")
+        lock = try_lock(folder / LOCK)
     except OSError as error:
-        raise OutputError("folder cannot be written to", destination.parent, hint="choose another with -o") from error
+        raise OutputError(
+            "folder cannot be written to", destination.parent, hint="choose another with `out`"
+        ) from error
+    if lock is None:
+        raise OutputError("another run is writing this map", destination, hint="wait for it, or choose another `out`")
     with lock:
-        _hold(lock, destination)
         try:
             _begin(folder, text)
             yield folder
@@ -63,14 +62,6 @@ def open_work(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
                 raise OutputError(error.found, destination, hint=error.hint) from error
             raise
         shutil.rmtree(folder)
-
-
-def _hold(lock: Any, destination: Path) -> None:
-    try:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise OutputError("another run is writing this map", destination, hint="wait for it, or choose -o") from error
 
 
 def _begin(folder: Path, text: str) -> None:

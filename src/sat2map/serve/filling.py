@@ -16,14 +16,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from sat2map.errors import Sat2mapError
-from sat2map.serve.canvas import Canvas
+from sat2map.serve.sparse_map import SparseMap
 
 Write = Callable[[], None]
 Draw = Callable[[int], Write]
-"""Draws a window of a plan, by index; what it returns puts it onto its canvas."""
+"""Draws a window of a plan, by index; what it returns puts it onto its sparse_map."""
 
 Priority = tuple[float, ...]
-Key = tuple[Canvas, int]
+Key = tuple[SparseMap, int]
 
 WAITED_FOR, BEHIND = 0, 1
 
@@ -43,7 +43,7 @@ class BusyError(Exception):
 
 
 @dataclass
-class Job:
+class FillJob:
     """A window that is to be drawn; the smallest `priority` is next."""
 
     draw: Draw
@@ -66,11 +66,11 @@ class Filler:
 
     def __init__(self, n_waited_for: int) -> None:
         self._limit = n_waited_for
-        self._jobs: dict[Key, Job] = {}
+        self._jobs: dict[Key, FillJob] = {}
         self._heap: list[tuple[Priority, int, Key]] = []
         self._count = itertools.count()
         self._changed = threading.Condition()
-        self._forgotten = weakref.WeakSet[Canvas]()
+        self._forgotten = weakref.WeakSet[SparseMap]()
         self._stopping = False
         self._window_s = 1.0
         self._thread = threading.Thread(target=self._work, name="filler", daemon=True)
@@ -81,34 +81,36 @@ class Filler:
         """Windows that are still to be drawn."""
         return len(self._jobs)
 
-    def ask(self, canvas: Canvas, draw: Draw, indices: Iterable[int]) -> list[Future[None]]:
+    def ask(self, sparse_map: SparseMap, draw: Draw, indices: Iterable[int]) -> list[Future[None]]:
         """Have windows drawn next, in the order in which they are asked for.
 
         Raises:
-            BusyError: the queue is full, the canvas forgotten, or the server is stopping.
+            BusyError: the queue is full, the sparse_map forgotten, or the server is stopping.
         """
         with self._changed:
             wanted = list(indices)
-            fresh = [i for i in wanted if (job := self._jobs.get((canvas, i))) is None or not job.waited_for]
+            fresh = [i for i in wanted if (job := self._jobs.get((sparse_map, i))) is None or not job.waited_for]
             n_waiting = sum(job.waited_for for job in self._jobs.values())
-            if self._stopping or canvas in self._forgotten or n_waiting + len(fresh) > self._limit:
+            if self._stopping or sparse_map in self._forgotten or n_waiting + len(fresh) > self._limit:
                 raise BusyError(min(max(round(n_waiting * self._window_s / 2), 1), 30))
             for index in fresh:
-                self._push(canvas, draw, index, (WAITED_FOR,))
-            return [self._jobs[canvas, index].finished for index in wanted]
+                self._push(sparse_map, draw, index, (WAITED_FOR,))
+            return [self._jobs[sparse_map, index].finished for index in wanted]
 
-    def ask_behind(self, canvas: Canvas, draw: Draw, indices: Iterable[int], order: Callable[[int], float]) -> None:
+    def ask_behind(
+        self, sparse_map: SparseMap, draw: Draw, indices: Iterable[int], order: Callable[[int], float]
+    ) -> None:
         """Have windows drawn when no one waits for others: what was asked last first, then by `order`."""
         with self._changed:
-            if canvas in self._forgotten:
+            if sparse_map in self._forgotten:
                 return
             newest = -time.monotonic()
             for index in indices:
-                self._push(canvas, draw, index, (BEHIND, newest, order(index)))
+                self._push(sparse_map, draw, index, (BEHIND, newest, order(index)))
 
-    def _push(self, canvas: Canvas, draw: Draw, index: int, priority: Priority) -> None:
-        key = (canvas, index)
-        job = self._jobs.setdefault(key, Job(draw, index, priority))
+    def _push(self, sparse_map: SparseMap, draw: Draw, index: int, priority: Priority) -> None:
+        key = (sparse_map, index)
+        job = self._jobs.setdefault(key, FillJob(draw, index, priority))
         if job.finished.running() or job.priority < priority:
             return
         job.priority = priority
@@ -119,11 +121,11 @@ class Filler:
             heapq.heapify(self._heap)
         self._changed.notify()
 
-    def forget(self, canvas: Canvas) -> None:
-        """Never draw on a canvas again; returns when nothing of it is being drawn."""
+    def forget(self, sparse_map: SparseMap) -> None:
+        """Never draw on a sparse_map again; returns when nothing of it is being drawn."""
         with self._changed:
-            self._forgotten.add(canvas)
-            jobs = {key: job for key, job in self._jobs.items() if key[0] is canvas}
+            self._forgotten.add(sparse_map)
+            jobs = {key: job for key, job in self._jobs.items() if key[0] is sparse_map}
             running = [job.finished for job in jobs.values() if job.finished.running()]
             for key, job in jobs.items():
                 if job.finished not in running:
@@ -141,7 +143,7 @@ class Filler:
             self._changed.notify()
         self._thread.join()
 
-    def _next(self) -> tuple[Key, Job] | None:
+    def _next(self) -> tuple[Key, FillJob] | None:
         with self._changed:
             while not self._stopping:
                 while self._heap:
@@ -155,7 +157,7 @@ class Filler:
         return None
 
     def _work(self) -> None:
-        with ThreadPoolExecutor(1, "canvas") as writer:
+        with ThreadPoolExecutor(1, "sparse_map") as writer:
             written: Future[None] | None = None
             while (following := self._next()) is not None:
                 key, job = following
@@ -173,7 +175,7 @@ class Filler:
                     written.result()
                 written = writer.submit(self._write, key, job, write)
 
-    def _write(self, key: Key, job: Job, write: Write) -> None:
+    def _write(self, key: Key, job: FillJob, write: Write) -> None:
         try:
             write()
         except Exception as error:
@@ -181,7 +183,7 @@ class Filler:
         else:
             self._finish(key, job, None)
 
-    def _finish(self, key: Key, job: Job, error: Exception | None) -> None:
+    def _finish(self, key: Key, job: FillJob, error: Exception | None) -> None:
         if error is not None and not isinstance(error, Sat2mapError):
             log.error("window %d cannot be drawn", job.index, exc_info=error)
         with self._changed:

@@ -16,12 +16,12 @@ from rasterio.crs import CRS
 from rio_tiler.errors import TileOutsideBounds
 from titiler.core.dependencies import DefaultDependency
 
-from sat2map.serve.canvas import Canvas
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
 from sat2map.serve.reader import View, hide_classes
-from sat2map.serve.scenes import DEGREES, SATELLITE, WEB_MERCATOR, Layer, Scene, Scenes, on_earth, pixels_of
+from sat2map.serve.scenes import DEGREES, SATELLITE, WEB_MERCATOR, MapLayer, Scene, Scenes, on_earth, pixels_of
 from sat2map.serve.settings import ServeSettings
+from sat2map.serve.sparse_map import SparseMap
 from sat2map.tiling import Window
 
 MERCATOR = tms.get("WebMercatorQuad")
@@ -99,21 +99,21 @@ class Gate:
         request.scope.setdefault("state", {})["pending"] = True
         return View(layer, behind=scene.layers[SATELLITE])
 
-    async def _drawn(self, layer: Layer, window: Window, patience: bool) -> bool:
+    async def _drawn(self, layer: MapLayer, window: Window, patience: bool) -> bool:
         """Have what is missing drawn; whether it is."""
-        canvas, draw = layer.canvas, layer.draw
-        if canvas is None or draw is None:
+        sparse_map, draw = layer.sparse_map, layer.draw
+        if sparse_map is None or draw is None:
             return True
-        missing = canvas.missing(window)
+        missing = sparse_map.missing(window)
         if missing and (not patience or len(missing) > self._settings.n_windows_at_once):
-            self._filler.ask_behind(canvas, draw, missing, coarse_first(canvas, window))
+            self._filler.ask_behind(sparse_map, draw, missing, coarse_first(sparse_map, window))
             return False
         # What is drawn already passes without a turn at the filler.
-        asked = self._filler.ask(canvas, draw, missing) if missing else []
+        asked = self._filler.ask(sparse_map, draw, missing) if missing else []
         # Who waits for tiles asks for those beside them next; they are drawn while these are encoded.
-        around = window.grown(canvas.windows[0].width // 2).clipped(canvas.grid.height, canvas.grid.width)
-        if beside := canvas.missing(around):
-            self._filler.ask_behind(canvas, draw, beside, coarse_first(canvas, window))
+        around = window.grown(sparse_map.windows[0].width // 2).clipped(sparse_map.grid.height, sparse_map.grid.width)
+        if beside := sparse_map.missing(around):
+            self._filler.ask_behind(sparse_map, draw, beside, coarse_first(sparse_map, window))
         if not asked:
             return True
         futures = [asyncio.wrap_future(future) for future in asked]
@@ -123,13 +123,13 @@ class Gate:
         return not late
 
 
-def coarse_first(canvas: Canvas, window: Window) -> Callable[[int], float]:
+def coarse_first(sparse_map: SparseMap, window: Window) -> Callable[[int], float]:
     """The order in which windows come of which no one waits for any: here and there first, and near the middle."""
     row, col = window.row + window.height / 2, window.col + window.width / 2
-    side = max(canvas.windows[0].height, canvas.windows[0].width)
+    side = max(sparse_map.windows[0].height, sparse_map.windows[0].width)
 
     def order(index: int) -> float:
-        core = canvas.windows[index]
+        core = sparse_map.windows[index]
         coarseness = math.gcd(core.row // side, core.col // side, 4)
         distance = math.hypot(core.row + core.height / 2 - row, core.col + core.width / 2 - col)
         return distance / side - 1000 * coarseness

@@ -157,7 +157,7 @@ class KnownHosts:
         if scope["type"] == "http" and "*" not in self._names:
             name = re.sub(r":\d*$", "", Headers(scope=scope).get("host", "")).lower()
             if name not in self._names:
-                refusal = answer(400, "this server does not go by that name", "sat2map serve --allow-host NAME")
+                refusal = answer(400, "this server does not go by that name", "sat2map serve `allow_host` NAME")
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)

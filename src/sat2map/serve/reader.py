@@ -13,7 +13,7 @@ from rio_tiler.models import ImageData
 
 from sat2map.classes import CLASS_NAMES, classify
 from sat2map.errors import Sat2mapError
-from sat2map.serve.scenes import Layer
+from sat2map.serve.scenes import MapLayer
 
 LIGHTEST, CONTRAST = 235, 0.35
 """What is not drawn yet shows the ground so: grey, light and faint."""
@@ -28,8 +28,8 @@ class View:
         behind: shown, faintly, where the layer is not drawn yet; None: all that is needed is drawn.
     """
 
-    layer: Layer
-    behind: Layer | None = None
+    layer: MapLayer
+    behind: MapLayer | None = None
 
     def __str__(self) -> str:
         return self.layer.name

@@ -57,15 +57,15 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
 
 def described(scene: Scene) -> dict[str, Any]:
     """What a page must know of a scene."""
-    canvas = scene.layers[MAP].canvas
-    assert canvas is not None
+    sparse_map = scene.layers[MAP].sparse_map
+    assert sparse_map is not None
     return {
         "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_place": scene.has_place,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
         "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),
-        "layers_drawn": [layer.name for layer in scene.layers.values() if layer.canvas],
-        "n_windows": len(canvas.windows), "n_windows_done": canvas.n_done,
-        "n_windows_done_all": sum(canvas.n_done for canvas in scene.canvases()),
+        "layers_drawn": [layer.name for layer in scene.layers.values() if layer.sparse_map],
+        "n_windows": len(sparse_map.windows), "n_windows_done": sparse_map.n_done,
+        "n_windows_done_all": sum(sparse_map.n_done for sparse_map in scene.sparse_maps()),
     }  # fmt: skip
 
 

@@ -29,13 +29,13 @@ from sat2map.errors import ModelFileError, SceneError
 from sat2map.model.card import Card
 from sat2map.scene.georeference import Grid, at
 from sat2map.scene.source import ReadOptions, Source, open_scene
-from sat2map.serve.canvas import VERSION, Canvas, full_size, make_room
 from sat2map.serve.filling import Draw, Write
+from sat2map.serve.sparse_map import VERSION, SparseMap, full_size, make_room
 from sat2map.tiling import Window, padded_size
 from sat2map.translate import SceneDrawing, Settings, TilingPlan, Translator
 
 LARGEST_WITHOUT_OVERVIEWS_PX = 8192
-"""A larger scene without overviews is copied to a canvas that has them."""
+"""A larger scene without overviews is copied to a sparse_map that has them."""
 WEB_MERCATOR, DEGREES = CRS.from_epsg(3857), CRS.from_epsg(4326)
 MERCATOR_LATITUDE = 85.06
 SATELLITE, MAP, CONFIDENCE = "satellite", "map", "confidence"
@@ -45,19 +45,19 @@ read in order too."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class MapLayer:
     """Something of a scene that can be shown.
 
     Attributes:
         name: `satellite`, `map`, or `confidence` where the model has it.
         path: what GDAL reads.
-        canvas: where it is drawn, if it is.
+        sparse_map: where it is drawn, if it is.
         draw: draws a window of it.
     """
 
     name: str
     path: Path
-    canvas: Canvas | None = None
+    sparse_map: SparseMap | None = None
     draw: Draw | None = None
 
 
@@ -79,14 +79,14 @@ class Scene:
     name: str
     grid: Grid
     has_place: bool
-    layers: dict[str, Layer]
+    layers: dict[str, MapLayer]
     bounds: tuple[float, float, float, float]
     zooms: tuple[int, int]
     resources: ExitStack
 
-    def canvases(self) -> Iterator[Canvas]:
+    def sparse_maps(self) -> Iterator[SparseMap]:
         """Everything that is drawn."""
-        return (layer.canvas for layer in self.layers.values() if layer.canvas is not None)
+        return (layer.sparse_map for layer in self.layers.values() if layer.sparse_map is not None)
 
 
 class Scenes:
@@ -94,7 +94,7 @@ class Scenes:
 
     Args:
         translator: draws the maps.
-        cache: folder of the canvases.
+        cache: folder of the sparse_maps.
         cache_bytes: room that these may take.
         model_key: changes whenever the model does.
         settings: how scenes are tiled.
@@ -123,7 +123,7 @@ class Scenes:
             path: of the raster or image.
             name: for people; by default the file's.
             scene_id: for URLs; by default made of the file's name.
-            temporary: whether file and canvases are deleted when the scene is removed.
+            temporary: whether file and sparse_maps are deleted when the scene is removed.
 
         Raises:
             SceneError, ImageError: it cannot be read.
@@ -145,8 +145,8 @@ class Scenes:
             if self._has_confidence:
                 layers[CONFIDENCE] = self._confidence(stack, grid, drawing, layers[MAP])
             if temporary:
-                for canvas in (layer.canvas for layer in layers.values() if layer.canvas):
-                    stack.callback(shutil.rmtree, canvas.folder)
+                for sparse_map in (layer.sparse_map for layer in layers.values() if layer.sparse_map):
+                    stack.callback(shutil.rmtree, sparse_map.folder)
             with Reader(str(layers[MAP].path)) as reader:
                 zooms = reader.minzoom, reader.maxzoom
             scene = Scene(
@@ -156,33 +156,33 @@ class Scenes:
         self.by_id[scene.id] = scene
         return scene
 
-    def remove(self, scene: Scene, forget: Callable[[Canvas], None] = lambda _: None) -> None:
-        """Close a scene, which no one finds any more; `forget` sees to it that no canvas of it is drawn on."""
+    def remove(self, scene: Scene, forget: Callable[[SparseMap], None] = lambda _: None) -> None:
+        """Close a scene, which no one finds any more; `forget` sees to it that no sparse_map of it is drawn on."""
         del self.by_id[scene.id]
-        for canvas in scene.canvases():
-            forget(canvas)
+        for sparse_map in scene.sparse_maps():
+            forget(sparse_map)
         scene.resources.close()
-        for canvas in scene.canvases():
-            self._needed.pop(canvas.folder.name, None)
+        for sparse_map in scene.sparse_maps():
+            self._needed.pop(sparse_map.folder.name, None)
 
     def close(self) -> None:
         """Close all of them."""
         for scene in reversed(list(self.by_id.values())):
             self.remove(scene)
 
-    def _map(self, stack: ExitStack, grid: Grid, drawing: SceneDrawing) -> Layer:
+    def _map(self, stack: ExitStack, grid: Grid, drawing: SceneDrawing) -> MapLayer:
         plan = drawing.plan
-        canvas = self._canvas(stack, drawing.scene, grid, plan, f"{MAP} {self._model_key} {self._settings}")
+        sparse_map = self._sparse_map(stack, drawing.scene, grid, plan, f"{MAP} {self._model_key} {self._settings}")
 
         def draw(index: int) -> Write:
             (image,), valid = drawing.draw(plan.windows[index])
-            return lambda: canvas.write(index, image, valid)
+            return lambda: sparse_map.write(index, image, valid)
 
-        return Layer(MAP, canvas.path, canvas, draw)
+        return MapLayer(MAP, sparse_map.path, sparse_map, draw)
 
-    def _confidence(self, stack: ExitStack, grid: Grid, drawing: SceneDrawing, shown: Layer) -> Layer:
+    def _confidence(self, stack: ExitStack, grid: Grid, drawing: SceneDrawing, shown: MapLayer) -> MapLayer:
         source, plan = drawing.scene, drawing.plan
-        canvas = self._canvas(stack, source, grid, plan, f"{CONFIDENCE} {self._model_key} {self._settings}")
+        sparse_map = self._sparse_map(stack, source, grid, plan, f"{CONFIDENCE} {self._model_key} {self._settings}")
         settings = dataclasses.replace(self._settings, confidence=True)
         drawing = SceneDrawing(source, self._translator.engine, settings, plan)
 
@@ -190,37 +190,37 @@ class Scenes:
             (image, confidence), valid = drawing.draw(plan.windows[index])
 
             def write() -> None:
-                canvas.write(index, _coloured(confidence[..., 0]), valid)
-                if shown.canvas is not None and not shown.canvas.is_done(index):
-                    shown.canvas.write(index, image, valid)
+                sparse_map.write(index, _coloured(confidence[..., 0]), valid)
+                if shown.sparse_map is not None and not shown.sparse_map.is_done(index):
+                    shown.sparse_map.write(index, image, valid)
 
             return write
 
-        return Layer(CONFIDENCE, canvas.path, canvas, draw)
+        return MapLayer(CONFIDENCE, sparse_map.path, sparse_map, draw)
 
-    def _satellite(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, path: Path) -> Layer:
+    def _satellite(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, path: Path) -> MapLayer:
         if grid is source.grid and _shows_itself(path):
-            return Layer(SATELLITE, path)
+            return MapLayer(SATELLITE, path)
         # As it is: 8 bits are stretched for the model alone.
         source = stack.enter_context(open_scene(path, ReadOptions(levels=self.card.levels)))
-        canvas = self._canvas(stack, source, grid, plan, SATELLITE)
+        sparse_map = self._sparse_map(stack, source, grid, plan, SATELLITE)
 
         def draw(index: int) -> Write:
-            window = canvas.windows[index]
+            window = sparse_map.windows[index]
             seen = source.read(window), source.valid(window) if source.has_mask else None
-            return lambda: canvas.write(index, *seen)
+            return lambda: sparse_map.write(index, *seen)
 
-        return Layer(SATELLITE, canvas.path, canvas, draw)
+        return MapLayer(SATELLITE, sparse_map.path, sparse_map, draw)
 
-    def _canvas(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, what: str) -> Canvas:
+    def _sparse_map(self, stack: ExitStack, source: Source, grid: Grid, plan: TilingPlan, what: str) -> SparseMap:
         key = _key(source, f"{what} {plan.windows[0]} {plan.model_grid} {source.stretch}")
         self._needed[key] = full_size(grid, with_mask=source.has_mask)
         stack.callback(self._needed.pop, key, None)
         make_room(self._cache, self._needed, self._cache_bytes)
         homes = [plan.model_grid.scene_window(window.core) for window in plan.windows]
-        canvas = Canvas(self._cache / key, grid, homes, with_mask=source.has_mask)
-        stack.callback(canvas.close)
-        return canvas
+        sparse_map = SparseMap(self._cache / key, grid, homes, with_mask=source.has_mask)
+        stack.callback(sparse_map.close)
+        return sparse_map
 
     def _free_id(self, stem: str) -> str:
         plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "scene"
@@ -300,7 +300,7 @@ def _shows_itself(path: Path) -> bool:
 
 
 def _key(source: Source, what: str) -> str:
-    """Names the canvas of a scene: another file, or the same one changed, or another model, is another canvas."""
+    """Name the sparse map of a scene: another file, a changed one, or another model has another map."""
     digest = hashlib.sha256(f"{VERSION} {what}".encode())
     for file in source.files:
         stat = file.stat()

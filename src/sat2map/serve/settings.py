@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
-def default_cache() -> Path:
-    """`$SAT2MAP_CACHE`, or `sat2map` in the user's cache folder."""
-    if chosen := os.environ.get("SAT2MAP_CACHE"):
-        return Path(chosen) / "serve"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sat2map" / "serve"
+from sat2map.files import cache_folder
 
 
 class ServeSettings(BaseSettings):
@@ -23,7 +17,7 @@ class ServeSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65535)
-    cache: Path = Field(default_factory=default_cache)
+    cache: Path = Field(default_factory=lambda: cache_folder() / "serve")
     cache_gib: float = Field(20, gt=0)
     """Room on the disk for the maps of all scenes."""
     tile_cache_mib: int = Field(256, ge=0)

@@ -30,7 +30,7 @@ REDUCED, MASK = 1, 4
 
 
 @dataclass(frozen=True)
-class Layer:
+class TiffLevel:
     """One image of the file: a level of the raster or of its mask.
 
     Attributes:
@@ -74,7 +74,7 @@ class Layer:
                 yield place, Window(row * BLOCK_PX, col * BLOCK_PX, BLOCK_PX, BLOCK_PX)
 
 
-def lay_out(grid: Grid, *, with_mask: bool, smallest_px: int) -> list[Layer]:
+def lay_out(grid: Grid, *, with_mask: bool, smallest_px: int) -> list[TiffLevel]:
     """The images of a file, in order: each level, and its mask after it.
 
     Args:
@@ -82,26 +82,26 @@ def lay_out(grid: Grid, *, with_mask: bool, smallest_px: int) -> list[Layer]:
         with_mask: whether there are masks.
         smallest_px: there are overviews until one has no side above this.
     """
-    layers: list[Layer] = []
+    layers: list[TiffLevel] = []
     height, width, level = grid.height, grid.width, 0
     while True:
         for n_bands in (3, 1) if with_mask else (3,):
-            layers.append(Layer(height, width, n_bands, level, layers[-1].end if layers else 0))
+            layers.append(TiffLevel(height, width, n_bands, level, layers[-1].end if layers else 0))
         if max(height, width) <= smallest_px:
             break
         (height, width), level = reduced_size(height, width), level + 1
     header_size = -(-len(_header(layers, grid)) // 4096) * 4096
-    return [Layer(x.height, x.width, x.n_bands, x.level, x.offset + header_size) for x in layers]
+    return [TiffLevel(x.height, x.width, x.n_bands, x.level, x.offset + header_size) for x in layers]
 
 
-def create(path: Path, layers: list[Layer], grid: Grid) -> None:
+def create(path: Path, layers: list[TiffLevel], grid: Grid) -> None:
     """Write the header, and make the file as long as it will ever be."""
     with path.open("wb") as file:
         file.write(_header(layers, grid))
         file.truncate(layers[-1].end)
 
 
-def read(file: int, layer: Layer, window: Window) -> UInt8:
+def read(file: int, layer: TiffLevel, window: Window) -> UInt8:
     """Read pixels, shape (h, w, bands), from a file descriptor; what was never written is 0."""
     pixels = np.empty((window.height, window.width, layer.n_bands), np.uint8)
     for place, block in layer.blocks(window):
@@ -110,7 +110,7 @@ def read(file: int, layer: Layer, window: Window) -> UInt8:
     return pixels
 
 
-def write(file: int, layer: Layer, window: Window, pixels: UInt8) -> None:
+def write(file: int, layer: TiffLevel, window: Window, pixels: UInt8) -> None:
     """Write pixels, shape (h, w, bands). Not for two threads at once, where their windows share a block.
 
     Raises:
@@ -125,7 +125,7 @@ def write(file: int, layer: Layer, window: Window, pixels: UInt8) -> None:
             raise OSError("block was not written whole")
 
 
-def _read_block(file: int, layer: Layer, place: int) -> UInt8:
+def _read_block(file: int, layer: TiffLevel, place: int) -> UInt8:
     data = os.pread(file, layer.block_size, place)
     return np.frombuffer(data, np.uint8).reshape(BLOCK_PX, BLOCK_PX, layer.n_bands).copy()
 
@@ -136,7 +136,7 @@ def _intersection(a: Window, b: Window) -> Window:
     return Window(top, left, bottom - top, right - left)
 
 
-def _header(layers: list[Layer], grid: Grid) -> bytes:
+def _header(layers: list[TiffLevel], grid: Grid) -> bytes:
     """Everything before the first block: a BigTIFF header, then a directory for each layer.
 
     Source: TIFF 6.0 and libtiff's BigTIFF; overviews and masks are told apart as GDAL's GTiff driver does.
@@ -157,7 +157,7 @@ def _header(layers: list[Layer], grid: Grid) -> bytes:
     return bytes(data)
 
 
-def _tags(layer: Layer) -> dict[int, tuple[int, int, bytes]]:
+def _tags(layer: TiffLevel) -> dict[int, tuple[int, int, bytes]]:
     places = range(layer.offset, layer.end, layer.block_size)
     is_mask = layer.n_bands == 1
     values: dict[int, tuple[int, list[int]]] = {

@@ -1,12 +1,11 @@
 """The map of one scene as far as it is drawn: a sparse GeoTIFF that is filled window by window and survives a kill.
 
 Pixels and overviews are those that `translate` would write, so that whatever is read from here equals what is read from
-the translated file. It never runs a model, and two processes never write one canvas.
+the translated file. It never runs a model, and two processes never write one sparse_map.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from bisect import bisect_left, bisect_right
@@ -18,6 +17,7 @@ import numpy as np
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import OutputError
+from sat2map.files import try_lock
 from sat2map.scene.formats import cog_block_px
 from sat2map.scene.georeference import Grid
 from sat2map.serve import sparse_tiff
@@ -25,18 +25,18 @@ from sat2map.serve.overview import Taps, reduce, reduced_window
 from sat2map.tiling import Window
 
 VERSION = 1
-"""Of the files; a change makes canvases of before be left alone."""
-IMAGE, DONE = "map.tif", "done"
+"""Of the files; a change makes sparse_maps of before be left alone."""
+IMAGE, DONE, LOCK = "map.tif", "done", "lock"
 
 
 class Level(NamedTuple):
     """A level of the pyramid in the file."""
 
-    rgb: sparse_tiff.Layer
-    mask: sparse_tiff.Layer | None
+    rgb: sparse_tiff.TiffLevel
+    mask: sparse_tiff.TiffLevel | None
 
 
-class Canvas:
+class SparseMap:
     """A map that is being drawn.
 
     Args:
@@ -61,18 +61,18 @@ class Canvas:
         ]  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self._done_file = os.open(folder / DONE, os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(self._done_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        lock = try_lock(folder / LOCK)
+        if lock is None:
             os.close(self._done_file)
             raise OutputError(
-                "another server draws the map of this scene", folder, hint="stop it, or choose another --cache"
-            ) from error
+                "another server draws the map of this scene", folder, hint="stop it, or choose another `cache`"
+            )
+        self._lock = lock
         self._begin(layers)
         self._file = os.open(self.path, os.O_RDWR)
         self._done = bytearray(os.pread(self._done_file, len(windows), 0))
 
-    def _begin(self, layers: list[sparse_tiff.Layer]) -> None:
+    def _begin(self, layers: list[sparse_tiff.TiffLevel]) -> None:
         """Make the file where it is missing; then nothing is drawn."""
         n_windows = len(self.windows)
         if self.path.exists() and os.fstat(self._done_file).st_size == n_windows:
@@ -88,6 +88,7 @@ class Canvas:
         """Let another server have it."""
         os.close(self._file)
         os.close(self._done_file)
+        self._lock.release()
         # Their numbers will be other files': writing must fail, and not go there.
         self._file = self._done_file = -1
 
@@ -154,16 +155,16 @@ class Canvas:
 
 
 def full_size(grid: Grid, *, with_mask: bool) -> int:
-    """Bytes that the canvas of a scene takes when all of it is drawn."""
+    """Bytes that the sparse_map of a scene takes when all of it is drawn."""
     return sparse_tiff.lay_out(grid, with_mask=with_mask, smallest_px=cog_block_px(grid))[-1].end
 
 
 def make_room(root: Path, needed: dict[str, int], limit: int) -> None:
-    """Delete the canvases that were longest not used, until those that are needed now fit.
+    """Delete the sparse_maps that were longest not used, until those that are needed now fit.
 
     Args:
-        root: folder of all canvases.
-        needed: full size of each canvas that will be used, by the name of its folder.
+        root: folder of all sparse_maps.
+        needed: full size of each sparse_map that will be used, by the name of its folder.
         limit: bytes that all may take.
 
     Raises:
@@ -173,7 +174,7 @@ def make_room(root: Path, needed: dict[str, int], limit: int) -> None:
     if total > limit:
         raise OutputError(
             f"maps of these scenes take up to {total / 2**30:.1f} GiB, the cache may take",
-            f"{limit / 2**30:.1f} GiB", hint="--cache-gib with a larger number, or fewer scenes",
+            f"{limit / 2**30:.1f} GiB", hint="`cache_gib` with a larger number, or fewer scenes",
         )  # fmt: skip
     others = [done for done in root.glob(f"*/{DONE}") if done.parent.name not in needed]
     for done in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
@@ -185,9 +186,8 @@ def make_room(root: Path, needed: dict[str, int], limit: int) -> None:
 
 
 def _is_free(done: Path) -> bool:
-    with done.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    lock = try_lock(done.with_name(LOCK))
+    if lock is None:
+        return False
+    lock.release()
+    return True

@@ -1,4 +1,4 @@
-"""A canvas that is filled in any order, by parts and after kills, is the translated file."""
+"""A sparse_map that is filled in any order, by parts and after kills, is the translated file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sat2map.errors import OutputError
 from sat2map.scene.destination import open_sink
 from sat2map.scene.georeference import Grid
-from sat2map.serve.canvas import Canvas, full_size, make_room
+from sat2map.serve.sparse_map import SparseMap, full_size, make_room
 from sat2map.tiling import Window, plan
 
 from ..scene.rasters import PLACE
@@ -47,13 +47,13 @@ def test_canvas_filled_in_any_order_equals_the_translated_file(
     order = list(range(len(windows)))
     random.shuffle(order)  # type: ignore[attr-defined]
     for half in (order[::2], order[1::2]):  # closed and opened again between them
-        canvas = Canvas(tmp_path / name, grid_of(height, width), windows, with_mask=masked)
-        assert canvas.n_done == (0 if half == order[::2] else len(order[::2]))
+        sparse_map = SparseMap(tmp_path / name, grid_of(height, width), windows, with_mask=masked)
+        assert sparse_map.n_done == (0 if half == order[::2] else len(order[::2]))
         for index in half:
             core = windows[index]
-            canvas.write(index, rgb[core.slices], None if valid is None else valid[core.slices])
-        canvas.close()
-    assert_same(tmp_path / f"{name}.tif", canvas.path)
+            sparse_map.write(index, rgb[core.slices], None if valid is None else valid[core.slices])
+        sparse_map.close()
+    assert_same(tmp_path / f"{name}.tif", sparse_map.path)
 
 
 def assert_same(translated: Path, drawn: Path) -> None:
@@ -70,29 +70,29 @@ def assert_same(translated: Path, drawn: Path) -> None:
 
 
 def test_missing_names_the_windows_that_a_part_touches(tmp_path: Path) -> None:
-    canvas = Canvas(tmp_path / "c", grid_of(300, 500), windows_of(300, 500), with_mask=False)
-    assert canvas.missing(Window(0, 0, 300, 500)) == list(range(12))
-    assert canvas.missing(Window(127, 128, 2, 128)) == [1, 5]
-    assert canvas.missing(Window(0, 0, 0, 0)) == []
-    canvas.write(5, np.zeros((128, 128, 3), np.uint8), None)
-    assert canvas.missing(Window(127, 128, 2, 128)) == [1]
-    canvas.close()
+    sparse_map = SparseMap(tmp_path / "c", grid_of(300, 500), windows_of(300, 500), with_mask=False)
+    assert sparse_map.missing(Window(0, 0, 300, 500)) == list(range(12))
+    assert sparse_map.missing(Window(127, 128, 2, 128)) == [1, 5]
+    assert sparse_map.missing(Window(0, 0, 0, 0)) == []
+    sparse_map.write(5, np.zeros((128, 128, 3), np.uint8), None)
+    assert sparse_map.missing(Window(127, 128, 2, 128)) == [1]
+    sparse_map.close()
 
 
 def test_second_server_is_refused(tmp_path: Path) -> None:
-    canvas = Canvas(tmp_path / "c", grid_of(30, 50), windows_of(30, 50), with_mask=False)
+    sparse_map = SparseMap(tmp_path / "c", grid_of(30, 50), windows_of(30, 50), with_mask=False)
     with pytest.raises(OutputError, match="another server"):
-        Canvas(tmp_path / "c", grid_of(30, 50), windows_of(30, 50), with_mask=False)
-    canvas.close()
+        SparseMap(tmp_path / "c", grid_of(30, 50), windows_of(30, 50), with_mask=False)
+    sparse_map.close()
 
 
 def test_make_room_deletes_what_was_longest_not_used(tmp_path: Path) -> None:
     grid, windows = grid_of(600, 600), windows_of(600, 600)
     for age, name in enumerate(["new", "old", "older"]):
-        canvas = Canvas(tmp_path / name, grid, windows, with_mask=False)
+        sparse_map = SparseMap(tmp_path / name, grid, windows, with_mask=False)
         for i, window in enumerate(windows):
-            canvas.write(i, np.full((window.height, window.width, 3), 7, np.uint8), None)
-        canvas.close()
+            sparse_map.write(i, np.full((window.height, window.width, 3), 7, np.uint8), None)
+        sparse_map.close()
         os.utime(tmp_path / name / "done", (1e9 - age, 1e9 - age))
     size = full_size(grid, with_mask=False)
     make_room(tmp_path, {"new": size}, round(2.5 * size))
@@ -103,15 +103,15 @@ def test_make_room_deletes_what_was_longest_not_used(tmp_path: Path) -> None:
 
 def test_large_canvas_takes_no_room_until_it_is_drawn(tmp_path: Path) -> None:
     windows = windows_of(50_000, 50_000, 1024)
-    canvas = Canvas(tmp_path / "c", grid_of(50_000, 50_000), windows, with_mask=True)
-    canvas.write(1200, np.full((1024, 1024, 3), 9, np.uint8), None)
-    assert canvas.path.stat().st_size > 10e9
-    assert canvas.path.stat().st_blocks * 512 < 40e6
+    sparse_map = SparseMap(tmp_path / "c", grid_of(50_000, 50_000), windows, with_mask=True)
+    sparse_map.write(1200, np.full((1024, 1024, 3), 9, np.uint8), None)
+    assert sparse_map.path.stat().st_size > 10e9
+    assert sparse_map.path.stat().st_blocks * 512 < 40e6
     core = windows[1200]
-    with rasterio.open(canvas.path) as dataset:
+    with rasterio.open(sparse_map.path) as dataset:
         place = rasterio.windows.Window(core.col - 5, core.row, 10, 1)
         assert dataset.read(1, window=place).tolist() == [[0] * 5 + [9] * 5]
-    canvas.close()
+    sparse_map.close()
 
 
 FILL = """
@@ -119,7 +119,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from sat2map.scene.georeference import Grid
-from sat2map.serve.canvas import Canvas
+from sat2map.serve.sparse_map import SparseMap
 from sat2map.tiling import plan
 folder, seed = Path(sys.argv[1]), int(sys.argv[2])
 rgb = np.load(folder.with_suffix(".npy"))
@@ -127,11 +127,11 @@ windows = [w.core for w in plan(700, 900, stride=16, margin=16, core=128)]
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 grid = Grid(700, 900, CRS.from_epsg(32618), from_origin(580000, 4510000, 0.9, 0.9))
-canvas = Canvas(folder, grid, windows, with_mask=False)
+sparse_map = SparseMap(folder, grid, windows, with_mask=False)
 print("begun", flush=True)
 for index in np.random.default_rng(seed).permutation(len(windows)):
-    if not canvas.is_done(index):
-        canvas.write(int(index), rgb[windows[index].slices], None)
+    if not sparse_map.is_done(index):
+        sparse_map.write(int(index), rgb[windows[index].slices], None)
 """
 
 
@@ -151,14 +151,14 @@ def test_kill_while_filling_leaves_no_wrong_pixel(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        canvas = Canvas(tmp_path / "c", grid_of(700, 900), windows, with_mask=False)
-        with rasterio.open(canvas.path) as dataset:
+        sparse_map = SparseMap(tmp_path / "c", grid_of(700, 900), windows, with_mask=False)
+        with rasterio.open(sparse_map.path) as dataset:
             drawn = np.moveaxis(dataset.read(), 0, -1)
         for i, window in enumerate(windows):
-            if canvas.is_done(i):
+            if sparse_map.is_done(i):
                 np.testing.assert_array_equal(drawn[window.slices], rgb[window.slices])
-        counts.append(canvas.n_done)
-        canvas.close()
+        counts.append(sparse_map.n_done)
+        sparse_map.close()
     assert counts[-1] > 0
     assert counts == sorted(counts)
     subprocess.run([sys.executable, "-c", FILL, str(tmp_path / "c"), "0"], check=True)
