@@ -96,7 +96,7 @@ def test_by_engine_runs_the_chosen_head(head: str | None, inverted: bool) -> Non
 def test_by_engine_names_the_heads_that_there_are() -> None:
     with pytest.raises(ModelFileError, match="no such head: 'rgb'") as caught:
         by_engine(cast("Any", _Inverse()), "rgb")
-    assert caught.value.hint == "--head crisp|smooth"
+    assert caught.value.hint == "set head to one of: crisp, smooth"
 
 
 def test_summarise_is_json_with_every_metric_between_its_ends() -> None:
