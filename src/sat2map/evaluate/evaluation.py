@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sat2map import __version__
 from sat2map.arrays import UInt8
 from sat2map.data.pairs import PairFile, TwoFolders, list_pairs
 from sat2map.data.split import read_groups
@@ -195,7 +195,7 @@ def _protocol(request: EvaluationRequest, pairs: PairSet, predictor: Predictor) 
         "n_draws": N_DRAWS,
         "seed": pairs.seed,
         **predictor.description,
-        "sat2map_version": __version__,
+        "sat2map_version": version("sat2map"),
     }
 
 

@@ -39,10 +39,10 @@ def blended(run: Callable[[Array], Array], array_hwc: Array) -> Array:
     summed: Array | None = None
     for first in range(0, len(starts), BATCH):
         some = [Window(r, c, TILE_PX, TILE_PX) for r, c in starts[first : first + BATCH]]
-        for tile, drawn in zip(some, run(np.stack([array_hwc[t.slices] for t in some])), strict=True):
+        for tile, answer in zip(some, run(np.stack([array_hwc[t.slices] for t in some])), strict=True):
             if summed is None:
-                summed = np.zeros((high, wide, drawn.shape[-1]), np.float32)
-            summed[tile.slices] += weight * drawn
+                summed = np.zeros((high, wide, answer.shape[-1]), np.float32)
+            summed[tile.slices] += weight * answer
             total[tile.slices] += weight
     assert summed is not None
     return np.rint(summed / total)[:h, :w].astype(np.uint8)
