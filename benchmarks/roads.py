@@ -1,7 +1,10 @@
-"""Road F1 where only the roads are known: `python benchmarks/roads.py FOLDER --gsd 0.42 [--model M] [--stretch]`.
+"""Road F1 on images where only the roads are labelled.
+
+`python benchmarks/roads.py FOLDER --gsd 0.42 [--model M] [--stretch]`
 
 FOLDER holds images in `image` and masks of equal names in `mask`, white where a road is. Images and masks are
-brought to 0.9 m per pixel; a pixel is right within three pixels of a road, since such masks are not right to the pixel.
+brought to 0.9 m per pixel; a pixel counts as correct within three pixels of a road, since such
+masks are not exact to the pixel.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ GSD_M = 0.9
 SLACK = np.ones((7, 7), bool)
 
 
-def _at(image_hwc: np.ndarray, gsd_m: float, how: Image.Resampling) -> np.ndarray:
+def _at(image_hwc: np.ndarray, gsd_m: float, resampling: Image.Resampling) -> np.ndarray:
     height, width = (round(n * gsd_m / GSD_M) for n in image_hwc.shape[:2])
-    return np.asarray(Image.fromarray(image_hwc).resize((width, height), how))
+    return np.asarray(Image.fromarray(image_hwc).resize((width, height), resampling))
 
 
 @click.command()
@@ -38,13 +41,13 @@ def main(folder: Path, gsd_m: float, model: str | None, stretch: bool) -> None:
     counts = np.zeros(4)
     for pair in list_pairs(TwoFolders(folder / "image", folder / "mask")):
         image, mask = read_pair(pair)
-        seen = _at(image, gsd_m, Image.Resampling.BICUBIC)
+        sat = _at(image, gsd_m, Image.Resampling.BICUBIC)
         if stretch:
-            seen = Stretch.of_sample(image.reshape(-1, 3), engine.card.levels).apply(seen)
+            sat = Stretch.of_sample(image.reshape(-1, 3), engine.card.levels).apply(sat)
         true = _at(mask, gsd_m, Image.Resampling.BOX)[..., 0] > 127
-        drawn = np.isin(classify(run_whole(engine, seen)), ROAD_CLASSES)
-        found = (drawn & binary_dilation(true, SLACK)).sum(), drawn.sum()
-        counts += *found, (true & binary_dilation(drawn, SLACK)).sum(), true.sum()
+        predicted = np.isin(classify(run_whole(engine, sat)), ROAD_CLASSES)
+        found = (predicted & binary_dilation(true, SLACK)).sum(), predicted.sum()
+        counts += *found, (true & binary_dilation(predicted, SLACK)).sum(), true.sum()
     precision, recall = counts[0] / counts[1], counts[2] / counts[3]
     f1 = 2 * precision * recall / (precision + recall)
     click.echo(f"road F1 {f1:.3f}, precision {precision:.3f}, recall {recall:.3f}")

@@ -1,4 +1,4 @@
-"""The classes of a map and their colours: one table for scoring, heads, legend and the synthetic city."""
+"""The class table: classes of a map and their colours, for scoring, heads, legend and the synthetic city."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLASS_OF_COLOUR: UInt8 = np.array([i for i, c in enumerate(CLASSES) for _ in c.c
 
 
 def nearest_colour(rgb_hwc: UInt8) -> UInt8:
-    """Row of `COLOURS_RGB` nearest to each pixel.
+    """Find the row of `COLOURS_RGB` nearest to each pixel.
 
     Args:
         rgb_hwc: uint8, shape (..., 3), RGB.
@@ -49,5 +49,15 @@ def nearest_colour(rgb_hwc: UInt8) -> UInt8:
 
 
 def classify(rgb_hwc: UInt8) -> UInt8:
-    """Class of each pixel, by the nearest colour of the table; uint8, shape (...), index into `CLASSES`."""
+    """Find the class of each pixel, by the nearest colour of the table.
+
+    Args:
+        rgb_hwc: uint8, shape (..., 3), RGB.
+
+    Returns:
+        uint8, shape (...): index into `CLASSES`.
+
+    >>> [CLASS_NAMES[i] for i in classify(np.array([[255, 255, 255], [180, 205, 250]], np.uint8))]
+    ['road', 'water']
+    """
     return CLASS_OF_COLOUR[nearest_colour(rgb_hwc)]

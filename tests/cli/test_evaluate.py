@@ -83,7 +83,7 @@ def _json(*arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def test_evaluate_prints_every_measure_beside_the_floor(data: Path) -> None:
+def test_evaluate_prints_every_metric_beside_the_constant_baseline(data: Path) -> None:
     done = _run(data, "--size", 48, "--constant", "255,255,255")
     assert done.exit_code == 0, done.output
     rows = {line.split("  ")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("  ")}
@@ -94,11 +94,11 @@ def test_evaluate_prints_every_measure_beside_the_floor(data: Path) -> None:
     assert done.stderr == ""
 
 
-def test_evaluate_of_the_floor_is_the_floor(data: Path) -> None:
+def test_evaluate_of_the_baseline_colour_is_the_constant_baseline(data: Path) -> None:
     found = _json(data, "--constant", LAND)
-    assert found["metrics"] == found["baseline"]["metrics"]
-    assert found["iou"] == found["baseline"]["iou"]
-    assert found["baseline"]["constant_rgb"] == [232, 229, 222]
+    assert found["metrics"] == found["constant_baseline"]["metrics"]
+    assert found["iou"] == found["constant_baseline"]["iou"]
+    assert found["constant_baseline"]["constant_rgb"] == [232, 229, 222]
 
 
 @pytest.mark.usefixtures("blur")
@@ -139,7 +139,7 @@ def test_evaluate_reads_pairs_in_the_direction_that_the_model_was_trained_in(
 
 
 @pytest.mark.usefixtures("blur")
-def test_evaluate_takes_the_first_output_of_the_model(data: Path) -> None:
+def test_evaluate_takes_the_first_head_of_the_model(data: Path) -> None:
     assert _json(data)["protocol"]["head"] == "crisp"
 
 
@@ -193,8 +193,8 @@ def test_evaluate_leaves_nothing_behind_when_a_pair_is_broken(data: Path, tmp_pa
         (("--constant", "1,2"), "'1,2' is not a colour R,G,B"),
         (("--constant", "1,2,256"), "'1,2,256' is not a colour R,G,B"),
         (("--constant", "a,b,c"), "'a,b,c' is not a colour R,G,B"),
-        (("--constant", LAND, "--model", "m.onnx"), "--constant takes the place of a model"),
-        (("--constant", LAND, "--head", "rgb"), "--constant takes the place of a model"),
+        (("--constant", LAND, "--model", "m.onnx"), "a constant colour takes the place of a model"),
+        (("--constant", LAND, "--head", "rgb"), "a constant colour takes the place of a model"),
         (("--constant", LAND, "--save-images"), "--save-images needs a folder"),
         (("--constant", LAND, "--size", "10"), "smaller than the window of SSIM"),
         (("--constant", LAND, "--every", "0"), "0 is not in the range"),
@@ -249,27 +249,27 @@ def test_evaluate_agrees_with_the_independent_scorer(tmp_path: Path, size: int) 
 
 
 @needs_scorer
-def test_floor_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
+def test_constant_baseline_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
     assert REAL is not None
     every = max(1, len(list(REAL.glob("*.jpg"))) // 8)
     found = _json(REAL, "--constant", LAND, "--every", every)
     command = [sys.executable, SCORER, REAL, "--constant", LAND, "--every", every, "--json", tmp_path / "s.json"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     theirs = json.loads((tmp_path / "s.json").read_text())
-    ours = {name: cell["value"] for name, cell in found["baseline"]["metrics"].items()}
+    ours = {name: cell["value"] for name, cell in found["constant_baseline"]["metrics"].items()}
     assert ours == pytest.approx({name: theirs[name] for name in METRICS}, abs=0.01)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("SAT2MAP_DATA" not in os.environ, reason="the published baseline is of $SAT2MAP_DATA/maps/valdev")
-def test_floor_on_valdev_is_the_published_one() -> None:
+def test_constant_baseline_on_valdev_is_the_published_one() -> None:
     found = _json(Path(os.environ["SAT2MAP_DATA"]) / "maps/valdev", "--constant", LAND)["metrics"]
     published = {"rmse": 28.62, "acc5": 40.1, "acc10": 50.9, "psnr": 24.77, "ssim": 0.670, "miou": 0.128}
     decimals = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2, "ssim": 3, "miou": 3}
     assert {name: round(found[name]["value"], decimals[name]) for name in published} == published
 
 
-def test_evaluate_shifted_gives_the_measures_under_each_change(data: Path) -> None:
+def test_evaluate_gives_the_metrics_under_each_corruption(data: Path) -> None:
     result = CliRunner().invoke(
         sat2map, ["evaluate", str(data), "--size", "48", "--constant", LAND, "--corruptions", "--json", "--quiet"]
     )

@@ -122,7 +122,7 @@ def test_output_is_the_first_by_default_and_must_be_one_of_the_model() -> None:
     assert choose_head(card, "smooth") == "smooth"
     with pytest.raises(ModelFileError, match="model has no such head: 'rgb'") as caught:
         choose_head(card, "rgb")
-    assert caught.value.hint == "--head crisp|smooth"
+    assert caught.value.hint == "set head to one of: crisp, smooth"
 
 
 def test_device_that_cannot_be_had_is_refused(engines: tuple[OnnxEngine, TorchEngine], tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_device_that_cannot_be_had_is_refused(engines: tuple[OnnxEngine, TorchEn
     with pytest.raises(ModelFileError, match="ONNX models run on the processor, not on cuda"):
         load_engine(tmp_path / "m.onnx", "cuda")
     absent = "mps" if not torch.backends.mps.is_available() else "cuda"
-    with pytest.raises(Sat2mapError, match="this torch finds no such device"):
+    with pytest.raises(Sat2mapError, match="torch finds no such device"):
         load_engine(model.save(tmp_path / "m.safetensors"), absent)
 
 

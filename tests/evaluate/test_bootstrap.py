@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sat2map.arrays import Float64
 from sat2map.evaluate.bootstrap import intervals, paired_difference
-from sat2map.evaluate.metrics import FIGURES, ImageScore, Matches, figures
-
-RMSE, ACC5, PSNR, MIOU = (FIGURES.index(name) for name in ("rmse", "acc5", "psnr", "miou"))
+from sat2map.evaluate.metrics import METRIC_NAMES, ImageScore, Matches, add_up, metric_values, score_rows
 
 
 def _score(seed: int) -> ImageScore:
@@ -36,24 +35,32 @@ SCORES = [_score(seed) for seed in range(24)]
 EACH_ITS_OWN = [str(i) for i in range(24)]
 
 
-def _point(scores: list[ImageScore]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return figures(np.sum([s.sums() for s in scores], axis=0))
+def _point(scores: list[ImageScore]) -> Float64:
+    """All metrics of a set, in the order of `METRIC_NAMES`."""
+    values = metric_values(add_up(score_rows(scores)))
+    return np.array([values[name][0] for name in METRIC_NAMES])
 
 
-def test_intervals_contain_the_figure_and_are_not_empty() -> None:
-    low, high = intervals(SCORES, EACH_ITS_OWN)
+def _all(ends: dict[str, Float64]) -> Float64:
+    """Lower and upper ends of all metrics, shape (2, 15)."""
+    return np.stack([ends[name] for name in METRIC_NAMES], axis=1)
+
+
+def test_intervals_contain_the_metric_and_are_not_empty() -> None:
+    low, high = _all(intervals(SCORES, EACH_ITS_OWN))
     point = _point(SCORES)
     assert ((low < point) & (point < high)).all()
 
 
 def test_intervals_are_the_same_for_the_same_seed_only() -> None:
-    np.testing.assert_array_equal(intervals(SCORES, EACH_ITS_OWN, seed=3), intervals(SCORES, EACH_ITS_OWN, seed=3))
-    assert (intervals(SCORES, EACH_ITS_OWN, seed=3) != intervals(SCORES, EACH_ITS_OWN, seed=4)).any()
+    first, again, other = (_all(intervals(SCORES, EACH_ITS_OWN, seed=seed)) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 def test_intervals_of_a_mean_agree_with_the_central_limit() -> None:
     values = np.array([s.rmse for s in SCORES])
-    low, high = intervals(SCORES, EACH_ITS_OWN, n_draws=20_000)[:, RMSE]
+    low, high = intervals(SCORES, EACH_ITS_OWN, n_draws=20_000)["rmse"]
     half_width = 1.96 * values.std() / np.sqrt(len(values))
     assert high - low == pytest.approx(2 * half_width, rel=0.05)
 
@@ -66,7 +73,7 @@ def test_intervals_agree_with_a_plain_loop_over_drawn_images() -> None:
         chosen = rng.integers(0, 8, 8)
         drawn.append(_point([s for g in chosen for s, name in zip(SCORES, groups, strict=True) if name == str(g)]))
     loop = np.quantile(drawn, (0.025, 0.975), axis=0)
-    found = intervals(SCORES, groups, n_draws=4000)
+    found = _all(intervals(SCORES, groups, n_draws=4000))
     np.testing.assert_allclose(found, loop, atol=0.1 * (loop[1] - loop[0]).max(), rtol=0.05)
 
 
@@ -75,17 +82,17 @@ def test_intervals_widen_when_alike_images_form_groups() -> None:
     grouped = intervals(alike, [str(i // 4) for i in range(32)])
     independent = intervals(alike, [str(i) for i in range(32)])
     # Four copies of an image tell no more than one: taken for independent, they halve the interval.
-    ratio = np.diff(grouped, axis=0)[0, RMSE] / np.diff(independent, axis=0)[0, RMSE]
+    ratio = np.diff(grouped["rmse"])[0] / np.diff(independent["rmse"])[0]
     assert ratio == pytest.approx(2, rel=0.15)
 
 
-def test_intervals_of_one_group_are_the_figure_itself() -> None:
-    np.testing.assert_allclose(intervals(SCORES, ["one"] * 24), np.stack([_point(SCORES)] * 2))
+def test_intervals_of_one_group_are_the_metric_itself() -> None:
+    np.testing.assert_allclose(_all(intervals(SCORES, ["one"] * 24)), np.stack([_point(SCORES)] * 2))
 
 
 def test_intervals_survive_a_perfect_image() -> None:
     scores = [replace(SCORES[0], psnr=np.inf), *SCORES[1:]]
-    low, high = intervals(scores, EACH_ITS_OWN)[:, PSNR]
+    low, high = intervals(scores, EACH_ITS_OWN)["psnr"]
     assert np.isfinite(low)
     assert high == np.inf
 
@@ -93,22 +100,22 @@ def test_intervals_survive_a_perfect_image() -> None:
 def test_intervals_leave_out_a_class_that_no_image_has() -> None:
     without = [replace(s, intersection=(*s.intersection[:5], 0), union=(*s.union[:5], 0)) for s in SCORES]
     ends = intervals(without, EACH_ITS_OWN)
-    assert np.isnan(ends[:, FIGURES.index("iou place")]).all()
-    assert np.isfinite(ends[:, MIOU]).all()
+    assert np.isnan(ends["iou place"]).all()
+    assert np.isfinite(ends["miou"]).all()
 
 
 def test_paired_difference_of_a_model_with_itself_is_nought() -> None:
     difference, ends = paired_difference(SCORES, SCORES, EACH_ITS_OWN)
-    assert not difference.any()
-    assert not ends.any()
+    assert set(difference.values()) == {0}
+    assert not _all(ends).any()
 
 
 def test_paired_difference_sees_what_two_intervals_hide() -> None:
     better = [replace(s, acc5=s.acc5 + 1) for s in SCORES]
     difference, ends = paired_difference(better, SCORES, EACH_ITS_OWN)
-    assert difference[ACC5] == pytest.approx(1)
-    np.testing.assert_allclose(ends[:, ACC5], 1)
-    assert intervals(better, EACH_ITS_OWN)[0, ACC5] < intervals(SCORES, EACH_ITS_OWN)[1, ACC5]
+    assert difference["acc5"] == pytest.approx(1)
+    np.testing.assert_allclose(ends["acc5"], 1)
+    assert intervals(better, EACH_ITS_OWN)["acc5"][0] < intervals(SCORES, EACH_ITS_OWN)["acc5"][1]
 
 
 def test_paired_difference_draws_groups_whole() -> None:
@@ -116,7 +123,7 @@ def test_paired_difference_draws_groups_whole() -> None:
     alike_b = [score for score in SCORES[8:16] for _ in range(4)]
     grouped = paired_difference(alike_a, alike_b, [str(i // 4) for i in range(32)])[1]
     independent = paired_difference(alike_a, alike_b, [str(i) for i in range(32)])[1]
-    assert np.diff(grouped, axis=0)[0, RMSE] > 1.5 * np.diff(independent, axis=0)[0, RMSE]
+    assert np.diff(grouped["rmse"])[0] > 1.5 * np.diff(independent["rmse"])[0]
 
 
 def test_paired_difference_refuses_other_images() -> None:

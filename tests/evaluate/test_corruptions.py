@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sat2map.evaluate.corruptions import CORRUPTIONS, judge_corrupted
+from sat2map.evaluate.corruptions import CORRUPTIONS, score_corrupted
 from sat2map.evaluate.metrics import total
 from tests.data.images import flat, noise
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - {"octave"}))
-def test_each_change_changes_the_image_and_always_alike(name: str) -> None:
+def test_each_corruption_changes_the_image_and_always_alike(name: str) -> None:
     image = noise(250, 250)
     changed = CORRUPTIONS[name].change(image)
     assert changed.shape == image.shape
@@ -42,7 +42,7 @@ def test_scores_are_of_the_changed_image_and_size() -> None:
         return image_hwc
 
     target = noise(250, 250)
-    scores = dict(judge_corrupted(copy, lambda: [("a", target, target)], 125))
+    scores = dict(score_corrupted(copy, lambda: [("a", target, target)], 125))
     assert list(scores) == list(CORRUPTIONS)
     assert sizes == {125, 250}
     rmse = {name: total(of).rmse for name, of in scores.items()}

@@ -1,4 +1,4 @@
-"""The road from pair to figures."""
+"""The protocol: from pairs to tables of metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sat2map.arrays import UInt8
 from sat2map.classes import CLASS_NAMES
 from sat2map.errors import DataError, ModelFileError
 from sat2map.evaluate.metrics import BASELINE_RGB, METRICS, ImageScore, score_image, total
-from sat2map.evaluate.protocol import Predict, by_engine, constant, decode_pairs, judge, summarise
+from sat2map.evaluate.protocol import Predict, by_engine, constant, decode_pairs, score_images, summarise
 
 NATIVE, SIDE = 48, 32
 
@@ -29,45 +29,45 @@ def _pair(seed: int) -> tuple[str, UInt8, UInt8]:
 
 
 class _Inverse:
-    """An engine that needs no model file: its first output is the negative, its second the image."""
+    """An engine that needs no model file: its first head is the negative, its second the image."""
 
     card = SimpleNamespace(name="inverse", heads=("crisp", "smooth"), stride=8)
 
-    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
-        return 255 - sat_bhwc if output == "crisp" else sat_bhwc
+    def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
+        return 255 - sat_bhwc if head == "crisp" else sat_bhwc
 
 
 def _scores(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[ImageScore]:
-    return [judged.score for judged in judge(predict, pairs, size_px)]
+    return [image.score for image in score_images(predict, pairs, size_px)]
 
 
-def test_judge_scores_each_pair_as_score_image_does() -> None:
+def test_score_images_scores_each_pair_as_score_image_does() -> None:
     pairs = [_pair(0), _pair(1)]
     expected = [score_image(np.full((SIDE, SIDE, 3), 200, np.uint8), target, SIDE) for _, _, target in pairs]
     assert _scores(constant((200, 200, 200)), pairs, SIDE) == expected
 
 
-def test_judge_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
-    seen = []
+def test_score_images_gives_the_model_the_whole_source_by_pillow_bicubic() -> None:
+    given = []
 
     def predict(image_hwc: UInt8) -> UInt8:
-        seen.append(image_hwc)
+        given.append(image_hwc)
         return image_hwc
 
     name, source, target = _pair(0)
     _scores(predict, [(name, source, target)], SIDE)
     np.testing.assert_array_equal(
-        seen[0], np.asarray(Image.fromarray(source).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        given[0], np.asarray(Image.fromarray(source).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     )
 
 
-def test_judge_at_the_native_size_resizes_nothing() -> None:
+def test_score_images_at_the_native_size_resizes_nothing() -> None:
     _, source, target = _pair(0)
     found = total(_scores(lambda _: target, [("0.png", source, target)], NATIVE))
     assert (found.rmse, found.acc5, found.miou) == (0, 100, 1)
 
 
-def test_judge_holds_one_image_at_a_time() -> None:
+def test_score_images_holds_one_image_at_a_time() -> None:
     taken = []
 
     def pairs() -> Any:
@@ -75,31 +75,31 @@ def test_judge_holds_one_image_at_a_time() -> None:
             taken.append(seed)
             yield _pair(seed)
 
-    next(judge(constant((0, 0, 0)), pairs(), SIDE))
+    next(score_images(constant((0, 0, 0)), pairs(), SIDE))
     assert taken == [0]
 
 
-def test_judged_floor_is_the_score_of_the_one_colour() -> None:
+def test_constant_baseline_is_the_score_of_one_colour() -> None:
     name, source, target = _pair(0)
-    (judged,) = judge(constant((0, 0, 0)), [(name, source, target)], SIDE)
-    assert judged.baseline() == score_image(np.full((SIDE, SIDE, 3), BASELINE_RGB, np.uint8), target, SIDE)
-    assert judged.score != judged.baseline()
+    (image,) = score_images(constant((0, 0, 0)), [(name, source, target)], SIDE)
+    assert image.constant_baseline() == score_image(np.full((SIDE, SIDE, 3), BASELINE_RGB, np.uint8), target, SIDE)
+    assert image.score != image.constant_baseline()
 
 
-@pytest.mark.parametrize(("output", "inverted"), [(None, True), ("crisp", True), ("smooth", False)])
-def test_by_engine_runs_the_chosen_output(output: str | None, inverted: bool) -> None:
+@pytest.mark.parametrize(("head", "inverted"), [(None, True), ("crisp", True), ("smooth", False)])
+def test_by_engine_runs_the_chosen_head(head: str | None, inverted: bool) -> None:
     _, source, _ = _pair(0)
-    made = by_engine(cast("Any", _Inverse()), output)(source)
+    made = by_engine(cast("Any", _Inverse()), head)(source)
     np.testing.assert_array_equal(made, 255 - source if inverted else source)
 
 
-def test_by_engine_names_the_outputs_that_there_are() -> None:
+def test_by_engine_names_the_heads_that_there_are() -> None:
     with pytest.raises(ModelFileError, match="no such head: 'rgb'") as caught:
         by_engine(cast("Any", _Inverse()), "rgb")
-    assert caught.value.hint == "--head crisp|smooth"
+    assert caught.value.hint == "set head to one of: crisp, smooth"
 
 
-def test_summarise_is_json_with_every_figure_between_its_ends() -> None:
+def test_summarise_is_json_with_every_metric_between_its_ends() -> None:
     scores = _scores(constant((250, 250, 250)), [_pair(seed) for seed in range(6)], SIDE)
     found = summarise(scores, ["a", "a", "b", "b", "c", "c"])
     assert tuple(found["metrics"]) == METRICS

@@ -21,7 +21,7 @@ from sat2map.arrays import UInt8
 from sat2map.classes import CLASS_NAMES
 from sat2map.cli.main import sat2map
 from sat2map.evaluate.metrics import BASELINE_RGB, score_image
-from sat2map.evaluate.protocol import judge
+from sat2map.evaluate.protocol import score_images
 from sat2map.evaluate.report import N_EXAMPLES, choose
 
 SIZE = 32
@@ -113,7 +113,7 @@ def test_report_loads_nothing_from_elsewhere(compared: tuple[_Page, Any]) -> Non
     assert all(address.startswith("data:image/") for address in page.addresses)
 
 
-def test_report_holds_every_figure_of_both_models_and_their_difference(compared: tuple[_Page, Any]) -> None:
+def test_report_holds_every_metric_of_both_models_and_their_difference(compared: tuple[_Page, Any]) -> None:
     page, metrics = compared
     assert "A: near <b>, crisp against B: far, rgb on town" in page.text
     for part in (metrics, metrics["versus"]):
@@ -193,11 +193,11 @@ def test_comparison_prints_both_models_beside_each_other(data: Path, tmp_path: P
     done = _run(data, "--model", tmp_path / "near.onnx", "--versus", tmp_path / "far.onnx")
     assert done.exit_code == 0
     header, row = (next(line for line in done.stdout.splitlines() if key in line) for key in ("metric", "road_f1"))
-    assert re.split(r"  +", header.strip()) == ["metric", "A: near <b>", "B: far", "A - B", "95 %", "baseline"]
+    assert re.split(r"  +", header.strip()) == ["metric", "A: near <b>", "B: far", "A - B", "95 %", "constant"]
     assert re.fullmatch(r"road_f1 +\d\.\d{3} +\d\.\d{3} +\+\d\.\d{3} +\+\d\.\d{3} to \+\d\.\d{3} +0\.000", row.strip())
 
 
-def test_rival_takes_the_same_output_where_it_has_it(data: Path, tmp_path: Path) -> None:
+def test_baseline_takes_the_same_head_where_it_has_it(data: Path, tmp_path: Path) -> None:
     near = tmp_path / "near.onnx"
     done = _run(data, "--model", near, "--head", "smooth", "--versus", near, "--json")
     found = json.loads(done.stdout)
@@ -218,7 +218,7 @@ def test_report_and_comparison_refuse_before_any_work(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], found: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sat2map.evaluate.protocol.judge", lambda *_: pytest.fail("scored all the same"))
+    monkeypatch.setattr("sat2map.evaluate.evaluation.score_images", lambda *_: pytest.fail("scored all the same"))
     done = _run(data, "--model", "near.onnx", *arguments)
     assert done.exit_code == 2
     assert found in done.stderr
@@ -273,9 +273,9 @@ def test_confusion_counts_true_classes_in_rows() -> None:
     truth[:8] = 255
     drawn = np.full_like(truth, BASELINE_RGB)
     drawn[:2] = 255
-    judged = next(judge(lambda _: drawn, [("x", truth, truth)], SIZE))
-    confusion = judged.confusion()
+    image = next(score_images(lambda _: drawn, [("x", truth, truth)], SIZE))
+    confusion = image.confusion()
     land, road = CLASS_NAMES.index("land"), CLASS_NAMES.index("road")
     assert (confusion[road, road], confusion[road, land], confusion[land, road]) == (2 * SIZE, 6 * SIZE, 0)
     assert confusion.sum() == SIZE * SIZE
-    assert np.diag(confusion).tolist() == list(judged.score.intersection)
+    assert np.diag(confusion).tolist() == list(image.score.intersection)

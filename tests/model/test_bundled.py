@@ -18,7 +18,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bundled, "files", lambda _: folder)
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "half.safetensors").touch()
-    monkeypatch.setattr(bundled, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(bundled, "WEIGHTS", tmp_path / "kept")
     return folder
 
 

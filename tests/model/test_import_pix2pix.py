@@ -258,10 +258,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "ResNet": (lambda p: torch.save(resnet(), p), "ResNet"),
     "instance norm": (lambda p: saved(TheirUNet(4, 4, nn.InstanceNorm2d), p), "no batch normalisation"),
     "one channel": (lambda p: saved(TheirUNet(3, 4, channels=(1, 3)), p), "3 channels of 1"),
-    "a level missing": (changed(**{"model__model__1__model__3__model__1__weight": None}), "no pix2pix"),
+    "a level missing": (changed(**{"model__model__1__model__3__model__1__weight": None}), "not of a pix2pix network"),
     "other shapes": (changed(**{"model__model__3__weight": torch.zeros(9, 3, 4, 4)}), "size mismatch"),
-    "one tensor more": (changed(head__weight=torch.zeros(1)), "no pix2pix"),
-    "too many layers": (lambda p: saved(TheirPatchGAN(7), p), "no pix2pix"),
+    "one tensor more": (changed(head__weight=torch.zeros(1)), "not of a pix2pix network"),
+    "too many layers": (lambda p: saved(TheirPatchGAN(7), p), "not of a pix2pix network"),
 }  # fmt: skip
 
 

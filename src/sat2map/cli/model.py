@@ -1,4 +1,4 @@
-"""`sat2map model`: look into a model file, export or halve one, or import another project's weights."""
+"""`sat2map model`: show, export, halve or import model files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import click
 from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
 
 RUN_MODEL_FILE = "generator_best.safetensors"
-"""What stands for a run where its folder is given."""
+"""Model file that is taken from the folder of a run."""
 PAPER_GSD_M = (1.9, 2.1)
-"""Of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
+"""GSD of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
 CHECK_SHAPE_PX = (256, 384)
-"""Least height and width of the images that an export is checked on: not the shape that it was traced with."""
+"""Least height and width of the images that check an export; the graph was traced with another shape."""
 CHECK_STARTS_PX = ((0, 0), (60, 80))
-"""Where they begin in the bundled photograph (row, column)."""
+"""First row and column of these images in the bundled aerial image."""
 
 
 @click.group()
 def model() -> None:
-    """Look into a model file, export or halve one, or import another project's weights."""
+    """Show, export, halve or import model files."""
 
 
 @model.command()
@@ -36,10 +36,10 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(card.model_dump_json(indent=2))
         return
-    lines = [(key, _in_words(value)) for key, value in card.model_dump(mode="json").items() if key != "recipe"]
+    lines = [(key, _formatted(value)) for key, value in card.model_dump(mode="json").items() if key != "recipe"]
     width = max(len(key) for key, _ in lines)
-    for key, words in lines:
-        click.echo(f"{key:{width}}  {words}")
+    for key, text in lines:
+        click.echo(f"{key:{width}}  {text}")
 
 
 @model.command()
@@ -51,7 +51,7 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
     """Write a generator as ONNX, which needs no torch; it is checked against torch before it appears.
 
-    Of a run's folder, its best generator is taken.
+    From the folder of a run, its best generator is exported.
     """
     _refuse_output(out, ".onnx", overwrite)
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
@@ -66,7 +66,7 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
         card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_images(card.stride))
     if not quiet:
-        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, equal to torch on real ground)", err=True)
+        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, checked against torch on two images)", err=True)
 
 
 @model.command()
@@ -96,7 +96,7 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
     type=click.Choice(["instance", "frozen"]),
     default="instance",
     show_default=True,
-    help="image: each image's own, as its test.py does; frozen: those of training, as its test.py --eval does.",
+    help="instance: statistics of each image, as in its test.py; frozen: those of training, as in test.py --eval.",
 )
 @click.option(
     "--gsd",
@@ -143,7 +143,7 @@ def _refuse_onnx(file: Path) -> None:
 
 
 def _check_images(stride: int) -> Any:
-    """Two crops of the bundled aerial photograph, uint8, shape (2, H, W, 3), sides multiples of the stride."""
+    """Two crops of the bundled aerial image, uint8, shape (2, H, W, 3), sides multiples of the stride."""
     from importlib.resources import as_file, files
 
     import numpy as np
@@ -158,14 +158,14 @@ def _check_images(stride: int) -> Any:
     return np.stack([read_padded(lambda w: ground_hwc[w.slices], window, *ground_hwc.shape[:2]) for window in windows])
 
 
-def _in_words(value: Any) -> str:
+def _formatted(value: Any) -> str:
     match value:
         case float():
             return f"{value:.4g}"
         case [[int(), int(), int()], *_]:
             return " ".join(f"#{bytes(colour).hex()}" for colour in value)
         case list():
-            return ", ".join(_in_words(part) for part in value) or "-"
+            return ", ".join(_formatted(part) for part in value) or "-"
         case dict():
-            return "; ".join(f"{key} {_in_words(part)}" for key, part in value.items()) or "-"
+            return "; ".join(f"{key} {_formatted(part)}" for key, part in value.items()) or "-"
     return "-" if value in (None, "") else str(value)

@@ -1,4 +1,4 @@
-"""Arrays in, arrays out: a model behind one interface, whatever runs it."""
+"""Engines run models: arrays in, arrays out, with one interface for ONNX Runtime and torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sat2map.tiling import Window, padded_size, read_padded
 
 
 class Engine(Protocol):
-    """Something that runs a model."""
+    """The interface of everything that runs a model."""
 
     @property
     def card(self) -> Card:
@@ -31,17 +31,25 @@ class Engine(Protocol):
         """
 
     def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
-        """Draw maps, and say how sure they are: uint8, shape (B, H, W, 1), probability of the class shown, 0..255.
+        """Draw maps with their confidence.
+
+        Args:
+            sat_bhwc: as for `run`.
+            head: as for `run`.
+
+        Returns:
+            The maps as from `run`, and the confidence: uint8, shape (B, H, W, 1), 0..255, probability of the class
+            that the map shows.
 
         Raises:
-            ModelFileError: the model has no probabilities.
+            ModelFileError: the model has no confidence output.
         """
 
     def with_instance_normalization(self) -> Engine:
-        """The same weights, each image normalised by its own statistics.
+        """Give an engine of the same weights with instance normalization: each image by its own statistics.
 
         Raises:
-            ModelFileError: the model's statistics are part of its file.
+            ModelFileError: the model was exported, and its normalization cannot be changed.
         """
 
 
@@ -51,7 +59,7 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
     Args:
         model: a bundled model's name or a file; by default the bundled model.
         device: `auto`, `cpu`, `cuda` or `mps`; ONNX files run on the processor.
-        n_threads: of ONNX Runtime; by default one for each core.
+        n_threads: threads of ONNX Runtime; by default one for each core.
 
     Raises:
         ModelFileError: there is no such model, its file is broken, it is no generator, or not for that device.
@@ -62,7 +70,7 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
         if device not in ("auto", "cpu"):
             raise ModelFileError(
                 f"ONNX models run on the processor, not on {device}", path,
-                hint="--device auto, or --model with the .safetensors file",
+                hint="set device to auto, or give the .safetensors file of the model",
             )  # fmt: skip
         from sat2map.engine.onnx import OnnxEngine
 
@@ -75,7 +83,7 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
 
 
 def choose_head(card: Card, head: str | None) -> str:
-    """The head asked for, by default the model's first.
+    """Check the name of a head; by default give the model's first.
 
     Raises:
         ModelFileError: the model has no such head.
@@ -83,7 +91,7 @@ def choose_head(card: Card, head: str | None) -> str:
     if head is None:
         return card.heads[0]
     if head not in card.heads:
-        raise ModelFileError("model has no such head", head, hint=f"--head {'|'.join(card.heads)}")
+        raise ModelFileError("model has no such head", head, hint=f"set head to one of: {', '.join(card.heads)}")
     return head
 
 

@@ -1,4 +1,4 @@
-"""Models in ONNX Runtime, on the processor."""
+"""Engine for ONNX files, by ONNX Runtime on the processor."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sat2map.model.onnx_file import CONFIDENCE, SWITCH, no_confidence, open_sess
 
 
 class OnnxEngine:
-    """An `Engine` on an ONNX file.
+    """`Engine` of an ONNX file.
 
     Args:
-        path: of the file.
+        path: the ONNX file.
         n_threads: threads of one run; by default one for each core.
 
     Raises:
@@ -24,9 +24,9 @@ class OnnxEngine:
 
     def __init__(self, path: Path, n_threads: int | None = None) -> None:
         self._session, self.card = open_session(path, n_threads)
-        known = {switch.name for switch in self._session.get_overridable_initializers()}
+        switches = {switch.name for switch in self._session.get_overridable_initializers()}
         names = [port.name for port in self._session.get_outputs()]
-        self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in known}
+        self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
         self._path, self._has_confidence = path, CONFIDENCE in names
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
@@ -43,7 +43,7 @@ class OnnxEngine:
     def with_instance_normalization(self) -> OnnxEngine:
         """See `Engine.with_instance_normalization`."""
         raise ModelFileError(
-            "normalization of an exported model is in its file", self._path, hint="--model with the .safetensors file"
+            "normalization of an exported model is fixed", self._path, hint="give the .safetensors file of the model"
         )
 
     def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:

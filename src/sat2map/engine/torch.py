@@ -1,4 +1,4 @@
-"""Models in torch: those that are training, and model files that were not exported."""
+"""Engine for torch: models in training, and model files that were not exported."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from sat2map.nn.normalization import Norm2d
 
 
 def pick_device(name: str) -> str:
-    """The device that `auto` means here: cuda, then mps, then cpu; any other name stays.
+    """Choose the device that `auto` means: cuda, then mps, then cpu; keep any other name.
 
     Raises:
-        Sat2mapError: there is no such device here.
+        Sat2mapError: this machine has no such device.
     """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return next(device for device, is_there in present.items() if is_there)
     if not present[name]:
-        raise Sat2mapError("this torch finds no such device", name, hint="--device auto")
+        raise Sat2mapError("torch finds no such device", name, hint="set device to auto")
     return name
 
 
 def load_generator(path: Path) -> tuple[Generator, Card]:
-    """A generator and its card from a safetensors file.
+    """Load a generator and its card from a safetensors file.
 
     Raises:
         ModelFileError: the file is broken, holds no generator, or weights that are not those of its card's network.
@@ -54,10 +54,10 @@ def load_generator(path: Path) -> tuple[Generator, Card]:
 
 
 class TorchEngine:
-    """An `Engine` on a generator in torch.
+    """`Engine` of a generator in torch.
 
     Args:
-        generator: put into evaluation mode.
+        generator: in evaluation mode.
         card: its card.
         device: torch device, or `auto`.
     """

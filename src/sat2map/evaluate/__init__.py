@@ -1,1 +1,1 @@
-"""How good a map is: the metrics, their intervals and the protocol; knows no network and imports no torch."""
+"""Evaluation of maps: protocol, metrics, intervals and report; imports no torch."""

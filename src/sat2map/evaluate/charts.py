@@ -1,4 +1,4 @@
-"""The charts of a report, as SVG; knows figures only, opens no window and keeps no state between two charts."""
+"""The charts of a report, as SVG."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sat2map.classes import CLASS_NAMES, CLASSES
 
 Table = Mapping[str, Mapping[str, float | None]]
-"""Figures by name, each with `value`, `low` and `high`, as `metrics.json` has them."""
+"""Metrics by name, each with `value`, `low` and `high`, as `metrics.json` has them."""
 
 COLOURS = ("#2458a6", "#d2691e", "#9a9a9a")
-"""Of the model, of the one that it is compared with, and of the baseline."""
+"""Colours of the model, of the baseline in a comparison, and of the constant baseline."""
 INK, FAINT = "#333333", "#d8d8d8"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
-    # The same figures give the same file.
+    # The same metrics give the same file.
     "svg.hashsalt": "sat2map",
     "font.family": "sans-serif",
     "font.sans-serif": ["system-ui", "DejaVu Sans"],
@@ -38,7 +38,7 @@ STYLE: dict[Any, Any] = {
 
 
 def metrics_chart(tables: Mapping[str, Table]) -> str:
-    """Every measure on a scale of its own: a dot and its 95 % interval for each model and for the baseline."""
+    """Chart of every metric on its own scale: value and 95 % interval of each model and of the constant baseline."""
     names = list(next(iter(tables.values())))
     with mpl.rc_context(STYLE):
         figure = Figure((9, 0.5 + 1.15 * -(-len(names) // 3)), layout=ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1))
@@ -59,7 +59,7 @@ def metrics_chart(tables: Mapping[str, Table]) -> str:
 
 
 def classes_chart(tables: Mapping[str, Table]) -> str:
-    """IoU of each class with its interval, one bar for each model, without the baseline's intervals to hide it."""
+    """Chart of the IoU of each class with its interval, one bar for each model."""
     with mpl.rc_context(STYLE):
         figure = Figure((4.4, 3.4), layout="constrained")
         ax = figure.subplots()
@@ -82,7 +82,7 @@ def classes_chart(tables: Mapping[str, Table]) -> str:
 
 
 def confusion_chart(counts: Sequence[Sequence[int]]) -> str:
-    """Where the pixels of each true class (rows) went, in per cent of the row."""
+    """Chart of the confusion: predicted class of the pixels of each true class (rows), in per cent of the row."""
     table = np.asarray(counts, np.float64)
     share = 100 * table / np.maximum(table.sum(1, keepdims=True), 1)
     with mpl.rc_context(STYLE):
@@ -90,32 +90,32 @@ def confusion_chart(counts: Sequence[Sequence[int]]) -> str:
         ax = figure.subplots()
         ax.imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
         for row, col in np.ndindex(*share.shape):
-            words = f"{share[row, col]:.0f}" if table[row].sum() else "-"
-            ax.text(col, row, words, ha="center", va="center", color="white" if share[row, col] > 55 else INK)
+            text = f"{share[row, col]:.0f}" if table[row].sum() else "-"
+            ax.text(col, row, text, ha="center", va="center", color="white" if share[row, col] > 55 else INK)
         ticks = range(len(CLASS_NAMES))
         ax.set_xticks(ticks, CLASS_NAMES, rotation=30, ha="right", rotation_mode="anchor")
         ax.set_yticks(ticks, CLASS_NAMES)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        ax.set_xlabel("drawn as")
-        ax.set_ylabel("truly")
+        ax.set_xlabel("predicted class")
+        ax.set_ylabel("true class")
         return _svg(figure)
 
 
 def frontier_chart(points: Mapping[str, Table], baseline: Table) -> str:
-    """What the points of a palette head reach together: streets against the error of colours, and against SSIM."""
+    """Chart of the frontier of a palette head: road_f1 against rmse, and cldice against ssim."""
     with mpl.rc_context(STYLE):
         figure = Figure((9, 3.1), layout="constrained")
         for ax, (x, y) in zip(figure.subplots(1, 2), (("rmse", "road_f1"), ("ssim", "cldice")), strict=True):
-            places = [(table[x]["value"], table[y]["value"]) for table in points.values()]
-            ax.plot(*np.array(places, np.float64).T, "o-", color=COLOURS[0], lw=1, ms=5)
-            for name, place in zip(points, places, strict=True):
-                if None not in place:
-                    ax.annotate(name, place, xytext=(6, 5), textcoords="offset points")
+            points_xy = [(table[x]["value"], table[y]["value"]) for table in points.values()]
+            ax.plot(*np.array(points_xy, np.float64).T, "o-", color=COLOURS[0], lw=1, ms=5)
+            for name, xy in zip(points, points_xy, strict=True):
+                if None not in xy:
+                    ax.annotate(name, xy, xytext=(6, 5), textcoords="offset points")
             if baseline[x]["value"] is not None:
                 ax.axvline(baseline[x]["value"], color=COLOURS[2], lw=1, ls=":")
             ax.margins(0.2)
-            ax.set_xlabel(f"{x} (dotted: the baseline's)")
+            ax.set_xlabel(f"{x} (dotted: constant baseline)")
             ax.set_ylabel(y)
             if x == "rmse":
                 # Better is to the right, as upwards.
@@ -132,8 +132,10 @@ def _whisker(ax: Axes, cell: Mapping[str, float | None], y: float, colour: str, 
 
 
 def _colours(tables: Mapping[str, Table]) -> list[str]:
-    """The baseline is always the last; two tables of which one is no baseline get the first two colours."""
-    return [COLOURS[2] if name == "baseline" else colour for name, colour in zip(tables, COLOURS, strict=False)]
+    """Colour of each table: the last of `COLOURS` for the constant baseline, else the first ones in their order."""
+    return [
+        COLOURS[2] if name == "constant baseline" else colour for name, colour in zip(tables, COLOURS, strict=False)
+    ]
 
 
 def _legend(figure: Figure, tables: Mapping[str, Table]) -> None:

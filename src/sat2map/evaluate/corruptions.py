@@ -1,4 +1,4 @@
-"""Twelve fixed changes of an image: what is left of a model's figures in other light and from other sensors."""
+"""Corruptions: twelve fixed changes of an image, to score a model in other light and with other sensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from sat2map.arrays import UInt8
 from sat2map.evaluate.metrics import ImageScore
-from sat2map.evaluate.protocol import Predict, judge
+from sat2map.evaluate.protocol import Predict, score_images
 
 SEED = 0
 
@@ -23,7 +23,7 @@ class Corruption(NamedTuple):
 
 
 def _light(gain: tuple[float, float, float] = (1, 1, 1), gamma: float = 1, haze: float = 0) -> Corruption:
-    """On 0..1: `gain` (R, G, B) * x ** `gamma`, then a share `haze` of light grey mixed in."""
+    """Change of light; on 0..1: `gain` (R, G, B) * x ** `gamma`, then a share `haze` of light grey mixed in."""
     light = np.clip(np.array(gain) * (np.arange(256)[:, None] / 255) ** gamma, 0, 1)
     table = np.rint(255 * ((1 - haze) * light + haze * 0.8)).astype(np.uint8)
     return Corruption(lambda image_hwc: np.stack([table[image_hwc[..., c], c] for c in range(3)], -1))
@@ -34,7 +34,7 @@ def _grey(image_hwc: UInt8) -> UInt8:
 
 
 def _blur(image_hwc: UInt8) -> UInt8:
-    """Of a standard deviation of 1/250 of the image's side: one pixel at 256."""
+    """Blur with a standard deviation of 1/250 of the image's side: one pixel at 256."""
     sigma = image_hwc.shape[0] / 250
     return np.asarray(Image.fromarray(image_hwc).filter(ImageFilter.GaussianBlur(sigma)))
 
@@ -61,19 +61,19 @@ CORRUPTIONS: Final[dict[str, Corruption]] = {
 }
 
 
-def judge_corrupted(
+def score_corrupted(
     predict: Predict, pairs: Callable[[], Iterable[tuple[str, UInt8, UInt8]]], size_px: int
 ) -> Iterator[tuple[str, list[ImageScore]]]:
-    """Score a model on every changed version of a data set.
+    """Score a model on a data set under each corruption.
 
     Args:
-        predict: see `judge`.
-        pairs: called once for each change; see `judge`.
-        size_px: see `judge`.
+        predict: see `score_images`.
+        pairs: called once for each corruption; see `score_images`.
+        size_px: see `score_images`.
 
     Yields:
-        Name of the change, and the images' scores.
+        Name of the corruption, and the scores of the images.
     """
-    for name, shift in CORRUPTIONS.items():
-        changed = ((file, shift.change(source), target) for file, source, target in pairs())
-        yield name, [judged.score for judged in judge(predict, changed, shift.enlarge * size_px)]
+    for name, corruption in CORRUPTIONS.items():
+        changed = ((file, corruption.change(source), target) for file, source, target in pairs())
+        yield name, [image.score for image in score_images(predict, changed, corruption.enlarge * size_px)]

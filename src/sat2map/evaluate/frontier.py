@@ -1,4 +1,4 @@
-"""What the temperature of a palette head trades: one model, drawn at several of them; only a run's file needs torch."""
+"""The frontier of a palette head: predictions of one model at several temperatures of its softmax."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PALETTE_HEADS = ("crisp", "smooth")
 
 
 def frontier(engine: Engine, model: str | Path | None, device: str = "auto") -> Iterator[tuple[str, Predict]]:
-    """Name and prediction of each point, from the softest colours to the crisp ones; none without a palette head.
+    """Yield name and prediction of each point, from the softest colours to crisp; none without a palette head.
 
     An ONNX file has its temperature in its graph, so it gives two points; a safetensors file gives all.
 
     Args:
         engine: the model, loaded.
         model: what it was loaded from.
-        device: of the points that are loaded anew.
+        device: device of the points that a safetensors file gives.
     """
     card = engine.card
     if not set(PALETTE_HEADS) <= set(card.heads):

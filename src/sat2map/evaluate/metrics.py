@@ -1,4 +1,4 @@
-"""What one predicted map is worth against the true one, as sums that add up over images; never reads a file."""
+"""Metrics of predicted maps against true maps, from scores of single images that add up over a set."""
 
 from __future__ import annotations
 
@@ -11,17 +11,33 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from sat2map.arrays import Bool, UInt8
+from sat2map.arrays import Bool, Float64, UInt8
 from sat2map.classes import CLASS_NAMES, CLASSES, ROAD_CLASSES, classify
 from sat2map.errors import MissingExtraError
 
-Float = npt.NDArray[np.float64]
-
 METRICS = ("rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou", "sharpness")
-FIGURES = (*METRICS, *(f"iou {name}" for name in CLASS_NAMES))
-"""Columns of `figures`: the nine metrics, then the IoU of each class."""
+METRIC_NAMES = (*METRICS, *(f"iou {name}" for name in CLASS_NAMES))
+"""Names in the answer of `metric_values`: the nine metrics, then the IoU of each class."""
+MEANS = ("rmse", "acc5", "acc10", "psnr", "ssim")
+"""Metrics that are means over images; the others are ratios of sums."""
 BASELINE_RGB = CLASSES[0].colours_rgb[0]
-"""The one colour that everything is compared with: bare land, (232, 229, 222)."""
+"""Colour of the constant baseline: bare land, (232, 229, 222)."""
+_MATCHES = [(name, "f8") for name in ("predicted_right", "predicted", "true_found", "true")]
+SUMS = np.dtype(
+    [
+        ("n_images", "f8"),
+        *((name, "f8") for name in MEANS),
+        ("road", _MATCHES),
+        ("centre_line", _MATCHES),
+        ("predicted_gradient", "f8"),
+        ("true_gradient", "f8"),
+        ("intersection", "f8", len(CLASSES)),
+        ("union", "f8", len(CLASSES)),
+    ]
+)
+"""Type of the sums of a set of images, by name: all numbers are float64, so that a view as numbers can be added up."""
+Sums = npt.NDArray[np.void]
+"""Array of type `SUMS`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,7 @@ class Matches:
 
 @dataclass(frozen=True)
 class ImageScore:
-    """All that one image adds to the measures of a data set."""
+    """What one image adds to the metrics of a set."""
 
     rmse: float
     acc5: float
@@ -53,14 +69,7 @@ class ImageScore:
     """Sum of absolute differences between neighbours."""
     intersection: tuple[int, ...]
     union: tuple[int, ...]
-    """Pixels per class of the palette, in its order."""
-
-    def sums(self) -> Float:
-        """The image as one row to add up: float64, shape (28,); the first is 1, so that sums carry their count."""
-        means = (1, self.rmse, self.acc5, self.acc10, self.psnr, self.ssim)
-        gradients = (self.predicted_gradient, self.true_gradient)
-        matches = (*astuple(self.road), *astuple(self.centre_line))
-        return np.array((*means, *matches, *gradients, *self.intersection, *self.union), np.float64)
+    """Pixels of each class, in the order of `CLASSES`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Metrics:
     """The nine metrics of a set of images, and the IoU of each class."""
 
     iou: tuple[float, ...]
-    """Per class of the palette, in its order; NaN for a class that is in neither image."""
+    """Of each class, in the order of `CLASSES`; NaN for a class that is in neither map."""
     rmse: float
     """Levels of 255, over the three channels together; smaller is better."""
     acc5: float
@@ -85,7 +94,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Truth:
-    """A true map at the size of scoring, with all that does not depend on the prediction (bool, shape (s, s))."""
+    """A true map at the size of scoring, and what is derived from it alone (masks: bool, shape (s, s))."""
 
     bicubic_hwc: UInt8
     bilinear_hwc: UInt8
@@ -173,47 +182,69 @@ def score(prediction_hwc: UInt8, truth: Truth) -> ImageScore:
 
 
 def total(scores: Sequence[ImageScore]) -> Metrics:
-    """The metrics of a set of images: means over images, or ratios of sums, as each is defined."""
-    values = figures(np.sum([s.sums() for s in scores], axis=0)).tolist()
-    return Metrics(tuple(values[len(METRICS) :]), *values[: len(METRICS)])
+    """Metrics of a set of images: means over images, or ratios of sums, as each is defined."""
+    values = {name: float(value[0]) for name, value in metric_values(add_up(score_rows(scores))).items()}
+    return Metrics(tuple(values[f"iou {name}"] for name in CLASS_NAMES), **{name: values[name] for name in METRICS})
 
 
-def figures(sums: Float) -> Float:
-    """Metrics of summed rows of `ImageScore.sums`.
+def score_rows(scores: Sequence[ImageScore]) -> Sums:
+    """Scores as an array that can be added up: type `SUMS`, shape (n,), one element for each image."""
+    rows = [
+        (1, *(getattr(s, name) for name in MEANS), astuple(s.road), astuple(s.centre_line),
+         s.predicted_gradient, s.true_gradient, s.intersection, s.union)
+        for s in scores
+    ]  # fmt: skip
+    return np.array(rows, SUMS)
+
+
+def as_numbers(sums: Sums) -> Float64:
+    """The same memory as plain numbers: float64, shape (n, 28)."""
+    return sums.view(np.float64).reshape(len(sums), -1)
+
+
+def as_sums(numbers: Float64) -> Sums:
+    """The inverse of `as_numbers`: type `SUMS`, shape (n,)."""
+    return np.ascontiguousarray(numbers).view(SUMS)[:, 0]
+
+
+def add_up(rows: Sums) -> Sums:
+    """Sums over all images: type `SUMS`, shape (1,)."""
+    return as_sums(as_numbers(rows).sum(0, keepdims=True))
+
+
+def metric_values(sums: Sums) -> dict[str, Float64]:
+    """Metrics of sums of scores.
 
     Args:
-        sums: float64, shape (..., 28).
+        sums: type `SUMS`, shape (n,): of n sets of images.
 
     Returns:
-        float64, shape (..., 15): columns as in `FIGURES`. A measure with nothing to measure is NaN: roads where the
-        truth has none, a class that is in neither image, sharpness beside one constant colour.
+        For each of `METRIC_NAMES` float64, shape (n,). A metric is NaN where it is not defined: roads where the truth
+        has none, a class that is in neither map, sharpness where the truth has one colour only.
     """
-    n, *means = np.moveaxis(sums[..., :6], -1, 0)
-    road, centre_line, gradients = sums[..., 6:10], sums[..., 10:14], sums[..., 14:16]
-    intersection, union = np.split(sums[..., 16:], 2, axis=-1)
-    iou = _ratio(intersection, union)
-    present = union > 0
-    miou = _ratio(np.where(present, iou, 0).sum(-1), present.sum(-1))
-    sharpness = _ratio(gradients[..., 0], gradients[..., 1])
-    nine = (*(m / n for m in means), _harmonic_mean(road), _harmonic_mean(centre_line), miou, sharpness)
-    return np.concatenate((np.stack(nine, -1), iou), -1)
+    iou = _ratio(sums["intersection"], sums["union"])
+    present = sums["union"] > 0
+    values = {name: sums[name] / sums["n_images"] for name in MEANS}
+    values |= {"road_f1": _harmonic_mean(sums["road"]), "cldice": _harmonic_mean(sums["centre_line"])}
+    values["miou"] = _ratio(np.where(present, iou, 0).sum(-1), present.sum(-1))
+    values["sharpness"] = _ratio(sums["predicted_gradient"], sums["true_gradient"])
+    return values | {f"iou {name}": iou[:, i] for i, name in enumerate(CLASS_NAMES)}
 
 
-def _ratio(part: Float, whole: npt.NDArray[Any]) -> Float:
+def _ratio(part: Float64, whole: npt.NDArray[Any]) -> Float64:
     ratio = np.full(part.shape, np.nan)
     np.divide(part, whole, out=ratio, where=whole > 0)
     return ratio
 
 
-def _harmonic_mean(matches: Float) -> Float:
-    """Of precision and recall, from the four counts of `Matches` (shape (..., 4))."""
-    predicted_right, predicted, true_found, true = np.moveaxis(matches, -1, 0)
-    precision = predicted_right / np.maximum(predicted, 1)
-    recall = true_found / np.maximum(true, 1)
+def _harmonic_mean(matches: Sums) -> Float64:
+    """Harmonic mean of precision and recall, from the four counts of `Matches` by name."""
+    precision = matches["predicted_right"] / np.maximum(matches["predicted"], 1)
+    recall = matches["true_found"] / np.maximum(matches["true"], 1)
     harmonic = _ratio(2 * precision * recall, precision + recall)
-    # Both are 0 where all roads are missed; where there is none to miss, nothing is measured.
-    measured: Float = np.where(true > 0, np.nan_to_num(harmonic), np.nan)
-    return measured
+    # 0 where all true roads are missed; undefined where there is no true road.
+    values: Float64 = np.where(matches["true"] > 0, np.nan_to_num(harmonic), np.nan)
+    return values
 
 
 def _matches(predicted: Bool, true: Bool, predicted_area: Bool, true_area: Bool) -> Matches:

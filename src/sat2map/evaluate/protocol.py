@@ -1,28 +1,29 @@
-"""The protocol: every prediction takes the same road from pair to figures, whatever made it; writes no file."""
+"""The protocol: every prediction is made and scored in the same way, whatever made it; writes no file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.arrays import UInt8
+from sat2map.arrays import Float64, UInt8
 from sat2map.classes import CLASS_NAMES, CLASSES, classify
 from sat2map.data.pairs import Direction, PairFile, read_pair
 from sat2map.evaluate.bootstrap import N_DRAWS, intervals, paired_difference
 from sat2map.evaluate.metrics import (
     BASELINE_RGB,
     METRICS,
-    Float,
     ImageScore,
     Truth,
-    figures,
+    add_up,
+    metric_values,
     prepare_truth,
     resize,
     score,
+    score_rows,
 )
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ Predict = Callable[[UInt8], UInt8]
 Counts = npt.NDArray[np.int64]
 
 
-class Judged(NamedTuple):
-    """One image, what was made of it, and its score."""
+class ScoredImage(NamedTuple):
+    """One image: its prediction, its true map and its score."""
 
     name: str
     prediction_hwc: UInt8
     truth: Truth
     score: ImageScore
 
-    def baseline(self) -> ImageScore:
-        """Score that the one constant colour gets on this image."""
+    def constant_baseline(self) -> ImageScore:
+        """Score of the constant baseline on this image."""
         return score(np.full_like(self.prediction_hwc, BASELINE_RGB), self.truth)
 
     def confusion(self) -> Counts:
@@ -52,8 +53,8 @@ class Judged(NamedTuple):
         return np.bincount(both.ravel(), minlength=n * n).reshape(n, n)
 
 
-def judge(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> Iterator[Judged]:
-    """Predict and score images one by one; no more than one is in memory.
+def score_images(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> Iterator[ScoredImage]:
+    """Predict and score images one by one, with one at a time in memory.
 
     Args:
         predict: takes the source as one whole image at the size of scoring.
@@ -66,7 +67,7 @@ def judge(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: 
     for name, source_hwc, target_hwc in pairs:
         truth = prepare_truth(target_hwc, size_px)
         prediction = predict(resize(source_hwc, size_px))
-        yield Judged(name, prediction, truth, score(prediction, truth))
+        yield ScoredImage(name, prediction, truth, score(prediction, truth))
 
 
 def decode_pairs(paths: Iterable[PairFile], direction: Direction = "AtoB") -> Iterator[tuple[str, UInt8, UInt8]]:
@@ -80,7 +81,7 @@ def decode_pairs(paths: Iterable[PairFile], direction: Direction = "AtoB") -> It
 
 
 def by_engine(engine: Engine, head: str | None = None) -> Predict:
-    """The engine's model, run on each image as a whole; `head` is one of its card's, by default the first.
+    """Predict with an engine, each image as a whole; `head` is one of its card's, by default the first.
 
     Raises:
         ModelFileError: the model has no such head.
@@ -93,26 +94,27 @@ def by_engine(engine: Engine, head: str | None = None) -> Predict:
 
 
 def constant(colour_rgb: Sequence[int]) -> Predict:
-    """A model that paints everything in one colour."""
+    """Predict one colour everywhere."""
     return lambda image_hwc: np.full_like(image_hwc, colour_rgb)
 
 
 def summarise(
     scores: Sequence[ImageScore], groups: Sequence[str], n_draws: int = N_DRAWS, seed: int = 0
 ) -> dict[str, Any]:
-    """Figures with their 95 % intervals, as `metrics.json` has them.
+    """Compute metrics with their 95 % intervals, as `metrics.json` has them.
 
     Args:
         scores: one for each image.
         groups: the overlap group of each image.
-        n_draws: bootstrap samples.
-        seed: of the draws.
+        n_draws: number of bootstrap samples.
+        seed: seed of the draws.
 
     Returns:
-        `measures` and `iou` (by class), each a table of `value`, `low` and `high`. What is undefined (a class that is
+        `metrics` and `iou` (by class), each a table of `value`, `low` and `high`. What is undefined (a class that is
         in no image) or infinite (psnr of a perfect image) is None, since JSON has neither.
     """
-    return _tables(figures(np.sum([s.sums() for s in scores], axis=0)), intervals(scores, groups, n_draws, seed))
+    values = {name: float(value[0]) for name, value in metric_values(add_up(score_rows(scores))).items()}
+    return _tables(values, intervals(scores, groups, n_draws, seed))
 
 
 def compare(
@@ -122,19 +124,18 @@ def compare(
     n_draws: int = N_DRAWS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Differences a - b of two models on the same images, paired, in the form that `summarise` gives figures."""
+    """Compute paired differences a - b of two models on the same images, in the form of `summarise`."""
     return _tables(*paired_difference(scores_a, scores_b, groups, n_draws, seed))
 
 
-def _tables(values: Float, ends: Float) -> dict[str, Any]:
-    cells = [
-        {"value": _finite(value), "low": _finite(low), "high": _finite(high)}
-        for value, low, high in zip(values.tolist(), *ends.tolist(), strict=True)
-    ]
-    n = len(METRICS)
+def _tables(values: Mapping[str, float], ends: Mapping[str, Float64]) -> dict[str, Any]:
+    cells = {
+        name: dict(zip(("value", "low", "high"), map(_finite, (value, *ends[name].tolist())), strict=True))
+        for name, value in values.items()
+    }
     return {
-        "metrics": dict(zip(METRICS, cells[:n], strict=True)),
-        "iou": dict(zip(CLASS_NAMES, cells[n:], strict=True)),
+        "metrics": {name: cells[name] for name in METRICS},
+        "iou": {name: cells[f"iou {name}"] for name in CLASS_NAMES},
     }
 
 

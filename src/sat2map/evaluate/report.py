@@ -1,4 +1,4 @@
-"""One HTML file with all of an evaluation in it, images included; it computes no measure of its own."""
+"""The report: one HTML file with all metrics, charts and example images of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from sat2map.arrays import UInt8
+from sat2map.arrays import Float64, UInt8
 from sat2map.data.pairs import Direction, PairFile
-from sat2map.evaluate.metrics import FIGURES, Float, ImageScore, figures, resize
+from sat2map.evaluate.metrics import ImageScore, metric_values, resize, score_rows
 from sat2map.evaluate.protocol import Predict, decode_pairs
 
 N_EXAMPLES = 3
@@ -33,25 +33,25 @@ class Ranking(NamedTuple):
     """Images to show.
 
     Attributes:
-        metric: by which they were chosen.
-        values: of that measure for every image, one array for each model.
+        metric: name of the metric by which they were chosen.
+        values: this metric of every image, one array for each model.
         chosen: indices of images, by heading.
     """
 
     metric: str
-    values: list[Float]
+    values: list[Float64]
     chosen: dict[str, list[int]]
 
 
 class Example(NamedTuple):
-    """An image and its maps, by what is to be written under each (uint8, shape (s, s, 3), RGB)."""
+    """An image and its maps, by the label of each (uint8, shape (s, s, 3), RGB)."""
 
     caption: str
     images: Mapping[str, UInt8]
 
 
 def labels(metrics: Mapping[str, Any]) -> list[str]:
-    """What the model, and the one that it is compared with, are called in the report."""
+    """Names of the model and, in a comparison, of its baseline, as the report shows them."""
     parts = [metrics["protocol"], *([metrics["versus"]] if "versus" in metrics else [])]
     names = [
         f"{part['model']}, {part['head']}" if part["model"] else f"colour {part['constant_rgb']}" for part in parts
@@ -60,7 +60,7 @@ def labels(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def choose(scores: Sequence[Sequence[ImageScore]], groups: Sequence[str]) -> Ranking:
-    """Which images to show: the best, the median and the worst of the first model, and where two differ most.
+    """Choose images to show: best, median and worst of the first model, and where two models differ most.
 
     Args:
         scores: those of each model on the same images; one model, or two.
@@ -77,18 +77,17 @@ def choose(scores: Sequence[Sequence[ImageScore]], groups: Sequence[str]) -> Ran
     return Ranking(metric, values, {heading: _first(order, groups) for heading, order in orders.items()})
 
 
-def _of_each(scores: Sequence[ImageScore], metric: str) -> Float:
-    values: Float = figures(np.stack([s.sums() for s in scores]))[:, FIGURES.index(metric)]
-    return values
+def _of_each(scores: Sequence[ImageScore], metric: str) -> Float64:
+    return metric_values(score_rows(scores))[metric]
 
 
-def _first(order: Float, groups: Sequence[str]) -> list[int]:
-    """The first few by `order`, each of another group; images of which nothing was measured are left out."""
-    seen: dict[str, int] = {}
+def _first(order: Float64, groups: Sequence[str]) -> list[int]:
+    """The first few by `order`, each of another group; images whose metric is undefined are left out."""
+    chosen: dict[str, int] = {}
     for i in np.argsort(order, kind="stable").tolist():
         if np.isfinite(order[i]):
-            seen.setdefault(groups[i], i)
-    return list(seen.values())[:N_EXAMPLES]
+            chosen.setdefault(groups[i], i)
+    return list(chosen.values())[:N_EXAMPLES]
 
 
 def draw_examples(
@@ -100,7 +99,7 @@ def draw_examples(
     size_px: int,
 ) -> dict[str, list[Example]]:
     """Draw the chosen images again, under the label of each prediction, in the order of the ranking's values."""
-    drawn = {}
+    by_heading = {}
     for heading, indices in ranking.chosen.items():
         examples = []
         for i, (name, source, target) in zip(
@@ -112,16 +111,16 @@ def draw_examples(
                 for (label, predict), values in zip(predictions.items(), ranking.values, strict=True)
             }
             examples.append(Example(name, {"image": sat, **maps, "true map": resize(target, size_px)}))
-        drawn[heading] = examples
-    return drawn
+        by_heading[heading] = examples
+    return by_heading
 
 
 def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Sequence[Example]]) -> str:
-    """The report.
+    """Render the report as HTML.
 
     Args:
-        metrics: what `metrics.json` holds, and under `frontier` the figures of each point of a palette head.
-        ranked_by: the measure by which the examples were chosen.
+        metrics: what `metrics.json` holds, and under `frontier` the metrics of each point of a palette head.
+        ranked_by: the metric by which the examples were chosen.
         examples: by heading.
 
     Raises:
@@ -131,7 +130,7 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
 
     protocol, names = metrics["protocol"], labels(metrics)
     models = [metrics, *([metrics["versus"]] if "versus" in metrics else [])]
-    by_model = dict(zip(names, models, strict=True)) | {"baseline": metrics["baseline"]}
+    by_model = dict(zip(names, models, strict=True)) | {"constant baseline": metrics["constant_baseline"]}
     confusions = [
         _chart(charts.confusion_chart(model["confusion"]), f"confusion of {name}", name if len(names) > 1 else "")
         for name, model in zip(names, models, strict=True)
@@ -140,7 +139,7 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
         "title": escape(f"{' against '.join(names)} on {protocol['data']}"),
         "subtitle": f"{protocol['n_images']} images in {protocol['n_groups']} overlap groups, scored at "
         f"{protocol['size_px']} px. Intervals: 95 %, {protocol['n_draws']} draws. "
-        f"Floor: one constant colour. sat2map {escape(protocol['sat2map_version'])}.",
+        f"Constant baseline: one colour everywhere. sat2map {escape(protocol['sat2map_version'])}.",
         "cards": "".join(_card(name, metrics) for name in LEADING),
         "reading": "Differences are paired; in the colour of the better one where their interval leaves out 0."
         if len(names) > 1
@@ -149,7 +148,7 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
         "metrics_chart": _chart_image(charts.metrics_chart({k: m["metrics"] for k, m in by_model.items()}), "metrics"),
         "metrics_rows": _rows("metrics", metrics),
         "classes_chart": _chart_image(
-            charts.classes_chart({k: m["iou"] for k, m in by_model.items() if k != "baseline"}), "IoU"
+            charts.classes_chart({k: m["iou"] for k, m in by_model.items() if k != "constant baseline"}), "IoU"
         ),
         "confusion_charts": "".join(confusions),
         "iou_rows": _rows("iou", metrics),
@@ -163,13 +162,13 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
 
 def _card(metric: str, metrics: Mapping[str, Any]) -> str:
     cell = metrics["metrics"][metric]
-    value, interval = _in_words(cell, metric)
-    baseline, _ = _in_words(metrics["baseline"]["metrics"][metric], metric)
-    return f'<div class="card">{metric}<b>{value}</b><span>{interval}; baseline {baseline}</span></div>'
+    value, interval = _formatted(cell, metric)
+    baseline, _ = _formatted(metrics["constant_baseline"]["metrics"][metric], metric)
+    return f'<div class="card">{metric}<b>{value}</b><span>{interval}; constant baseline {baseline}</span></div>'
 
 
 def _head(names: Sequence[str]) -> str:
-    columns = ["", *names, *(["A − B"] if len(names) > 1 else []), "baseline"]
+    columns = ["", *names, *(["A − B"] if len(names) > 1 else []), "constant baseline"]
     return "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"
 
 
@@ -179,13 +178,13 @@ def _rows(part: str, metrics: Mapping[str, Any]) -> str:
         cells = [_cell(cell, name)]
         if "versus" in metrics:
             cells += [_cell(metrics["versus"][part][name], name), _difference(metrics["difference"][part][name], name)]
-        cells.append(_cell(metrics["baseline"][part][name], name))
+        cells.append(_cell(metrics["constant_baseline"][part][name], name))
         rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
     return "".join(rows)
 
 
 def _cell(cell: Mapping[str, float | None], name: str) -> str:
-    value, interval = _in_words(cell, name)
+    value, interval = _formatted(cell, name)
     return f"<td>{value}<small>{interval}</small></td>"
 
 
@@ -194,12 +193,12 @@ def _difference(cell: Mapping[str, float | None], name: str) -> str:
     winner = ""
     if low is not None and high is not None and low * high > 0:
         winner = {1: "a", -1: "b", 0: ""}[int(np.sign(low)) * SIGN_OF_BETTER.get(name, 1)]
-    value, interval = _in_words(cell, name, "+")
+    value, interval = _formatted(cell, name, "+")
     return f'<td class="{winner}">{value}<small>{interval}</small></td>'
 
 
-def _in_words(cell: Mapping[str, float | None], name: str, sign: str = "") -> tuple[str, str]:
-    """The value and its interval; what is undefined is a dash, and nothing is its interval."""
+def _formatted(cell: Mapping[str, float | None], name: str, sign: str = "") -> tuple[str, str]:
+    """Value and interval as text; an undefined value is a dash, and its interval is empty."""
     n = DECIMALS.get(name, 3)
     value, low, high = ("-" if cell[k] is None else f"{cell[k]:{sign}.{n}f}" for k in ("value", "low", "high"))
     return value, "" if low == high == "-" else f"{low} to {high}"
@@ -211,10 +210,10 @@ def _frontier(metrics: Mapping[str, Any]) -> str:
     points = metrics.get("frontier")
     if not points:
         return ""
-    chart = charts.frontier_chart({k: v["metrics"] for k, v in points.items()}, metrics["baseline"]["metrics"])
+    chart = charts.frontier_chart({k: v["metrics"] for k, v in points.items()}, metrics["constant_baseline"]["metrics"])
     head = "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in ("", *points)) + "</tr>"
     rows = (
-        f"<tr><td>{name}</td>" + "".join(f"<td>{_in_words(p['metrics'][name], name)[0]}</td>" for p in points.values())
+        f"<tr><td>{name}</td>" + "".join(f"<td>{_formatted(p['metrics'][name], name)[0]}</td>" for p in points.values())
         for name in metrics["metrics"]
     )
     return (

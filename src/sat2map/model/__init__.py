@@ -1,1 +1,1 @@
-"""The model file: weights and their card in one file, shipped and never resumed."""
+"""Model files: the card, reading and writing, export and import."""

@@ -1,4 +1,4 @@
-"""Which file a model's name means."""
+"""Bundled models: from the name of a model to its file and card."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from sat2map.model import onnx_file, safetensors_file
 from sat2map.model.card import Card
 
 DEFAULT = "compact"
-KEPT = Path(__file__).parents[3] / "weights"
-"""Where the repository keeps models that the package has no room for."""
+WEIGHTS = Path(__file__).parents[3] / "weights"
+"""Folder of the repository with models that are too large for the package."""
 READERS: Mapping[str, Callable[[Path], Card]] = {
     ".onnx": onnx_file.read_card,
     ".safetensors": safetensors_file.read_card,
 }
 
 
-def known_files() -> dict[str, Path]:
-    """Files of the models that have a name: those of the package and, in a checkout of the repository, of `weights`."""
+def named_files() -> dict[str, Path]:
+    """List the files of all named models: those of the package and, in a checkout of the repository, of `weights`."""
     bundled = [Path(str(p)) for p in files("sat2map.bundled").iterdir() if p.name.endswith(".onnx")]
-    return {file.stem: file for file in [*KEPT.glob("*.safetensors"), *bundled]}
+    return {file.stem: file for file in [*WEIGHTS.glob("*.safetensors"), *bundled]}
 
 
 def resolve(model: str | Path | None = None) -> Path:
-    """The file of a model: the bundled default, one that has a name, or a path.
+    """Find the file of a model: the bundled default, a named model, or a path.
 
     Raises:
         ModelFileError: there is no such model, or its ending says that it is no model file.
     """
-    name, known = str(model or DEFAULT), known_files()
-    if name in known:
-        return known[name]
+    name, named = str(model or DEFAULT), named_files()
+    if name in named:
+        return named[name]
     path = Path(name)
     if path.is_dir():
         raise ModelFileError("model is a folder", name, hint=f"give a file in it: {' or '.join(READERS)}")
     if not path.exists():
-        raise ModelFileError("no such model", name, hint=f"a file, or one of: {', '.join(sorted(known))}")
+        raise ModelFileError("no such model", name, hint=f"a file, or one of: {', '.join(sorted(named))}")
     if path.suffix not in READERS:
         raise ModelFileError("file is no model file", name, hint=f"model files end in {' or '.join(READERS)}")
     return path
 
 
 def read_card(model: str | Path | None = None) -> Card:
-    """The card of a model, by name or path.
+    """Read the card of a model, by name or path.
 
     Raises:
         ModelFileError: there is no such model, or its file is not one.

@@ -1,4 +1,4 @@
-"""The model card: everything a program must know to use a model file, carried in the file's own header."""
+"""The model card: all that a program must know to use a model file, stored in the header of the file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sat2map.errors import ModelFileError
 
 FORMAT_VERSION: Final = 2
 HEADER_KEY = "sat2map.card"
-"""Key under which the card lies, as JSON, in safetensors metadata and in ONNX metadata properties."""
+"""Key of the card, as JSON, in safetensors metadata and in ONNX metadata properties."""
 
 
 class Card(BaseModel):
-    """What a model file says of itself."""
+    """Description of a model, stored in its file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,16 +31,16 @@ class Card(BaseModel):
     gsd_m: tuple[float, float]
     """Metres on the ground per pixel that the model was trained for, from finest to coarsest."""
     levels: tuple[tuple[int, int], ...] | None = None
-    """2nd and 98th percentile of the training images per channel, 0..255: where a stretch puts a scene's own."""
+    """2nd and 98th percentile of the training images per channel, 0..255: targets of a stretch of a scene."""
     stretch_bytes: bool = False
-    """Whether scenes of 8 bits are stretched too: the model has learned from stretched images."""
+    """Whether scenes of 8 bits are stretched too, because the model was trained on stretched images."""
     normalization: Literal["instance", "frozen"]
     dropout: float = 0.0
-    """Probability of the noise z; at test time too only where `configuration` says so."""
+    """Probability of dropout, the noise z; active at test time only where `configuration` says so."""
     stride: int = Field(gt=0)
     receptive_radius_px: int = Field(ge=0)
     margin_px: int = Field(ge=0)
-    """Pixels of context on each side that make a window exact, a multiple of the stride."""
+    """Margin that makes the map of a window exact, a multiple of the stride."""
     heads: tuple[str, ...] = ("rgb",)
     """Kinds of map that the model gives, the default first: `("rgb",)` or `("crisp", "smooth")`."""
     palette: tuple[tuple[int, int, int], ...] | None = None
@@ -50,11 +50,11 @@ class Card(BaseModel):
     training_data: str = ""
     training_data_licence: str = ""
     recipe: dict[str, Any] = {}
-    """The resolved recipe."""
+    """The resolved recipe of the training run."""
     seed: int | None = None
     steps: int = 0
     metrics: dict[str, Any] = {}
-    """Figures with their protocol (size, data, output)."""
+    """Metrics with their protocol (size, data, head)."""
     licence: str = "unstated"
     """Licence of the weights, which is not that of the code."""
     sat2map_version: str = ""
@@ -64,7 +64,7 @@ class Card(BaseModel):
         """Read the card from a file's header.
 
         Raises:
-            ModelFileError: there is no card, or it is not one that this version understands.
+            ModelFileError: there is no card, or it is not of a format that this version reads.
         """
         if text is None:
             raise ModelFileError(

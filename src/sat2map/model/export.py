@@ -1,4 +1,4 @@
-"""From a trained generator to an ONNX file that needs no torch, checked against torch before it appears."""
+"""Export of a generator to an ONNX file, which needs no torch; checked against torch before it is written."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
     """Write a generator as ONNX: uint8 (batch, height, width, 3) in and out, sizes free.
 
     Args:
-        generator: on the processor.
-        card: goes into the file.
-        path: of the file, ending in `.onnx`.
-        images_bhwc: uint8, shape (B, H, W, 3): what torch and ONNX Runtime must agree on.
+        generator: a generator on the processor.
+        card: its card, written into the file.
+        path: destination, ending in `.onnx`.
+        images_bhwc: uint8, shape (B, H, W, 3): images to compare torch and ONNX Runtime on.
 
     Raises:
         ModelFileError: they do not agree; nothing is written.
@@ -91,7 +91,7 @@ def _make_optional(graph: Any) -> None:
 
 
 def _nodes_behind(graph: Any, tensor: str) -> set[int]:
-    """Places in `graph.node` of all that `tensor` is computed from."""
+    """Indices in `graph.node` of all nodes that `tensor` is computed from."""
     maker = {name: i for i, node in enumerate(graph.node) for name in node.output}
     found: set[int] = set()
     wanted = [tensor]
@@ -103,12 +103,12 @@ def _nodes_behind(graph: Any, tensor: str) -> set[int]:
     return found
 
 
-def _switched(graph: Any, output: Any, places: list[int]) -> Any:
-    """A node that computes `output` by the nodes at `places` where its switch is on, and nothing where it is off."""
+def _switched(graph: Any, output: Any, indices: list[int]) -> Any:
+    """A node that computes `output` by the nodes at `indices` where its switch is on, and nothing where it is off."""
     switch = onnx_file.SWITCH.format(output.name)
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, []))
     graph.initializer.append(helper.make_tensor(switch, TensorProto.BOOL, [], [True]))
-    on = helper.make_graph([graph.node[i] for i in places], f"{output.name}_on", [], [output])
+    on = helper.make_graph([graph.node[i] for i in indices], f"{output.name}_on", [], [output])
     n_channels = 1 if output.name == CONFIDENCE else 3
     nothing = helper.make_tensor("nothing", TensorProto.UINT8, [0, 0, 0, n_channels], [])
     constant = helper.make_node("Constant", [], [output.name], value=nothing)

@@ -1,6 +1,6 @@
-"""Weights of the best-known other implementation, renamed to our networks'; it never runs code that a file carries.
+"""Import of weights from pytorch-CycleGAN-and-pix2pix into a model file; no code in their file is run.
 
-Its state dicts carry no architecture: everything is read off names and shapes. A U-Net there is nested, each level
+Its state dicts carry no architecture: it follows from names and shapes. A U-Net there is nested, each level
 holding the next one (`model.model.1.model.3...`); a PatchGAN is one sequence, as here.
 
 Source: the published layout of pytorch-CycleGAN-and-pix2pix, `models/networks.py`.
@@ -31,13 +31,13 @@ Weights = Mapping[str, Tensor]
 
 HINT = "give a latest_net_G.pth or latest_net_D.pth of --model pix2pix --norm batch"
 DROPOUT = 0.5
-"""Of the innermost levels; a state dict does not say whether there was any."""
+"""Dropout of the innermost levels, assumed: a state dict does not say whether there was any."""
 U_NET_KEY, PATCHGAN_KEY, PIXEL_KEY = "model.model.0.weight", "model.0.weight", "net.0.weight"
-"""The first convolution of each network of theirs."""
+"""Name of the first convolution of each of their networks."""
 
 
 class Imported(NamedTuple):
-    """A network of ours, by name and arguments, with the weights of another project under our names."""
+    """One of our networks, by name and arguments, with imported weights under our names."""
 
     role: Literal["generator", "discriminator"]
     architecture: str
@@ -48,7 +48,7 @@ class Imported(NamedTuple):
 def import_weights(
     path: Path, out: Path, *, normalization: Literal["instance", "frozen"], gsd_m: tuple[float, float]
 ) -> Card:
-    """Write a state dict of theirs as a model file of ours.
+    """Write a state dict of pytorch-CycleGAN-and-pix2pix as a model file.
 
     Args:
         path: their `.pth` file.
@@ -64,7 +64,7 @@ def import_weights(
         ModelFileError: the file is missing, truncated, carries code, or is no such network.
         OutputError: the output's folder is missing or cannot be written.
     """
-    found = translate(load_state(path), path, normalization)
+    found = rename_state(load_state(path), path, normalization)
     network = build(found.architecture, found.configuration)
     try:
         network.load_state_dict(found.weights)
@@ -124,18 +124,18 @@ def load_state(path: Path) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value.detach() for key, value in content.items()}
 
 
-def translate(state: Weights, path: Path, normalization: Literal["instance", "frozen"]) -> Imported:
-    """See which network a state dict belongs to, and rename its tensors to ours.
+def rename_state(state: Weights, path: Path, normalization: Literal["instance", "frozen"]) -> Imported:
+    """Recognise the network of a state dict, and rename its tensors to ours.
 
     Raises:
-        ModelFileError: to none of pix2pix's with batch normalisation.
+        ModelFileError: it is no pix2pix network with batch normalization.
     """
     for key, read in ((U_NET_KEY, _unet), (PATCHGAN_KEY, _patchgan), (PIXEL_KEY, _pixel)):
         if key in state:
             try:
                 return read(state, normalization)
             except (KeyError, IndexError, ValueError) as error:
-                raise ModelFileError(f"state dict is of no pix2pix network ({error})", path, hint=HINT) from error
+                raise ModelFileError(f"state dict is not of a pix2pix network ({error})", path, hint=HINT) from error
     kind = "a ResNet generator, as CycleGAN's" if "model.1.weight" in state else "another network"
     raise ModelFileError(f"state dict is of {kind}, not of a U-Net or PatchGAN", path, hint=HINT)
 

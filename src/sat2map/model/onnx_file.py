@@ -1,4 +1,4 @@
-"""Model files that ONNX Runtime runs: the whole way from bytes to bytes, the card in the metadata properties."""
+"""Model files in ONNX: uint8 images in and out, the card in the metadata properties."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CONFIDENCE = "confidence"
 """Name of the output, uint8, shape (batch, height, width, 1), that a palette head gives beside its images."""
 
 FIRST_CHUNK_BYTES = 2**29
-"""What the bundled model needs for a default window, and a little."""
+"""A little more than the bundled model needs for a default window."""
 
 
 def no_confidence(name: object) -> ModelFileError:
-    """The error for a model whose answers are no probabilities."""
-    hint = "give one with a palette head, exported by this version: sat2map model export"
-    return ModelFileError("model gives no probabilities, so there is no --confidence", name, hint=hint)
+    """Make the error for a model that has no confidence output."""
+    hint = "give a model with a palette head, exported by this version: sat2map model export"
+    return ModelFileError("model gives no probabilities, so there is no confidence", name, hint=hint)
 
 
 @functools.cache
@@ -34,18 +34,18 @@ def _make_arena() -> None:
     piece by piece, and what lies in several pieces takes 1.4 times the memory; what is never touched of a large first
     piece is none.
     """
-    place = onnxruntime.OrtMemoryInfo(
+    memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    how = onnxruntime.OrtArenaCfg({"initial_chunk_size_bytes": FIRST_CHUNK_BYTES})
-    onnxruntime.create_and_register_allocator(place, how)
+    settings = onnxruntime.OrtArenaCfg({"initial_chunk_size_bytes": FIRST_CHUNK_BYTES})
+    onnxruntime.create_and_register_allocator(memory, settings)
 
 
 def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.InferenceSession, Card]:
-    """Load a model for the processor.
+    """Open a model for the processor.
 
     Args:
-        path: of the file.
+        path: the model file.
         n_threads: threads of one run; by default one for each core.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Model files that torch goes on from: a state dict as safetensors, the card in its metadata; needs no torch."""
+"""Model files in safetensors: weights as numpy arrays, the card in the metadata; needs no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def save(path: Path, tensors: Tensors, card: Card) -> None:
 
 
 def halved(tensors: Tensors) -> Tensors:
-    """Weights in half precision, but for those of one dimension: few, and variances may be beyond its range."""
+    """Convert weights to half precision, except those of one dimension: variances may exceed its range."""
     return {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
 
 

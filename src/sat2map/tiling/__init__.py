@@ -1,4 +1,4 @@
-"""Windows, margins and stitching, so that a scene in windows is the scene in one piece; numpy only, no files."""
+"""Tiling: core windows, read windows and margins, so that windows give the same map as the whole scene."""
 
 from sat2map.tiling.blend import blended
 from sat2map.tiling.seams import Difference, border_ratio, difference

@@ -1,6 +1,6 @@
-"""Tiles drawn each by itself and blended where they overlap: what a network saw in training that saw whole images.
+"""Blending: overlapping squares of 256 px translated one by one, for networks trained on whole images of that size.
 
-Not exact: where two tiles disagree, the map shows neither. numpy only.
+Not exact: where two squares differ, the map shows their mean. numpy only.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ BATCH = 8
 
 
 def blended(run: Callable[[Array], Array], array_hwc: Array) -> Array:
-    """Draw an array tile by tile.
+    """Translate an array in overlapping squares, and blend them.
 
     Args:
-        run: draws a batch of tiles, shape (B, 256, 256, c); gives uint8, shape (B, 256, 256, k).
-        array_hwc: shape (h, w, c), h and w multiples of 128; what is smaller than a tile is continued by reflection.
+        run: translates a batch of squares, shape (B, 256, 256, c); gives uint8, shape (B, 256, 256, k).
+        array_hwc: shape (h, w, c), h and w multiples of 128; a smaller array is continued by reflection.
 
     Returns:
-        uint8, shape (h, w, k): the mean of the tiles, each weighing least at its border.
+        uint8, shape (h, w, k): the weighted mean of the squares, with the least weight at their borders.
     """
     h, w = array_hwc.shape[:2]
     high, wide = max(h, TILE_PX), max(w, TILE_PX)
@@ -39,10 +39,10 @@ def blended(run: Callable[[Array], Array], array_hwc: Array) -> Array:
     summed: Array | None = None
     for first in range(0, len(starts), BATCH):
         some = [Window(r, c, TILE_PX, TILE_PX) for r, c in starts[first : first + BATCH]]
-        for tile, drawn in zip(some, run(np.stack([array_hwc[t.slices] for t in some])), strict=True):
+        for tile, answer in zip(some, run(np.stack([array_hwc[t.slices] for t in some])), strict=True):
             if summed is None:
-                summed = np.zeros((high, wide, drawn.shape[-1]), np.float32)
-            summed[tile.slices] += weight * drawn
+                summed = np.zeros((high, wide, answer.shape[-1]), np.float32)
+            summed[tile.slices] += weight * answer
             total[tile.slices] += weight
     assert summed is not None
     return np.rint(summed / total)[:h, :w].astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How well windows meet: two tilings of one scene compared, and steps at the borders of windows; numpy only."""
+"""Measures of seams: differences between two maps, and steps at the borders of windows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sat2map.arrays import UInt8
 
 
 class Difference(NamedTuple):
-    """Of two maps of the same ground, in levels of 255, the largest channel's at each pixel."""
+    """Difference of two maps of one area: the largest channel difference of each pixel, in levels of 0..255."""
 
     largest: int
     percentile_99: float
     share: float
-    """Of pixels that differ by more than one level."""
+    """Share of pixels that differ by more than one level."""
     n_px: int
 
     def __str__(self) -> str:
@@ -29,11 +29,11 @@ def difference(a_hwc: UInt8, b_hwc: UInt8) -> Difference:
 
 
 def border_ratio(map_hwc: UInt8, side_px: int) -> float:
-    """Mean step across the borders of windows over that elsewhere: 1 where there is no seam.
+    """Compute the mean step at the borders of windows over that elsewhere: 1 without seams.
 
     Args:
         map_hwc: uint8, shape (H, W, 3).
-        side_px: windows start at its multiples.
+        side_px: side of the windows, which start at its multiples.
     """
     steps, at_border = [], []
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""The geometry of tiling.
+"""Geometry of tiling: core windows, the read windows around them, and the padding of a scene.
 
 A scene is padded once, on the right and at the bottom, to a multiple of the network's stride. Core windows partition
 the padded scene; each is read with a margin, clipped to the padded scene, so that the network's own padding acts at the
@@ -29,7 +29,7 @@ class Window:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """The window as an index of an array (H, W, ...)."""
+        """Index of the window in an array, shape (H, W, ...)."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
     def grown(self, margin: int) -> Window:
@@ -43,30 +43,34 @@ class Window:
         return Window(top, left, max(bottom - top, 0), max(right - left, 0))
 
     def inside(self, outer: Window) -> Window:
-        """The same ground, counted from the corner of `outer`."""
+        """The same window, counted from the upper left corner of `outer`."""
         return Window(self.row - outer.row, self.col - outer.col, self.height, self.width)
 
 
 class TiledWindow(NamedTuple):
-    """The pixels that are written (within the scene itself), and those that are read for them (padding included)."""
+    """A core window (written, within the scene) and its read window (the core window and its margin, with padding)."""
 
     core: Window
     read: Window
 
 
 def padded_size(height: int, width: int, stride: int) -> tuple[int, int]:
-    """Height and width, each raised to a multiple of the stride."""
+    """Raise height and width to multiples of the stride.
+
+    >>> padded_size(250, 256, 8)
+    (256, 256)
+    """
     return -(-height // stride) * stride, -(-width // stride) * stride
 
 
 def plan(height: int, width: int, *, stride: int, margin: int, core: int) -> list[TiledWindow]:
-    """Windows that together write every pixel of a scene once, row by row.
+    """Plan windows that together write every pixel of a scene once, row by row.
 
     Args:
-        height: of the scene.
-        width: of the scene.
-        stride: of the network.
-        margin: pixels of context on each side; raised to a multiple of the stride.
+        height: height of the scene in pixels.
+        width: width of the scene in pixels.
+        stride: stride of the network.
+        margin: pixels read around a core window on each side; raised to a multiple of the stride.
         core: side of a core window; raised to a multiple of the stride.
     """
     core, margin = padded_size(core, margin, stride)
@@ -80,13 +84,13 @@ def plan(height: int, width: int, *, stride: int, margin: int, core: int) -> lis
 
 
 def read_padded(read: Callable[[Window], Array], window: Window, height: int, width: int) -> Array:
-    """Read a window of the padded scene; what lies beyond the scene is its reflection, the same from every window.
+    """Read a window of the padded scene; pixels beyond the scene are its reflection.
 
     Args:
         read: reads a window that lies within the scene; shape (h, w, ...).
-        window: to read; begins within the scene.
-        height: of the scene.
-        width: of the scene.
+        window: window to read; begins within the scene.
+        height: height of the scene in pixels.
+        width: width of the scene in pixels.
     """
     rows = _reflected(window.row, window.height, height)
     cols = _reflected(window.col, window.width, width)
@@ -113,9 +117,9 @@ def translate_windows(
     Args:
         read: reads a window that lies within the scene; shape (h, w, ...).
         run: translates an array; same height and width out.
-        windows: of `plan`, or some of them.
-        height: of the scene.
-        width: of the scene.
+        windows: windows from `plan`, all or some.
+        height: height of the scene in pixels.
+        width: width of the scene in pixels.
 
     Yields:
         Each core window and its pixels.
