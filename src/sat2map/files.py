@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing, refusal to overwrite, the cache folder and locks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+
 from sat2map.errors import OutputError
 
 UNFINISHED = ".*.part*"
-"""Names of what is being written, or was when a kill came."""
+"""Pattern of the names of unfinished files: being written now, or left by a killed process."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A neighbour of `path` to write to; flushed to the disk and renamed to `path` at the end, removed on any error.
+    """Give a temporary file in the same folder, which becomes `path` at the end.
+
+    It is flushed to the disk and renamed; on any error it is removed and `path` stays as it was.
 
     Raises:
         OutputError: the folder is missing or cannot be written.
@@ -29,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
         work.touch()
         mode = work.stat().st_mode
     except OSError as error:
-        raise OutputError("folder cannot be written to", path.parent, hint="choose another with -o") from error
+        raise OutputError("folder cannot be written to", path.parent, hint="choose another destination") from error
     try:
         yield work
         # safetensors puts a file of its own in the place of this one, which only its owner may read.
@@ -44,11 +49,41 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:
-    """Before any work: see that nothing is replaced unasked.
+    """Check before any work that no output exists, unless it may be replaced.
 
     Raises:
         OutputError: an output exists, and is not to be overwritten.
     """
     for path in outputs:
         if path.exists() and not overwrite:
-            raise OutputError("output exists", path, hint="--overwrite replaces it")
+            raise OutputError("output exists", path, hint="{overwrite} replaces it")
+
+
+def cache_folder() -> Path:
+    """Folder of what can be made again: `$SAT2MAP_CACHE`, or `sat2map` in the user's cache folder."""
+    if chosen := os.environ.get("SAT2MAP_CACHE"):
+        return Path(chosen)
+    return user_cache_path("sat2map", appauthor=False)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a lock that only one process can hold at a time.
+
+    Args:
+        path: lock file, made where it is missing; it holds no data, since locking empties it.
+
+    Raises:
+        OutputError: another process holds it, or the file cannot be made.
+    """
+    held = FileLock(path)
+    try:
+        held.acquire(blocking=False)
+    except Timeout as error:
+        raise OutputError("another process is at work here", path, hint="wait until it ends") from error
+    except OSError as error:
+        raise OutputError("folder cannot be written to", path.parent, hint="choose another destination") from error
+    try:
+        yield
+    finally:
+        held.release()

@@ -12,9 +12,10 @@ from PIL import Image
 
 import sat2map
 from sat2map.data import cache as cache_module
-from sat2map.data.cache import CachedPairs, default_cache_folder, fingerprint, open_cached
+from sat2map.data.cache import CachedPairs, fingerprint, open_cached
 from sat2map.data.pairs import Pair, TwoFolders, list_pairs, read_pair
 from sat2map.errors import DataError
+from sat2map.files import cache_folder
 from tests.data.images import noise, save_folder, save_pair
 
 
@@ -215,9 +216,9 @@ def test_two_processes_building_at_once_both_get_the_right_pixels(folder: Path, 
 def test_cache_lies_where_the_environment_says(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SAT2MAP_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert default_cache_folder() == Path.home() / ".cache" / "sat2map"
+    assert cache_folder() == Path.home() / ".cache" / "sat2map"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert default_cache_folder() == tmp_path / "xdg" / "sat2map"
+    assert cache_folder() == tmp_path / "xdg" / "sat2map"
     monkeypatch.setenv("SAT2MAP_CACHE", str(tmp_path / "own"))
     save_folder(folder, [(2, 2)])
     open_cached(folder)

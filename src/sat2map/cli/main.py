@@ -9,7 +9,7 @@ import errno
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
@@ -87,7 +87,7 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(130) from None
     except (Sat2mapError, OSError, ModuleNotFoundError) as error:
-        translated = _as_user_error(error)
+        translated = _as_user_error(error, _options(context))
         if translated is None:
             raise
         if context is not None and context.meta.get(DEBUG_KEY):
@@ -95,7 +95,22 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
         raise translated from error
 
 
-def _as_user_error(error: Exception) -> UserError | None:
+def _options(context: click.Context | None) -> dict[str, str]:
+    """Option of each parameter of the running command, the long spelling where there is one."""
+    if context is None or not isinstance(context.command, click.Group) or not context.invoked_subcommand:
+        return {}
+    running = [context.command.get_command(context, context.invoked_subcommand)]
+    options: dict[str, str] = {}
+    for command in running:
+        if isinstance(command, click.Group):
+            running += command.commands.values()
+        for option in command.params if command else ():
+            if isinstance(option, click.Option) and option.name:
+                options[option.name] = max(option.opts, key=len)
+    return options
+
+
+def _as_user_error(error: Exception, options: Mapping[str, str]) -> UserError | None:
     """Say `error` in words, or None where it is a mistake of ours or for click to handle."""
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
@@ -103,7 +118,7 @@ def _as_user_error(error: Exception) -> UserError | None:
             return None
         error = MissingExtraError(package, EXTRA_OF_PACKAGE[package])
     if isinstance(error, Sat2mapError):
-        return UserError(str(error), error.hint)
+        return UserError(*error.in_options(options))
     # A reader that went away (`sat2map ... | head`) is no error: click ends quietly on it.
     if not isinstance(error, OSError) or error.errno in (None, errno.EPIPE):
         return None

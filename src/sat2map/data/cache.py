@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -30,18 +29,12 @@ from sat2map.data.pairs import (
     read_pair,
 )
 from sat2map.errors import DataError
+from sat2map.files import cache_folder
 
 CACHE_VERSION = 1
 WORK_SUFFIX = ".part"
 SILENT_S = 600
 """A decode writes every few seconds; one that has not for so long was killed."""
-
-
-def default_cache_folder() -> Path:
-    """`$SAT2MAP_CACHE`, or `sat2map` in the user's cache folder."""
-    if chosen := os.environ.get("SAT2MAP_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sat2map"
 
 
 def fingerprint(pairs: Sequence[PairFile]) -> str:
@@ -92,7 +85,7 @@ def open_cached(folder: PairFolder, *, direction: Direction = "AtoB", cache: Pat
         DataError: what `list_pairs` raises, or pairs are broken (all of them are named).
     """
     paths = list_pairs(folder)
-    root = cache or default_cache_folder()
+    root = cache or cache_folder()
     index, pixels = (root / f"{fingerprint(paths)}{suffix}" for suffix in (".json", ".u8"))
     if not index.exists():
         root.mkdir(parents=True, exist_ok=True)
