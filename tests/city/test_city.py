@@ -12,8 +12,8 @@ import rasterio
 from scipy.ndimage import binary_erosion
 
 from sat2map.arrays import UInt8
-from sat2map.city import City, Plan, city, truth_path, write, write_pairs, write_scene
-from sat2map.city.plan import STEEPEST, light
+from sat2map.city import City, CityOptions, city, truth_path, write, write_pairs, write_scene
+from sat2map.city.options import STEEPEST, light
 from sat2map.classes import CLASS_NAMES, CLASSES, COLOURS_RGB, ROAD_CLASSES, classify
 from sat2map.data.pairs import Pair, list_pairs, read_pair
 from sat2map.errors import OutputError
@@ -22,13 +22,13 @@ from tests.peak import PRINT_PEAK_MIB
 
 BUILDING_RGB = CLASSES[0].colours_rgb[1]
 MOTORWAY_RGB = CLASSES[2].colours_rgb[0]
-MUCH_CROSSES = Plan(river_every_m=700, motorway_every_m=700)
-NOTHING_CROSSES = Plan(river_every_m=1e9, railway_every_m=1e9, motorway_every_m=1e9)
+MUCH_CROSSES = CityOptions(river_every_m=700, motorway_every_m=700)
+NOTHING_CROSSES = CityOptions(river_every_m=1e9, railway_every_m=1e9, motorway_every_m=1e9)
 
 
 @pytest.fixture(scope="module")
 def towns() -> list[Pair]:
-    return [city(400, 400, seed=seed, plan=MUCH_CROSSES) for seed in range(6)]
+    return [city(400, 400, seed=seed, options=MUCH_CROSSES) for seed in range(6)]
 
 
 def _shares(map_hwc: UInt8) -> dict[str, float]:
@@ -37,8 +37,8 @@ def _shares(map_hwc: UInt8) -> dict[str, float]:
 
 
 @cache
-def _mean_share(plan: Plan, name: str) -> float:
-    return float(np.mean([_shares(city(256, 256, seed=seed, plan=plan).target_hwc)[name] for seed in range(3)]))
+def _mean_share(options: CityOptions, name: str) -> float:
+    return float(np.mean([_shares(city(256, 256, seed=seed, options=options).target_hwc)[name] for seed in range(3)]))
 
 
 def _inner(mask: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def _inner(mask: np.ndarray) -> np.ndarray:
 
 
 def test_city_same_seed_gives_same_pixels(towns: list[Pair]) -> None:
-    again = city(400, 400, seed=1, plan=MUCH_CROSSES)
+    again = city(400, 400, seed=1, options=MUCH_CROSSES)
     assert np.array_equal(towns[1].source_hwc, again.source_hwc)
     assert np.array_equal(towns[1].target_hwc, again.target_hwc)
 
@@ -64,7 +64,7 @@ def test_city_has_the_size_asked_for(size_px: tuple[int, int]) -> None:
 
 
 def test_light_shows_as_much_of_the_hills_wherever_the_sun_stands() -> None:
-    lights = [light(Plan(), np.random.default_rng(seed)) for seed in range(20)]
+    lights = [light(CityOptions(), np.random.default_rng(seed)) for seed in range(20)]
     shown = [np.hypot(*one.relief.sizes) / np.hypot(*one.shadow) for one in lights]
     assert np.allclose(shown, STEEPEST)
 
@@ -73,7 +73,7 @@ def test_light_shows_as_much_of_the_hills_wherever_the_sun_stands() -> None:
 def test_window_is_the_same_ground_as_in_a_larger_one(towns: list[Pair], corner: tuple[int, int]) -> None:
     """A polygon whose edge passes exactly between two pixels may differ there: hence not all pixels."""
     window = Window(*corner, 150, 130)
-    part = City(1, plan=MUCH_CROSSES).draw(window)
+    part = City(1, options=MUCH_CROSSES).draw(window)
     whole = Pair(*(half[window.slices] for half in towns[1]))
     assert (part.target_hwc != whole.target_hwc).any(-1).mean() < 2e-4
     assert (part.source_hwc != whole.source_hwc).any(-1).mean() < 1e-3
@@ -112,7 +112,7 @@ def test_towns_together_have_every_class(towns: list[Pair]) -> None:
     ],
 )
 def test_plan_changes_what_it_names(change: dict[str, float], name: str) -> None:
-    usual, other = (_mean_share(plan, name) for plan in (NOTHING_CROSSES, replace(NOTHING_CROSSES, **change)))
+    usual, other = (_mean_share(options, name) for options in (NOTHING_CROSSES, replace(NOTHING_CROSSES, **change)))
     assert other > usual + 0.02
 
 
@@ -121,19 +121,21 @@ def test_plan_changes_what_it_names(change: dict[str, float], name: str) -> None
     [("motorway_every_m", MOTORWAY_RGB), ("river_every_m", CLASSES[3].colours_rgb[0])],
 )
 def test_plan_says_how_often_something_crosses(family: str, rgb: tuple[int, int, int]) -> None:
-    plan = replace(NOTHING_CROSSES, **{family: 420.0})
-    assert (city(400, 400, seed=1, plan=plan).target_hwc == rgb).all(-1).mean() > 0.01
+    options = replace(NOTHING_CROSSES, **{family: 420.0})
+    assert (city(400, 400, seed=1, options=options).target_hwc == rgb).all(-1).mean() > 0.01
 
 
 def test_plan_without_curves_has_straight_streets() -> None:
-    plan = replace(NOTHING_CROSSES, curviness=0.0, irregularity=0.0)
-    straight = City(2, plan=plan)._layout.bend
+    options = replace(NOTHING_CROSSES, curviness=0.0, irregularity=0.0)
+    straight = City(2, options=options)._layout.bend
     line = straight(np.linspace((0.0, 0.0), (900.0, 300.0), 20))
     assert np.allclose(np.diff(line, 2, axis=0), 0, atol=1e-9)
 
 
 def test_season_changes_the_image_and_not_the_map() -> None:
-    summer, winter = (city(200, 200, seed=2, plan=replace(Plan(), season=season)) for season in ("summer", "winter"))
+    summer, winter = (
+        city(200, 200, seed=2, options=replace(CityOptions(), season=season)) for season in ("summer", "winter")
+    )
     assert np.array_equal(summer.target_hwc, winter.target_hwc)
     assert (summer.source_hwc != winter.source_hwc).any(-1).mean() > 0.02
 

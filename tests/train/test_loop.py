@@ -242,7 +242,7 @@ def test_discriminator_may_see_one_colour_a_pixel(pairs_folder: Path, tmp_path: 
     assert go("smooth") != go("crisp")
 
 
-@pytest.mark.parametrize("how", [{"recolouring": 0.5}, {"class_dice_weight": 1}], ids=["recolouring", "dice"])
+@pytest.mark.parametrize("how", [{"jitter": 0.5}, {"class_dice_weight": 1}], ids=["jitter", "dice"])
 def test_finish_changes_the_last_epochs_and_may_itself_be_changed_before(
     pairs_folder: Path, tmp_path: Path, how: dict[str, float]
 ) -> None:

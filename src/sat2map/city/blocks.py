@@ -9,7 +9,7 @@ import numpy as np
 from sat2map.city import estates, houses, lots, open_land
 from sat2map.city.geometry import Points, boxes, rng_of
 from sat2map.city.layout import Block
-from sat2map.city.plan import Season
+from sat2map.city.options import Season
 from sat2map.city.site import Site
 from sat2map.city.things import ASPHALT, MAP, PAVEMENT, Contents
 

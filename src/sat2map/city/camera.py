@@ -9,7 +9,7 @@ from PIL import Image
 from sat2map.arrays import UInt8
 from sat2map.city.canvas import Canvas
 from sat2map.city.geometry import rng_of
-from sat2map.city.plan import Light, Swell
+from sat2map.city.options import Light, Swell
 from sat2map.tiling import Window
 
 Floats = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.city.geometry import Points, Rng, axis, rng_of
-from sat2map.city.plan import Plan
+from sat2map.city.options import CityOptions
 
 STEP_M = 7.0
 """Between the corners that a course is drawn with."""
@@ -87,17 +87,17 @@ class Course(NamedTuple):
         return bool(((line > box[0] - edge).all(1) & (line < box[1] + edge).all(1)).any())
 
 
-def _rivers(rng: Rng, plan: Plan) -> Family:
-    return Family("river", 0, rng.uniform(0, np.pi), plan.river_every_m, (14, 160), (7, 42))
+def _rivers(rng: Rng, options: CityOptions) -> Family:
+    return Family("river", 0, rng.uniform(0, np.pi), options.river_every_m, (14, 160), (7, 42))
 
 
-def _railways(rng: Rng, plan: Plan) -> Family:
-    return Family("railway", 1, rng.uniform(0, np.pi), plan.railway_every_m, (4, 11), (2, 8))
+def _railways(rng: Rng, options: CityOptions) -> Family:
+    return Family("railway", 1, rng.uniform(0, np.pi), options.railway_every_m, (4, 11), (2, 8))
 
 
-def _motorways(rng: Rng, plan: Plan) -> Family:
-    half = plan.motorway_m / 2
-    return Family("motorway", 2, rng.uniform(0, np.pi), plan.motorway_every_m, (half * 0.9, half * 1.15), (6, 26))
+def _motorways(rng: Rng, options: CityOptions) -> Family:
+    half = options.motorway_m / 2
+    return Family("motorway", 2, rng.uniform(0, np.pi), options.motorway_every_m, (half * 0.9, half * 1.15), (6, 26))
 
 
 FAMILIES = (_rivers, _railways, _motorways)

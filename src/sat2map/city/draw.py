@@ -12,7 +12,7 @@ from sat2map.city.canvas import Canvas
 from sat2map.city.courses import Course
 from sat2map.city.geometry import Points, rng_of
 from sat2map.city.layout import Block, Layout
-from sat2map.city.plan import Plan, light
+from sat2map.city.options import CityOptions, light
 from sat2map.city.roads import drawn_avenues, drawn_course
 from sat2map.city.things import ASPHALT, Contents, Solid, joined_flats, joined_solids, tone
 from sat2map.data.pairs import Pair
@@ -28,15 +28,15 @@ class City:
     Args:
         seed: the same seed gives the same pixels.
         gsd_m: metres on the ground per pixel.
-        plan: what kind of city.
+        options: what kind of city.
     """
 
-    def __init__(self, seed: int | tuple[int, ...], gsd_m: float = 0.9, plan: Plan | None = None) -> None:
+    def __init__(self, seed: int | tuple[int, ...], gsd_m: float = 0.9, options: CityOptions | None = None) -> None:
         self.seed = (seed,) if isinstance(seed, int) else seed
         self.gsd_m = gsd_m
-        self._layout = Layout(self.seed, plan or Plan())
+        self._layout = Layout(self.seed, options or CityOptions())
         rng = rng_of(self.seed, 8)
-        self._light = light(self._layout.plan, rng)
+        self._light = light(self._layout.options, rng)
         self._asphalt = tone(rng, ASPHALT)
         self._filled: dict[tuple[int, ...], Contents] = {}
 
@@ -97,7 +97,12 @@ def _free(solid: Solid, courses: list[Course]) -> Solid:
 
 
 def city(
-    height_px: int, width_px: int, *, seed: int | tuple[int, ...], gsd_m: float = 0.9, plan: Plan | None = None
+    height_px: int,
+    width_px: int,
+    *,
+    seed: int | tuple[int, ...],
+    gsd_m: float = 0.9,
+    options: CityOptions | None = None,
 ) -> Pair:
     """Draw a city and its map.
 
@@ -106,9 +111,9 @@ def city(
         width_px: columns.
         seed: the same seed gives the same pixels.
         gsd_m: metres on the ground per pixel.
-        plan: what kind of city; None is the usual kind.
+        options: what kind of city; None is the usual kind.
 
     Returns:
         The aerial image and the map in colours of `palette.CLASSES`, not antialiased: uint8, shape (H, W, 3), RGB.
     """
-    return City(seed, gsd_m, plan).draw(Window(0, 0, height_px, width_px))
+    return City(seed, gsd_m, options).draw(Window(0, 0, height_px, width_px))

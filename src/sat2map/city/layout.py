@@ -11,7 +11,7 @@ import numpy as np
 from sat2map.city.bend import Bend
 from sat2map.city.courses import FAMILIES, Course, courses
 from sat2map.city.geometry import Plot, Points, Rng, axis, rectangle, rng_of, rotation
-from sat2map.city.plan import Plan
+from sat2map.city.options import CityOptions
 
 CELL_M = 1500.0
 """Side of the squares that the city is divided into, before it is bent."""
@@ -73,11 +73,11 @@ class District(NamedTuple):
 class Layout:
     """The city of a seed; rectangles are given as their low and high corner, shape (2, 2), metres."""
 
-    def __init__(self, seed: tuple[int, ...], plan: Plan) -> None:
-        self.seed, self.plan = seed, plan
+    def __init__(self, seed: tuple[int, ...], options: CityOptions) -> None:
+        self.seed, self.options = seed, options
         rng = rng_of(seed, 0)
-        self.bend = Bend(rng, plan.curviness)
-        self._families = [family(rng, plan) for family in FAMILIES]
+        self.bend = Bend(rng, options.curviness)
+        self._families = [family(rng, options) for family in FAMILIES]
         self._cell = lru_cache(maxsize=32)(self._divide_cell)
 
     def courses(self, box: Points) -> list[Course]:
@@ -95,7 +95,7 @@ class Layout:
         for cell in self._cells(box):
             for district in self._cell(*cell)[0]:
                 if _meets(district.plot.corners, planned):
-                    for block in _blocks(district, self.plan, rng_of(self.seed, *district.key)):
+                    for block in _blocks(district, self.options, rng_of(self.seed, *district.key)):
                         if _meets(block.plot.corners, planned) and _meets(self.bend(block.plot.corners), box, 25):
                             yield block
 
@@ -110,8 +110,8 @@ class Layout:
     def _avenue(self, rng: Rng, share_major: float) -> tuple[float, int | None]:
         """Half width of a road between districts, and its colour on the map."""
         if rng.random() < share_major:
-            return 0.6 * self.plan.avenue_m, int(rng.choice((1, 2), p=(0.3, 0.7)))
-        return self.plan.avenue_m * rng.uniform(0.36, 0.52), None
+            return 0.6 * self.options.avenue_m, int(rng.choice((1, 2), p=(0.3, 0.7)))
+        return self.options.avenue_m * rng.uniform(0.36, 0.52), None
 
     def _divide_cell(self, i: int, j: int) -> tuple[list[District], list[Avenue]]:
         """Districts of a cell, and the roads between them and along two of its borders."""
@@ -127,7 +127,7 @@ class Layout:
         usual = rng.choice(len(CHARACTERS) - 4)
         shares = 0.5 * np.array(CHARACTER_SHARES)
         shares[usual] += 0.5
-        parks = self.plan.park_share / Plan.park_share
+        parks = self.options.park_share / CityOptions.park_share
         shares[6:8] *= parks
         districts: list[District] = []
         self._split(plot, rng, districts, avenues)
@@ -143,12 +143,12 @@ class Layout:
         along = plot.edges[int(plot.lengths.argmax())]
         along = along / np.hypot(*along)
         extent = np.ptp(plot.corners @ along), np.ptp(plot.corners @ np.array([-along[1], along[0]]))
-        if max(extent) < self.plan.district_m * rng.uniform(1.1, 2.0):
+        if max(extent) < self.options.district_m * rng.uniform(1.1, 2.0):
             districts.append(District(plot, "", Style(0, 0), ()))
             return
         if extent[1] > extent[0]:
             along = np.array([-along[1], along[0]])
-        turn = rng.normal(0, self.plan.irregularity * 0.7)
+        turn = rng.normal(0, self.options.irregularity * 0.7)
         normal = along @ rotation(turn)
         low, high = (plot.corners @ along).min(), (plot.corners @ along).max()
         at = plot.corners.mean(0)
@@ -169,13 +169,13 @@ def _meets(corners: Points, box: Points, margin_m: float = 0.0) -> bool:
     return bool((corners.max(0) > box[0] - margin_m).all() and (corners.min(0) < box[1] + margin_m).all())
 
 
-def _blocks(district: District, plan: Plan, rng: Rng) -> Iterator[Block]:
+def _blocks(district: District, options: CityOptions, rng: Rng) -> Iterator[Block]:
     """The blocks of a district, in the same order whoever asks."""
     land = district.plot.inset()
     if land.area_m2 < 300:
         return
     edge = land.edges[int(land.lengths.argmax())]
-    angle = float(np.arctan2(edge[1], edge[0])) + (rng.normal(0, 0.15) if rng.random() < plan.irregularity else 0.0)
+    angle = float(np.arctan2(edge[1], edge[0])) + (rng.normal(0, 0.15) if rng.random() < options.irregularity else 0.0)
     if district.character in UNDIVIDED:
         yield Block(land, angle, UNDIVIDED[district.character], district.style, (*district.key, 0))
         return
@@ -184,13 +184,13 @@ def _blocks(district: District, plan: Plan, rng: Rng) -> Iterator[Block]:
     along = axis(angle)
     across = np.array([-along[1], along[0]])
     u, v = land.corners @ along, land.corners @ across
-    length, depth = np.array(plan.block_m) * rng.uniform(0.78, 1.3, 2)
-    columns = _stretches(rng, u.min(), u.max(), length, plan)
+    length, depth = np.array(options.block_m) * rng.uniform(0.78, 1.3, 2)
+    columns = _stretches(rng, u.min(), u.max(), length, options)
     shares = np.array(SHARES[district.character])
-    shares = np.append(shares[:-1] * (1 - plan.park_share / 2), plan.park_share / 2)
+    shares = np.append(shares[:-1] * (1 - options.park_share / 2), options.park_share / 2)
     n = 0
-    for v0, v1 in _stretches(rng, v.min(), v.max(), depth, plan):
-        row = _merged(rng, columns, plan.irregularity)
+    for v0, v1 in _stretches(rng, v.min(), v.max(), depth, options):
+        row = _merged(rng, columns, options.irregularity)
         for u0, u1 in row:
             n += 1
             kind = KINDS[rng.choice(len(KINDS), p=shares / shares.sum())]
@@ -208,12 +208,12 @@ def _blocks(district: District, plan: Plan, rng: Rng) -> Iterator[Block]:
                 yield Block(piece, angle, "green" if small else kind, district.style, (*district.key, n))
 
 
-def _stretches(rng: Rng, low: float, high: float, usual_m: float, plan: Plan) -> list[tuple[float, float]]:
+def _stretches(rng: Rng, low: float, high: float, usual_m: float, options: CityOptions) -> list[tuple[float, float]]:
     """Blocks from `low` to `high`, with streets between them."""
     n = max(1, round((high - low) / usual_m))
-    ends = np.cumsum(1 + plan.irregularity * rng.uniform(-0.5, 0.5, n))
+    ends = np.cumsum(1 + options.irregularity * rng.uniform(-0.5, 0.5, n))
     ends = low + (high - low) * np.concatenate(((0.0,), ends / ends[-1]))
-    halves = plan.street_m / 2 * rng.uniform(0.85, 1.2, n + 1)
+    halves = options.street_m / 2 * rng.uniform(0.85, 1.2, n + 1)
     halves[[0, -1]] = 0
     return [(ends[k] + halves[k], ends[k + 1] - halves[k + 1]) for k in range(n)]
 

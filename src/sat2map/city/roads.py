@@ -9,7 +9,7 @@ import numpy as np
 from sat2map.city.courses import STEP_M, Course
 from sat2map.city.geometry import Points, Rng, boxes, normals, ribbon, rng_of
 from sat2map.city.layout import Layout
-from sat2map.city.plan import Season
+from sat2map.city.options import Season
 from sat2map.city.things import (
     ASPHALT,
     CARS,

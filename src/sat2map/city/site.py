@@ -9,7 +9,7 @@ import numpy as np
 
 from sat2map.city.geometry import Plot, Points, Rng, axis, boxes
 from sat2map.city.layout import Style
-from sat2map.city.plan import Season
+from sat2map.city.options import Season
 from sat2map.city.things import (
     Colours,
     Contents,

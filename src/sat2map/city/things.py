@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.city.geometry import Points, Rng, area, boxes, crowns, divided
-from sat2map.city.plan import Season
+from sat2map.city.options import Season
 from sat2map.classes import CLASSES
 
 Colours = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sat2map.city.draw import City, city
-from sat2map.city.plan import Plan
+from sat2map.city.options import CityOptions
 from sat2map.errors import OutputError
 from sat2map.files import replacing
 from sat2map.tiling import Window
@@ -19,7 +19,9 @@ CRS, WEST_M, NORTH_M = "EPSG:32618", 585_000.0, 4_512_000.0
 WINDOW_PX = 1024
 
 
-def write_pairs(folder: Path, n: int, size_px: int = 600, seed: int = 0, plan: Plan | None = None) -> list[Path]:
+def write_pairs(
+    folder: Path, n: int, size_px: int = 600, seed: int = 0, options: CityOptions | None = None
+) -> list[Path]:
     """Write cities side by side, image left and map right, as `data.pairs` reads them.
 
     Args:
@@ -27,7 +29,7 @@ def write_pairs(folder: Path, n: int, size_px: int = 600, seed: int = 0, plan: P
         n: how many.
         size_px: side of each half.
         seed: pair i of a seed is the same whatever `n` is.
-        plan: what kind of cities; None is the usual kind.
+        options: what kind of cities; None is the usual kind.
 
     Returns:
         The files, in order.
@@ -42,7 +44,7 @@ def write_pairs(folder: Path, n: int, size_px: int = 600, seed: int = 0, plan: P
     paths = [folder / f"{i}.png" for i in range(1, n + 1)]
     for i, path in enumerate(paths, start=1):
         with replacing(path) as work:
-            Image.fromarray(np.hstack(city(size_px, size_px, seed=(seed, i), plan=plan))).save(work)
+            Image.fromarray(np.hstack(city(size_px, size_px, seed=(seed, i), options=options))).save(work)
     return paths
 
 
@@ -52,7 +54,7 @@ def truth_path(path: Path) -> Path:
 
 
 def write_scene(
-    path: Path, size_px: int | tuple[int, int], seed: int = 0, gsd_m: float = 0.9, plan: Plan | None = None
+    path: Path, size_px: int | tuple[int, int], seed: int = 0, gsd_m: float = 0.9, options: CityOptions | None = None
 ) -> Path:
     """Write a city as a georeferenced GeoTIFF, and its true map beside it; both are replaced where they exist.
 
@@ -63,7 +65,7 @@ def write_scene(
         size_px: height and width, or the side of a square.
         seed: the same seed gives the same pixels, and a smaller scene is the upper left part of a larger one.
         gsd_m: metres on the ground per pixel.
-        plan: what kind of city; None is the usual kind.
+        options: what kind of city; None is the usual kind.
 
     Returns:
         Path of the true map.
@@ -79,7 +81,7 @@ def write_scene(
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
     grid = Grid(height, width, CRS, Affine(gsd_m, 0, WEST_M, 0, -gsd_m, NORTH_M))
     tags = {"SAT2MAP_SYNTHETIC": "yes"}
-    drawn = City(seed, gsd_m, plan)
+    drawn = City(seed, gsd_m, options)
     # The scene is finished last: where it is, its truth is too.
     with (
         open_sink(path, grid, with_mask=False, tags=tags) as scene,

@@ -25,8 +25,8 @@ CAPTION_PX, GAP_PX = 34, 8
 NO_FIGURES = {"road_f1": "-", "miou": "-", "acc5": "-"}
 
 
-class Place(NamedTuple):
-    """One place and what was made of it."""
+class DemoRow(NamedTuple):
+    """Files of one example: image, map, sheet and, where known, the true map."""
 
     name: str
     image: Path
@@ -54,10 +54,10 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
     _prepare(folder, (city, truth), overwrite=overwrite or output is None)
     translator = Translator.load(model)
     with as_file(files("sat2map.bundled") / "naip.tif") as naip:
-        naip_place = Place("photograph", naip, folder / NAIP_MAP, folder / NAIP_SHEET)
-        rows = [_show(translator, naip_place)]
+        naip_row = DemoRow("photograph", naip, folder / NAIP_MAP, folder / NAIP_SHEET)
+        rows = [_show(translator, naip_row)]
     write_scene(city, CITY_PX, seed=CITY_SEED)
-    rows.append(_show(translator, Place("city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
+    rows.append(_show(translator, DemoRow("city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
     if not quiet:
         _print_table(rows, f"in {folder}, by model {translator.engine.card.name}")
 
@@ -76,17 +76,17 @@ def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
     refuse_existing(*made, overwrite=overwrite)
 
 
-def _show(translator: Translator, place: Place) -> tuple[str, ...]:
-    """Translate a place and lay image, map and truth side by side; answers with its row of the table."""
+def _show(translator: Translator, row: DemoRow) -> tuple[str, ...]:
+    """Translate an image and lay image, map and truth side by side; return its row of the table."""
     begun = time.perf_counter()
-    translator.translate_file(place.image, place.map, overwrite=True)
+    translator.translate_file(row.image, row.map, overwrite=True)
     seconds = time.perf_counter() - begun
-    images = [_read(path) for path in (place.image, place.map, place.truth) if path]
-    figures = _figures(images[1], images[2]) if place.truth else NO_FIGURES
-    title = "image | map | truth" if place.truth else "image | map"
-    words = "   ".join(f"{name} {value}" for name, value in figures.items()) if place.truth else "truth unknown"
-    _write_sheet(place.sheet, images, f"{place.name}: {title}   {words}")
-    return place.name, place.map.name, place.sheet.name, *figures.values(), f"{seconds:.1f}"
+    images = [_read(path) for path in (row.image, row.map, row.truth) if path]
+    figures = _figures(images[1], images[2]) if row.truth else NO_FIGURES
+    title = "image | map | truth" if row.truth else "image | map"
+    words = "   ".join(f"{name} {value}" for name, value in figures.items()) if row.truth else "truth unknown"
+    _write_sheet(row.sheet, images, f"{row.name}: {title}   {words}")
+    return row.name, row.map.name, row.sheet.name, *figures.values(), f"{seconds:.1f}"
 
 
 def _read(path: Path) -> UInt8:
@@ -131,7 +131,7 @@ def _print_table(rows: list[tuple[str, ...]], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("place", "map", "side by side", *NO_FIGURES, "s", box=box.SIMPLE, title=title)
+    table = Table("example", "map", "side by side", *NO_FIGURES, "s", box=box.SIMPLE, title=title)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -1,4 +1,4 @@
-"""`sat2map data inspect`: tells what is wrong with a data set; looks at no pixel itself."""
+"""`sat2map data inspect`: tells what is wrong with a data set; checks at no pixel itself."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _write(report: Report, sheet: Path | None, groups: Path | None) -> None:
 
         with replacing(sheet) as work:
             contact_sheet(report).save(work, "PNG")
-    if groups is not None and report.looks:
+    if groups is not None and report.checks:
         from sat2map.data.check.inspect import group_rows
         from sat2map.data.split import write_rows
 
@@ -131,17 +131,19 @@ def _write(report: Report, sheet: Path | None, groups: Path | None) -> None:
 
 
 def _summary(report: Report, name: str, n_pairs: int) -> dict[str, Any]:
-    looks = [look for look in report.looks if look.where.set_name == name]
-    sizes = Counter(f"{look.size[1]} x {look.size[0]}" for look in looks)
-    groups = {group for look, group in zip(report.looks, report.groups, strict=True) if look.where.set_name == name}
-    return {"pairs": n_pairs, "readable": len(looks), "sizes_px": dict(sizes.most_common()), "groups": len(groups)}
+    checks = [check for check in report.checks if check.location.set_name == name]
+    sizes = Counter(f"{check.size[1]} x {check.size[0]}" for check in checks)
+    groups = {
+        group for check, group in zip(report.checks, report.groups, strict=True) if check.location.set_name == name
+    }
+    return {"pairs": n_pairs, "readable": len(checks), "sizes_px": dict(sizes.most_common()), "groups": len(groups)}
 
 
 def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:
     rows = []
     for s in report.shared:
         if s.share >= least_share:
-            one, other = (report.looks[i].where for i in (s.first, s.second))
+            one, other = (report.checks[i].location for i in (s.first, s.second))
             shift = None if s.shift_px is None else {"rows": s.shift_px[0], "columns": s.shift_px[1]}
             pair = [f"{one.set_name}/{one.name}", f"{other.set_name}/{other.name}"]
             rows.append({"pairs": pair, "share": round(s.share, 5), "shift_px": shift})
@@ -159,7 +161,7 @@ def _compare(report: Report, names: Sequence[str], data: Sequence[Path]) -> dict
         file = find_groups_file(folder)
         if file is not None:
             rows: list[Mapping[str, str]] = [{"split": name, **row} for row in read_rows(file)]
-            listed |= listed_overlaps(rows, report.looks)
+            listed |= listed_overlaps(rows, report.checks)
             files.append(str(file))
     if not listed:
         return None

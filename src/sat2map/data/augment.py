@@ -9,11 +9,11 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from sat2map.arrays import UInt8
+from sat2map.data.colour_jitter import ColourJitter, Levels, jitter_colours, levels_of
 from sat2map.data.pairs import Pair
-from sat2map.data.recolour import Levels, Recolouring, levels_of, recolour
 
 
-class Augmentation(Recolouring):
+class Augmentation(ColourJitter):
     """How chips are cut and changed."""
 
     load_px: tuple[int, int] = (286, 286)
@@ -44,7 +44,7 @@ class Chip(NamedTuple):
 
 
 def draw_chip(
-    pair: Pair, how: Augmentation, *, seed: int, epoch: int, index: int, levels: Levels | None = None
+    pair: Pair, options: Augmentation, *, seed: int, epoch: int, index: int, levels: Levels | None = None
 ) -> Chip:
     """Cut one chip: resize, crop, turn, mirror, change the source's colours.
 
@@ -52,28 +52,28 @@ def draw_chip(
 
     Args:
         pair: what to cut from.
-        how: to do it.
+        options: to do it.
         seed: with `epoch` and `index`, of all that is drawn.
         epoch: from 0.
         index: of the pair.
-        levels: what the source is stretched to, where `how` has it stretched.
+        levels: what the source is stretched to, where `options` has it stretched.
     """
     rng = np.random.default_rng([seed, epoch, index])
-    smallest, largest = how.load_px
-    load = round(smallest * (largest / smallest) ** (rng.random() ** how.load_skew))
-    side = min(load, how.crop_px)
+    smallest, largest = options.load_px
+    load = round(smallest * (largest / smallest) ** (rng.random() ** options.load_skew))
+    side = min(load, options.crop_px)
     top, left = rng.integers(0, load - side + 1, 2)
     halves = [_crop(half, load, int(top), int(left), side) for half in pair]
-    if side < how.crop_px:
-        before, after = rng.permutation([0, how.crop_px - side])
+    if side < options.crop_px:
+        before, after = rng.permutation([0, options.crop_px - side])
         halves = [np.pad(half, ((before, after), (before, after), (0, 0)), "symmetric") for half in halves]
-    turns = int(rng.integers(4)) if how.quarter_turns else 0
+    turns = int(rng.integers(4)) if options.quarter_turns else 0
     halves = [np.rot90(half, turns) for half in halves]
-    if how.mirror and rng.random() < 0.5:
+    if options.mirror and rng.random() < 0.5:
         halves = [half[:, ::-1] for half in halves]
     source, target = (np.ascontiguousarray(half) for half in halves)
-    own = levels_of(pair.source_hwc[::8, ::8]) if how.stretch else None
-    return Chip(recolour(source, how, rng, own, levels), target)
+    own = levels_of(pair.source_hwc[::8, ::8]) if options.stretch else None
+    return Chip(jitter_colours(source, options, rng, own, levels), target)
 
 
 def _crop(half: UInt8, load: int, top: int, left: int, side: int) -> UInt8:

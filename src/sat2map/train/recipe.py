@@ -71,8 +71,8 @@ class Finish(_Part):
 
     from_epoch: int = Field(ge=0)
     """The first of them, from 0."""
-    recolouring: float = Field(1, ge=0, le=1)
-    """Share of every recolouring of `augmentation` that is left."""
+    jitter: float = Field(1, ge=0, le=1)
+    """Share of the colour jitter of `augmentation` that is left."""
     class_dice_weight: float = Field(0, ge=0)
     """Palette heads: soft Dice of every class but the first."""
 

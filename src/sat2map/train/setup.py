@@ -16,8 +16,8 @@ from torch.optim.swa_utils import AveragedModel
 from sat2map.classes import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.data.augment import Augmentation, Chip, draw_chip
 from sat2map.data.cache import CachedPairs
+from sat2map.data.colour_jitter import Levels, levels_of
 from sat2map.data.pairs import Pair
-from sat2map.data.recolour import Levels, levels_of
 from sat2map.errors import ModelFileError, RecipeError
 from sat2map.model import safetensors_file
 from sat2map.nn import CompactGenerator, build
@@ -205,7 +205,7 @@ def batches(recipe: Recipe, known: Known, epoch: int, first: int) -> Iterator[Dr
     """
     pairs, train, levels, roads = known
     finish = recipe.finish_at(epoch)
-    how_pairs = recipe.augmentation.weakened(finish.recolouring) if finish else recipe.augmentation
+    how_pairs = recipe.augmentation.weakened(finish.jitter) if finish else recipe.augmentation
     order = np.random.default_rng([recipe.seed, epoch]).permutation(train)
     size = recipe.batch_size * n_processes()
     n_batches = -(-len(order) // size)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sat2map.data.check.image_check import PairLocation
 from sat2map.data.check.inspect import Report, group_rows, inspect, listed_overlaps
-from sat2map.data.check.look import Where
 from sat2map.data.check.sheet import FAULT, N_COLUMNS, contact_sheet
 from sat2map.data.pairs import Pair, list_pairs
 from sat2map.errors import DataError
@@ -60,7 +60,7 @@ def test_each_fault_is_found_and_its_pairs_are_named(tmp_path: Path) -> None:
     assert found["size"] == ["train/10.jpg"]
     assert found["blank"] == ["train/11.jpg"]
     assert "misaligned" not in found
-    assert sum(report.groups.count(n) for n in set(report.groups)) == len(report.looks) == 11
+    assert sum(report.groups.count(n) for n in set(report.groups)) == len(report.checks) == 11
 
 
 @pytest.mark.parametrize(("dy", "dx"), [(9, -14), (-20, 6)])
@@ -116,19 +116,19 @@ def test_least_share_decides_what_counts(tmp_path: Path) -> None:
 
 def test_listed_overlaps_are_those_of_the_places(tmp_path: Path) -> None:
     sound(tmp_path, "train", range(3))
-    looks = look_into(tmp_path, "train").looks
+    checks = look_into(tmp_path, "train").checks
     row = {"split": "train", "group": "a"}
     rows = [
         row | {"file": "1.jpg", "x_px": "0", "y_px": "0"},
         row | {"file": "2.jpg", "x_px": "88", "y_px": "0"},
         row | {"file": "3.jpg", "x_px": "88", "y_px": "0", "group": "b"},
     ]
-    assert listed_overlaps(rows, looks) == {(0, 1): 0.5}
+    assert listed_overlaps(rows, checks) == {(0, 1): 0.5}
     rows[2] |= {"group": "a", "y_px": "-175"}
-    assert listed_overlaps(rows, looks) == pytest.approx({(0, 1): 0.5, (0, 2): 88 / SIDE**2, (1, 2): 1 / SIDE})
-    assert listed_overlaps([row | {"file": "1.jpg"}], looks) == {}
+    assert listed_overlaps(rows, checks) == pytest.approx({(0, 1): 0.5, (0, 2): 88 / SIDE**2, (1, 2): 1 / SIDE})
+    assert listed_overlaps([row | {"file": "1.jpg"}], checks) == {}
     with pytest.raises(DataError, match="no number"):
-        listed_overlaps([row | {"file": "1.jpg", "x_px": "left", "y_px": "0"}], looks)
+        listed_overlaps([row | {"file": "1.jpg", "x_px": "left", "y_px": "0"}], checks)
 
 
 def test_sheet_shows_faulty_pairs_first_and_framed(tmp_path: Path) -> None:
@@ -149,6 +149,6 @@ def test_sheet_shows_faulty_pairs_first_and_framed(tmp_path: Path) -> None:
 def test_pair_is_known_by_set_and_name(tmp_path: Path) -> None:
     sound(tmp_path, "a", range(2))
     sound(tmp_path, "b", range(5, 7))
-    assert [look.where for look in look_into(tmp_path, "a", "b").looks] == [
-        Where("a", "1.jpg"), Where("a", "2.jpg"), Where("b", "1.jpg"), Where("b", "2.jpg"),
+    assert [check.location for check in look_into(tmp_path, "a", "b").checks] == [
+        PairLocation("a", "1.jpg"), PairLocation("a", "2.jpg"), PairLocation("b", "1.jpg"), PairLocation("b", "2.jpg"),
     ]  # fmt: skip

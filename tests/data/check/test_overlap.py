@@ -30,7 +30,7 @@ def true_overlaps(windows: list[tuple[int, int, int]]) -> dict[tuple[int, int], 
 
 
 def greys_of(windows: list[tuple[int, int, int]], tmp_path: Path) -> list[np.ndarray]:
-    from sat2map.data.check.look import grey
+    from sat2map.data.check.image_check import grey
     from sat2map.data.pairs import read_pair
 
     scenes = [scene(200, 240, seed) for seed in range(3)]
@@ -121,7 +121,7 @@ def test_overlaps_of_real_pairs_are_those_that_groups_csv_implies() -> None:
     """Recall by size of what is listed; what is not listed shows the same ground on photograph and map."""
     maps = Path(os.environ["SAT2MAP_DATA"]) / "maps"
     report = inspect({"valdev": list_pairs(maps / "valdev")})
-    listed = listed_overlaps(read_rows(maps / "groups.csv"), report.looks)
+    listed = listed_overlaps(read_rows(maps / "groups.csv"), report.checks)
     found = {(s.first, s.second): s for s in report.shared}
     for least in (0.0, 0.01, 0.05):
         wanted = [pair for pair, share in listed.items() if share >= least]

@@ -59,10 +59,10 @@ class Overlap(NamedTuple):
 
 
 class Details(NamedTuple):
-    """Where an image has detail, int, shape (N, 2), rows and columns; and how it looks, shape (N, 64), of length 1."""
+    """Where an image has detail, int, shape (N, 2), rows and columns; and how it checks, shape (N, 64), of length 1."""
 
     places: npt.NDArray[np.int64]
-    looks: npt.NDArray[np.float32]
+    checks: npt.NDArray[np.float32]
 
 
 def no_details() -> Details:
@@ -80,9 +80,9 @@ def find_details(grey: Grey) -> Details:
     places = np.argwhere(peaks)[order]
     around = np.arange(1 - PATCH_PX, PATCH_PX, 2)
     rows, cols = places[:, 0, None, None] + around[:, None], places[:, 1, None, None] + around
-    looks = fine[rows, cols].reshape(len(places), len(around) ** 2)
-    looks = looks - looks.mean(1, keepdims=True)
-    return Details(places, looks / (np.linalg.norm(looks, axis=1, keepdims=True) + 1e-6))
+    checks = fine[rows, cols].reshape(len(places), len(around) ** 2)
+    checks = checks - checks.mean(1, keepdims=True)
+    return Details(places, checks / (np.linalg.norm(checks, axis=1, keepdims=True) + 1e-6))
 
 
 def find_overlaps(details: Sequence[Details], read: Read, sizes: Sequence[tuple[int, int]]) -> list[Overlap]:
@@ -145,11 +145,11 @@ def _candidates(details: Sequence[Details]) -> Iterator[Overlap]:
         return
     image = np.repeat(np.arange(len(details)), counts)
     places = np.concatenate([d.places for d in details])
-    looks = np.concatenate([d.looks for d in details])
-    one, other = _alike(looks)
+    checks = np.concatenate([d.checks for d in details])
+    one, other = _alike(checks)
     forward = image[one] < image[other]
     one, other = one[forward], other[forward]
-    near = np.linalg.norm(looks[one] - looks[other], axis=1) < LARGEST_DISTANCE
+    near = np.linalg.norm(checks[one] - checks[other], axis=1) < LARGEST_DISTANCE
     one, other = one[near], other[near]
     votes = np.column_stack([image[one], image[other], places[one] - places[other]])
     shifts, n_votes = np.unique(votes, axis=0, return_counts=True)
@@ -160,9 +160,9 @@ def _candidates(details: Sequence[Details]) -> Iterator[Overlap]:
     yield from best.values()
 
 
-def _alike(looks: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _alike(checks: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Pairs of details that look alike: indices of both."""
-    centred = looks - looks.mean(0)
+    centred = checks - checks.mean(0)
     _, axes = np.linalg.eigh(centred[:: max(1, len(centred) // 40_000)].T @ centred[:: max(1, len(centred) // 40_000)])
     points = (centred @ axes[:, : -N_DIMENSIONS - 1 : -1]).astype(np.float32)
     # An unbalanced tree is built in a tenth of the time, and answers as quickly.

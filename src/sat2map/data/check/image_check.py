@@ -21,7 +21,7 @@ THUMBNAIL_PX = 96
 LARGEST_SHIFT_PX = 40
 
 
-class Where(NamedTuple):
+class PairLocation(NamedTuple):
     """A pair: the name of its set, and its own."""
 
     set_name: str
@@ -29,27 +29,27 @@ class Where(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one pass over a pair sees.
+class ImageCheck:
+    """What one reading of a pair finds.
 
     Attributes:
-        where: the pair.
+        location: set and name of the pair.
         size: height and width of a half.
         digests: of the pixels of A and of B.
         flatness: share of pixels that equal their neighbour, of A and of B; maps are flat, photographs are not.
         details: of the half that is the photograph.
         shift_px: by how much B must move (down, to the right) to lie on A, as far as one pair's lines tell.
-        place: of a georeferenced pair.
+        footprint: of a georeferenced pair.
         thumbnail_hwc: both halves, small.
     """
 
-    where: Where
+    location: PairLocation
     size: tuple[int, int]
     digests: tuple[bytes, bytes]
     flatness: tuple[float, float]
     details: Details
     shift_px: tuple[int, int] | None
-    place: Footprint | None
+    footprint: Footprint | None
     thumbnail_hwc: UInt8
 
     @property
@@ -58,7 +58,7 @@ class Look:
         return int(self.flatness[0] > self.flatness[1])
 
 
-def look_at(where: Where, file: PairFile, *, with_details: bool = True) -> Look:
+def check_image(location: PairLocation, file: PairFile, *, with_details: bool = True) -> ImageCheck:
     """Read a pair and keep what is small of it.
 
     Raises:
@@ -70,8 +70,8 @@ def look_at(where: Where, file: PairFile, *, with_details: bool = True) -> Look:
     photograph = a if flatness[0] <= flatness[1] else b
     details = find_details(photograph) if with_details else no_details()
     digest_a, digest_b = (hashlib.sha256(half.tobytes() + str(half.shape).encode()).digest() for half in pair)
-    return Look(
-        where, (a.shape[0], a.shape[1]), (digest_a, digest_b), flatness, details, _shift(a, b), footprint_of(file),
+    return ImageCheck(
+        location, (a.shape[0], a.shape[1]), (digest_a, digest_b), flatness, details, _shift(a, b), footprint_of(file),
         _thumbnail(pair),
     )  # fmt: skip
 

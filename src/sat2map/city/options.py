@@ -17,7 +17,7 @@ STEEPEST, DRIFT = 0.135, 0.31
 
 
 @dataclass(frozen=True)
-class Plan:
+class CityOptions:
     """Streets, blocks and what crosses them: metres on the ground, and shares from 0 to 1."""
 
     block_m: tuple[float, float] = (175.0, 74.0)
@@ -74,14 +74,14 @@ class Light(NamedTuple):
     """How uneven the haze is, as a share of itself."""
 
 
-def light(plan: Plan, rng: Rng) -> Light:
+def light(options: CityOptions, rng: Rng) -> Light:
     """The light of a city."""
     turn, length = rng.uniform(-0.75, 0.45), rng.uniform(0.55, 0.95)
     shadow = length * np.array([np.sin(turn), -np.cos(turn)])
     drawn: Season = rng.choice(("summer", "autumn", "winter"), p=(0.84, 0.11, 0.05))
     return Light(
         shadow=shadow,
-        season=plan.season or drawn,
+        season=options.season or drawn,
         exposure=rng.uniform(0.61, 0.685),
         saturation=rng.uniform(0.63, 0.8),
         tint=1 + rng.normal(0, 0.012, 3),

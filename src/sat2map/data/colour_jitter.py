@@ -22,7 +22,7 @@ def levels_of(pixels: UInt8) -> Levels:
     return levels
 
 
-class Recolouring(BaseModel):
+class ColourJitter(BaseModel):
     """How far each change may go; 0: not at all. Most are drawn far nearer to none than to the farthest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,19 +48,19 @@ class Recolouring(BaseModel):
 
     def weakened(self, share: float) -> Self:
         """With a share of each of these, but for the stretch, which is either done or not."""
-        farthest = Recolouring.model_fields.keys() - {"stretch"}
+        farthest = ColourJitter.model_fields.keys() - {"stretch"}
         return self.model_copy(update={name: share * getattr(self, name) for name in farthest})
 
 
-def recolour(
-    source: UInt8, how: Recolouring, rng: np.random.Generator, own: Levels | None, levels: Levels | None
+def jitter_colours(
+    source: UInt8, options: ColourJitter, rng: np.random.Generator, own: Levels | None, levels: Levels | None
 ) -> UInt8:
     """Change an image's colours.
 
     Args:
         source: uint8, shape (H, W, 3), RGB.
-        how: far each change may go.
-        rng: draws them, the same number whatever `how` says, but for the noise.
+        options: far each change may go.
+        rng: draws them, the same number whatever `options` says, but for the noise.
         own: levels of the whole image that `source` is cut from.
         levels: what `own` becomes where the image is stretched.
     """
@@ -69,26 +69,26 @@ def recolour(
     gain, gamma, *cast, saturation, haze, air, shadow, blur, noise = near_none
     stretched, angle, *place = rng.random(4).tolist()
     image = Image.fromarray(source)
-    if how.saturation:
-        image = ImageEnhance.Color(image).enhance(1 + how.saturation * saturation)
-    if how.shadow and shadow > 0:
-        image = _shade(image, 1 - how.shadow * shadow, 2 * np.pi * angle, place)
+    if options.saturation:
+        image = ImageEnhance.Color(image).enhance(1 + options.saturation * saturation)
+    if options.shadow and shadow > 0:
+        image = _shade(image, 1 - options.shadow * shadow, 2 * np.pi * angle, place)
 
     light = np.arange(256)[:, None] / 255
-    if own is not None and levels is not None and stretched < how.stretch:
+    if own is not None and levels is not None and stretched < options.stretch:
         light = stretch_table(own, levels) / 255
-    gains = (1 + how.gain) ** gain * (1 + how.colour) ** np.array(cast)
-    light = np.clip(gains * light ** (1 + how.gamma) ** gamma, 0, 1)
-    share = how.haze * max(haze, 0)
+    gains = (1 + options.gain) ** gain * (1 + options.colour) ** np.array(cast)
+    light = np.clip(gains * light ** (1 + options.gamma) ** gamma, 0, 1)
+    share = options.haze * max(haze, 0)
     light = (1 - share) * light + share * (0.75 + 0.25 * air + 0.1 * np.array(cast))
     # One table for each channel: 256 powers in place of one for each pixel.
     table = np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
     image = image.point(np.broadcast_to(table, (256, 3)).T.ravel().tolist())
 
-    if how.blur_px and blur > 0:
-        image = image.filter(ImageFilter.GaussianBlur(how.blur_px * blur))
+    if options.blur_px and blur > 0:
+        image = image.filter(ImageFilter.GaussianBlur(options.blur_px * blur))
     pixels = np.asarray(image)
-    if (sigma := how.noise * noise) > 0.5:
+    if (sigma := options.noise * noise) > 0.5:
         grain = rng.standard_normal(pixels.shape, np.float32)
         pixels = np.clip(pixels + np.float32(sigma) * grain + 0.5, 0, 255).astype(np.uint8)
     return pixels
