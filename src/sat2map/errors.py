@@ -1,4 +1,4 @@
-"""Errors that a user can meet, each one sentence that names the thing, and the remedy.
+"""The errors that a user can meet, each one sentence that names the thing, and the remedy.
 
     Sat2mapError
     ├── ImageError        an image cannot be read
@@ -10,11 +10,7 @@
     ├── CheckpointError     a run cannot be resumed
     └── MissingExtraError   an optional dependency is not installed
 
-Never raised for our own mistakes: those are `assert`. All of them can be pickled, so that worker processes may raise
-them.
-
-Text below `cli` names a parameter in braces, `hint="set {gsd_m}"`. `cli` shows the option of the running command in
-its place (`set --gsd`); everywhere else the bare name is shown (`set gsd_m`).
+Never raised for our own mistakes: those are `assert`.
 """
 
 from __future__ import annotations
@@ -36,33 +32,14 @@ class Sat2mapError(Exception):
     Args:
         found: what was found, in words, without a full stop.
         value: the thing itself (a path, a key, a number), shown after a colon.
-        hint: the next step to try.
-
-    Attributes:
-        hint: the next step, parameters by their bare names.
+        hint: the next command or flag to try.
     """
 
     def __init__(self, found: str, value: object = None, *, hint: str | None = None) -> None:
-        self._found, self._hint = found, hint
-        self.found = name_parameters(found, {})
+        self.found = found
         self.value = value
-        self.hint = hint if hint is None else name_parameters(hint, {})
-        super().__init__(self._message(self.found))
-
-    def _message(self, found: str) -> str:
-        return found if self.value is None else f"{found}: {str(self.value)!r}"
-
-    def in_options(self, options: Mapping[str, str]) -> tuple[str, str | None]:
-        """Message and hint, with each parameter named as the option that sets it.
-
-        Args:
-            options: option of each parameter, such as `{"gsd_m": "--gsd"}`.
-        """
-        hint = None if self._hint is None else name_parameters(self._hint, options)
-        return self._message(name_parameters(self._found, options)), hint
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__)
+        self.hint = hint
+        super().__init__(found if value is None else f"{found}: {str(value)!r}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the error says; a value that is no text is kept as text."""

@@ -15,14 +15,12 @@ import platformdirs
 from sat2map.errors import OutputError
 
 UNFINISHED = ".*.part*"
-"""Pattern of the names of unfinished files: being written now, or left by a killed process."""
+"""Names of what is being written, or was when a kill came."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file in the same folder, which becomes `path` at the end.
-
-    It is flushed to the disk and renamed; on any error it is removed and `path` stays as it was.
+    """A neighbour of `path` to write to; flushed to the disk and renamed to `path` at the end, removed on any error.
 
     Raises:
         OutputError: the folder is missing or cannot be written.
@@ -49,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:
-    """Check before any work that no output exists, unless it may be replaced.
+    """Before any work: see that nothing is replaced unasked.
 
     Raises:
         OutputError: an output exists, and is not to be overwritten.

@@ -18,8 +18,8 @@ from sat2map.arrays import Bool, UInt8
 from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
 from sat2map.data.augment import Augmentation
 from sat2map.data.cache import CachedPairs, open_cached
+from sat2map.data.colour_jitter import Levels, jitter_colours, levels_of
 from sat2map.data.pairs import TwoFolders
-from sat2map.data.recolour import Levels, levels_of, recolour
 from sat2map.errors import DataError
 
 LEGEND_FILE = "legend.csv"
@@ -244,7 +244,7 @@ def draw_partial_chip(
     if slack_px:
         sets = np.where(near_roads((sets & ~ROADS) == 0, slack_px), EVERY_CLASS, sets)
     own = own_levels if rng.random() < 0.5 else levels_of(pair.image_hwc[::8, ::8])
-    source = recolour(np.ascontiguousarray(image), transform, rng, own, levels)
+    source = jitter_colours(np.ascontiguousarray(image), transform, rng, own, levels)
     return PartialChip(source, np.ascontiguousarray(sets))
 
 
