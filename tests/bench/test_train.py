@@ -53,7 +53,7 @@ def test_one_thread_is_timed_by_the_processor(monkeypatch: pytest.MonkeyPatch) -
     assert report["clock"] == "processor"
     assert report["step_s"]["median"] >= 1
     assert 0 < sum(report["parts_s"].values()) < 0.9
-    assert report["floor"]["seconds"] < 0.5
+    assert report["lower_bound"]["seconds"] < 0.5
 
 
 def test_late_adversarial_term_is_timed_too() -> None:
@@ -72,10 +72,10 @@ def test_floor_counts_the_arithmetic_of_the_paper() -> None:
     first_of_d = 16 * 6 * 4 * 16**2
     # D's step: two forward passes and their gradients, but none for the images; G's: one pass there and back.
     expected = 3 * of_g - first_of_g + 2 * (3 * of_d - first_of_d) + 2 * of_d
-    assert report["floor"]["multiply_adds"] == pytest.approx(expected, rel=0.02)
+    assert report["lower_bound"]["multiply_adds"] == pytest.approx(expected, rel=0.02)
     n_weights = sum(p.numel() for m in bench.build_state(tiny_recipe(), torch.device("cpu")).modules.values()
                     for p in m.parameters())  # fmt: skip
-    assert report["floor"]["optimiser_bytes"] == 28 * n_weights
+    assert report["lower_bound"]["optimiser_bytes"] == 28 * n_weights
 
 
 def test_plain_rewrite_is_timed_by_turns_in_its_own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,5 +111,5 @@ def test_command_prints_the_report(as_json: bool, tmp_path: Path) -> None:
     if as_json:
         assert json.loads(result.output)["recipe"] == "tiny"
     else:
-        assert "share of the floor reached" in result.output
+        assert "share of the lower bound" in result.output
         assert "generator backward" in result.output

@@ -181,5 +181,5 @@ def test_every_input_of_a_concatenation_counts() -> None:
 
 
 def test_reach_beyond_the_longest_axis_is_refused() -> None:
-    with pytest.raises(NotImplementedError, match="reach is larger"):
+    with pytest.raises(NotImplementedError, match="receptive radius is larger"):
         geometry(nn.Sequential(nn.Conv2d(3, 3, 3, padding=40_000, dilation=40_000)))

@@ -94,7 +94,7 @@ def test_compact_draws_palette_colours_and_their_softmax_mean(images: Tensor, te
 def test_every_palette_colour_survives_the_float_buffer() -> None:
     greys = [(level, 255 - level, level // 2) for level in range(256)]
     network = CompactGenerator(palette=greys, widths=(2, 2), dilations=((),))
-    network.places = lambda sat_bchw: torch.eye(256).reshape(1, 256, 32, 8)  # type: ignore[method-assign]
+    network.subpixels = lambda sat_bchw: torch.eye(256).reshape(1, 256, 32, 8)  # type: ignore[method-assign]
     crisp, _, _ = InferenceModel(network)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
     assert sorted(crisp.reshape(-1, 3).tolist()) == sorted(list(grey) for grey in greys)
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from sat2map.classes import CLASS_NAMES, CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.nn.objectives import L1Loss, PaletteLoss, discriminator_loss, generator_loss
+from sat2map.nn.palette import nearest_index
 
 REAL, FAKE = torch.tensor([0.0, 2.0, -1.0]), torch.tensor([1.0, -3.0])
 
@@ -108,14 +109,14 @@ def test_nearest_agrees_with_the_palettes_own_except_on_ties(dtype: torch.dtype)
     clear = distances[..., 0] < distances[..., 1]
     assert clear.mean() > 0.97
     loss = PaletteLoss(PALETTE.to(dtype), CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(PALETTE))
-    found = loss.nearest((torch.from_numpy(rgb).to(dtype) / 127.5 - 1).permute(0, 3, 1, 2)).numpy()
+    found = nearest_index((torch.from_numpy(rgb).to(dtype) / 127.5 - 1).permute(0, 3, 1, 2), loss.palette).numpy()
     np.testing.assert_array_equal(found[clear], nearest_colour(rgb)[clear])
     assert len(np.unique(found)) == len(COLOURS_RGB)
 
 
 def test_palette_loss_is_near_zero_for_a_perfect_answer_and_falls_on_the_way_there(index: Tensor) -> None:
     loss, target = loss_of(), drawn(index)
-    assert torch.equal(loss.nearest(target), index)
+    assert torch.equal(nearest_index(target, loss.palette), index)
     wrong = sure_of(index.roll(1, 2), 4)
     losses = []
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -170,19 +171,19 @@ def test_dice_of_classes_worked_by_hand(index: Tensor) -> None:
     park, n = CLASS_NAMES.index("park"), len(CLASS_NAMES) - 1
     classes = torch.from_numpy(CLASS_OF_COLOUR.astype(np.int64))
     target = drawn(index)
-    assert loss_of().of_classes(sure_of(index), target).item() == pytest.approx(0, abs=1e-6)
+    assert loss_of().class_dice(sure_of(index), target).item() == pytest.approx(0, abs=1e-6)
     wrong = index.clone()
     wrong[classes[index] == park] = 0
     n_park = int((classes[index] == park).sum())
-    assert loss_of().of_classes(sure_of(wrong), target).item() == pytest.approx((1 - 1 / (n_park + 1)) / n)
+    assert loss_of().class_dice(sure_of(wrong), target).item() == pytest.approx((1 - 1 / (n_park + 1)) / n)
     land = torch.zeros_like(index)
-    assert loss_of().of_classes(sure_of(index), drawn(land)).item() == 0, "of what is not there nothing is missed"
+    assert loss_of().class_dice(sure_of(index), drawn(land)).item() == 0, "of what is not there nothing is missed"
     output = torch.randn(2, len(PALETTE), 8, 8, dtype=torch.float64)
     p, lacks = output.softmax(1), []
     for c in range(1, n + 1):
         q, t = p[:, classes == c].sum(1), classes[index] == c
         lacks.append(1 - (2 * q[t].sum() + 1) / (q.sum() + t.sum() + 1))
-    assert loss_of().of_classes(output, target).item() == pytest.approx(float(sum(lacks)) / n)
+    assert loss_of().class_dice(output, target).item() == pytest.approx(float(sum(lacks)) / n)
 
 
 def test_colour_weights_make_rare_colours_count() -> None:
@@ -204,7 +205,7 @@ def test_palette_and_weights_move_with_the_loss() -> None:
 def road_loss(output: Tensor, is_road: Tensor, slack_px: int = 1) -> float:
     palette = torch.tensor(COLOURS_RGB / 127.5 - 1, dtype=torch.float32)
     loss = PaletteLoss(palette, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(palette))
-    return loss.of_roads(output, is_road, slack_px).item()
+    return loss.road_loss(output, is_road, slack_px).item()
 
 
 def test_loss_of_roads_asks_only_whether_a_pixel_is_road() -> None:

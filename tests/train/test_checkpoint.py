@@ -15,7 +15,7 @@ from sat2map.train import checkpoint
 from sat2map.train.loop import train
 from sat2map.train.monitor import Monitor
 from sat2map.train.recipe import Recipe
-from sat2map.train.run import Places, Run
+from sat2map.train.run import Run, RunOptions
 
 from .conftest import tiny_compact_recipe, tiny_recipe
 
@@ -53,7 +53,7 @@ def stopped_content(folder: Path, recipe: Recipe, run: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(Monitor, "step", stop)
         with pytest.raises(Stop):
-            train(folder, recipe, Places(run, quiet=True))
+            train(folder, recipe, RunOptions(run, quiet=True))
     return checkpoint.load(run / checkpoint.FILE_NAME)
 
 
@@ -61,12 +61,12 @@ def stopped_content(folder: Path, recipe: Recipe, run: Path, monkeypatch: pytest
 def test_resume_ends_bitwise_as_if_never_stopped(
     recipe: Recipe, pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(pairs_folder, recipe, Places(tmp_path / "whole", quiet=True))
+    whole = train(pairs_folder, recipe, RunOptions(tmp_path / "whole", quiet=True))
     content = stopped_content(pairs_folder, recipe, tmp_path / "stopped", monkeypatch)
     assert content["step"] == STOP_AT
     assert STOP_AT % whole.steps_per_epoch
     torch.manual_seed(12345)  # whatever the new process's state is
-    resumed = train(pairs_folder, recipe, Places(tmp_path / "stopped", resume="auto", quiet=True))
+    resumed = train(pairs_folder, recipe, RunOptions(tmp_path / "stopped", resume="auto", quiet=True))
     assert same(whole, resumed)
     for name in ("generator_last", "generator_best", "discriminator_last", "discriminator_best"):
         files = [(tmp_path / run / f"{name}.safetensors").read_bytes() for run in ("whole", "stopped")]
@@ -137,7 +137,7 @@ def stopped(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     with pytest.MonkeyPatch.context() as patch:
         for make in (tiny_recipe, tiny_compact_recipe):
             folder = tmp_path_factory.mktemp("stopped")
-            whole = train(pairs_folder, make(), Places(folder / "whole", quiet=True))
+            whole = train(pairs_folder, make(), RunOptions(folder / "whole", quiet=True))
             found[make] = whole, stopped_content(pairs_folder, make(), folder / "stopped", patch)
     return found
 
@@ -150,7 +150,7 @@ def test_resume_needs_every_part_of_the_state(
     whole, content = stopped[make][0], copy.deepcopy(stopped[make][1])
     lose(content)
     torch.save(content, tmp_path / "lossy.pt")
-    resumed = train(pairs_folder, make(), Places(tmp_path / "run", resume=str(tmp_path / "lossy.pt"), quiet=True))
+    resumed = train(pairs_folder, make(), RunOptions(tmp_path / "run", resume=str(tmp_path / "lossy.pt"), quiet=True))
     assert not same(whole, resumed)
 
 
@@ -159,7 +159,7 @@ def test_resume_of_another_recipe_names_the_key(
 ) -> None:
     torch.save(stopped[tiny_recipe][1], tmp_path / "checkpoint.pt")
     with pytest.raises(CheckpointError, match="batch_size"):
-        train(pairs_folder, tiny_recipe(batch_size=3), Places(tmp_path, resume="auto", quiet=True))
+        train(pairs_folder, tiny_recipe(batch_size=3), RunOptions(tmp_path, resume="auto", quiet=True))
 
 
 def test_resume_elsewhere_goes_on_with_a_warning(
@@ -171,7 +171,7 @@ def test_resume_elsewhere_goes_on_with_a_warning(
     content = copy.deepcopy(stopped[tiny_recipe][1])
     content["environment"]["threads"] += 1
     torch.save(content, tmp_path / "checkpoint.pt")
-    train(pairs_folder, tiny_recipe(), Places(tmp_path, resume="auto", quiet=True))
+    train(pairs_folder, tiny_recipe(), RunOptions(tmp_path, resume="auto", quiet=True))
     assert "threads" in caplog.text
 
 
@@ -179,7 +179,7 @@ def test_resume_elsewhere_goes_on_with_a_warning(
 def test_broken_checkpoint_is_named(broken: bytes, pairs_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(broken)
     with pytest.raises(CheckpointError, match=r"checkpoint\.pt"):
-        train(pairs_folder, tiny_recipe(), Places(tmp_path, resume="auto", quiet=True))
+        train(pairs_folder, tiny_recipe(), RunOptions(tmp_path, resume="auto", quiet=True))
 
 
 def test_checkpoint_of_foreign_objects_runs_no_code(pairs_folder: Path, tmp_path: Path) -> None:
@@ -189,5 +189,5 @@ def test_checkpoint_of_foreign_objects_runs_no_code(pairs_folder: Path, tmp_path
 
     torch.save({"step": Evil()}, tmp_path / "checkpoint.pt")
     with pytest.raises(CheckpointError):
-        train(pairs_folder, tiny_recipe(), Places(tmp_path, resume="auto", quiet=True))
+        train(pairs_folder, tiny_recipe(), RunOptions(tmp_path, resume="auto", quiet=True))
     assert not (tmp_path / "ran").exists()

@@ -12,8 +12,7 @@ import torch
 from sat2map.errors import RecipeError
 from sat2map.model import safetensors_file
 from sat2map.train.loop import train
-from sat2map.train.recipe import as_seen_by
-from sat2map.train.run import Places
+from sat2map.train.run import RunOptions
 
 from .conftest import tiny_recipe
 
@@ -37,10 +36,10 @@ def test_compile_reaches_both_networks_and_changes_nothing_else(
         return lambda *inputs: network(*inputs)
 
     monkeypatch.setattr(torch, "compile", fake_compile)
-    train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "plain", quiet=True))
+    train(pairs_folder, tiny_recipe(epochs=1), RunOptions(tmp_path / "plain", quiet=True))
     assert not compiled
     recipe = tiny_recipe(epochs=1, compile=True, cuda_graphs=graphs)
-    train(pairs_folder, recipe, Places(tmp_path / "compiled", quiet=True))
+    train(pairs_folder, recipe, RunOptions(tmp_path / "compiled", quiet=True))
     assert compiled == [("UNetGenerator", mode), ("PatchDiscriminator", mode)]
     expected, answer = weights(tmp_path / "plain"), weights(tmp_path / "compiled")
     assert all(np.array_equal(answer[name], tensor) for name, tensor in expected.items())
@@ -54,7 +53,7 @@ def test_compiled_run_follows_the_plain_one(pairs_folder: Path, tmp_path: Path) 
             # Of torch's compiler, about itself.
             warnings.simplefilter("ignore")
             recipe = tiny_recipe(epochs=1, generator=NO_NOISE, compile=is_compiled)
-            train(pairs_folder, recipe, Places(tmp_path / name, quiet=True))
+            train(pairs_folder, recipe, RunOptions(tmp_path / name, quiet=True))
     for name, tensor in weights(tmp_path / "plain").items():
         np.testing.assert_allclose(weights(tmp_path / "compiled")[name], tensor, rtol=1e-4, atol=1e-6, err_msg=name)
 
@@ -62,9 +61,3 @@ def test_compiled_run_follows_the_plain_one(pairs_folder: Path, tmp_path: Path) 
 def test_cuda_graphs_without_compile_are_refused() -> None:
     with pytest.raises(RecipeError, match="cuda_graphs"):
         tiny_recipe(cuda_graphs=True)
-
-
-def test_checkpoint_from_before_these_keys_resumes() -> None:
-    recipe = tiny_recipe().model_dump(mode="json")
-    old = {key: value for key, value in recipe.items() if key not in ("compile", "cuda_graphs")}
-    assert as_seen_by(old, 0) == as_seen_by(recipe, 0)

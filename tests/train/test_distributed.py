@@ -14,9 +14,9 @@ import torch
 
 from sat2map.errors import CheckpointError
 from sat2map.model import safetensors_file
-from sat2map.train import checkpoint, processes, setup
+from sat2map.train import checkpoint, loader, processes
 from sat2map.train.loop import train
-from sat2map.train.run import Places
+from sat2map.train.run import RunOptions
 
 from .conftest import tiny_recipe
 from .test_loop import command, wait_for_checkpoint_after
@@ -40,7 +40,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 @pytest.mark.timeout(3000)
 def test_two_processes_of_batch_1_follow_one_of_batch_2(pairs_folder: Path, tmp_path: Path) -> None:
     one = tiny_recipe(generator=NO_NOISE, batch_size=2)
-    train(pairs_folder, one, Places(tmp_path / "one", quiet=True))
+    train(pairs_folder, one, RunOptions(tmp_path / "one", quiet=True))
     two = tiny_recipe(generator=NO_NOISE, batch_size=1)
     subprocess.run([*torchrun(2), *command(pairs_folder, two, tmp_path / "two")], check=True, timeout=1000)
     answer = weights(tmp_path / "two")
@@ -70,7 +70,7 @@ def test_dead_process_ends_the_run_which_resumes_bit_by_bit(
     ]
     assert checkpoint.load(tmp_path / "run" / checkpoint.FILE_NAME)["step"] < 32
     with pytest.raises(CheckpointError, match=f"made by {n} processes"):
-        train(pairs_folder, recipe, Places(tmp_path / "run", resume="auto", quiet=True))
+        train(pairs_folder, recipe, RunOptions(tmp_path / "run", resume="auto", quiet=True))
     if victim == 0:
         return
 
@@ -83,16 +83,16 @@ def test_dead_process_ends_the_run_which_resumes_bit_by_bit(
 def test_processes_share_a_batch_and_equal_parts_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny_recipe(batch_size=2)
     drawn: list[list[int]] = []
-    monkeypatch.setattr(setup, "draw_chip", lambda *_, index, **__: index)
-    monkeypatch.setattr(setup, "_stack", lambda chips: drawn[-1].extend(chips))
-    known = setup.Known([None] * 7, list(range(7)), None)  # type: ignore[arg-type]
+    monkeypatch.setattr(loader, "draw_chip", lambda *_, index, **__: index)
+    monkeypatch.setattr(loader, "_stack", lambda chips: drawn[-1].extend(chips))
+    data = loader.TrainingData([None] * 7, list(range(7)), None)  # type: ignore[arg-type]
     for n in (1, 2):
-        for module in (setup, processes):
+        for module in (loader, processes):
             monkeypatch.setattr(module, "n_processes", lambda n=n: n)
         for rank in range(n):
             monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
             drawn.append([])
-            list(setup.batches(recipe, known, 0, 0))
+            list(loader.batches(recipe, data, 0, 0))
     alone, first, second = drawn
     assert sorted(alone) == list(range(7))
     assert first == [*alone[:2], *alone[4:6]]

@@ -21,7 +21,7 @@ from sat2map.model import safetensors_file
 from sat2map.train import checkpoint
 from sat2map.train.loop import learning_rate_factor, train
 from sat2map.train.recipe import Recipe
-from sat2map.train.run import Places
+from sat2map.train.run import RunOptions
 
 from .conftest import STEPS_PER_EPOCH, tiny_compact_recipe, tiny_recipe
 
@@ -104,7 +104,7 @@ def test_run_killed_often_resumes_bitwise(make: type, precision: str, pairs_fold
 
 def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe()
-    run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    run = train(pairs_folder, recipe, RunOptions(tmp_path / "run", cache=tmp_path, quiet=True))
     with (tmp_path / "run" / "epochs.csv").open() as table:
         rows = list(csv.DictReader(table))
     assert [int(row["step"]) for row in rows] == [4, 8, 12]
@@ -121,7 +121,7 @@ def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None
 
 
 def test_kept_frozen_generator_draws_the_same_pixel_whatever_is_far_away(pairs_folder: Path, tmp_path: Path) -> None:
-    train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    train(pairs_folder, tiny_recipe(epochs=1), RunOptions(tmp_path / "run", cache=tmp_path, quiet=True))
     image = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), np.uint8)
     other = image.copy()
     other[:, :, 64:] = 255
@@ -138,7 +138,7 @@ def test_kept_frozen_generator_draws_the_same_pixel_whatever_is_far_away(pairs_f
 
 
 def test_init_begins_with_given_weights(pairs_folder: Path, tmp_path: Path) -> None:
-    first = train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "first", cache=tmp_path, quiet=True))
+    first = train(pairs_folder, tiny_recipe(epochs=1), RunOptions(tmp_path / "first", cache=tmp_path, quiet=True))
     files = [tmp_path / "first" / f"{role}_last.safetensors" for role in ("generator", "discriminator")]
     still = tiny_recipe(
         epochs=1,
@@ -146,7 +146,7 @@ def test_init_begins_with_given_weights(pairs_folder: Path, tmp_path: Path) -> N
         generator_optimiser={"learning_rate": 1e-30},
         discriminator_optimiser={"learning_rate": 1e-30},
     )
-    second = train(pairs_folder, still, Places(tmp_path / "second", init=files, cache=tmp_path, quiet=True))
+    second = train(pairs_folder, still, RunOptions(tmp_path / "second", init=files, cache=tmp_path, quiet=True))
     for key, value in first.shown.state_dict().items():
         torch.testing.assert_close(second.generator.state_dict()[key], value)
     for key, value in first.state.modules["discriminator"].state_dict().items():
@@ -155,9 +155,9 @@ def test_init_begins_with_given_weights(pairs_folder: Path, tmp_path: Path) -> N
 
 def test_training_without_hold_out_and_without_discriminator(pairs_folder: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(validation_share=0, objective={"adversarial_weight": 0}, epochs=1)
-    run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    run = train(pairs_folder, recipe, RunOptions(tmp_path / "run", cache=tmp_path, quiet=True))
     assert list(run.state.modules) == ["generator"]
-    assert len(run.split.train) == len(run.known.pairs)
+    assert len(run.split.train) == len(run.data.pairs)
     assert (tmp_path / "run" / "grids" / "epoch_0001.png").exists()
 
 
@@ -189,7 +189,7 @@ def test_wrong_run_is_refused_in_one_line(case: str, pairs_folder: Path, tmp_pat
         (tmp_path / checkpoint.FILE_NAME).write_bytes(b"")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(error, match=message) as caught:
-        train(pairs_folder, make(**{key: value}), Places(tmp_path, cache=tmp_path.parent / "cache", quiet=True))
+        train(pairs_folder, make(**{key: value}), RunOptions(tmp_path, cache=tmp_path.parent / "cache", quiet=True))
     assert caught.value.hint
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
@@ -199,13 +199,13 @@ def test_what_a_killed_run_left_half_written_is_removed(pairs_folder: Path, tmp_
     (tmp_path / "run").mkdir()
     left = tmp_path / "run" / ".generator_last.0123abcd.part.safetensors"
     left.write_bytes(b"half")
-    train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
+    train(pairs_folder, tiny_recipe(epochs=1), RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
     assert not left.exists()
 
 
 def test_run_may_be_made_longer_while_its_learning_rate_is_constant(pairs_folder: Path, tmp_path: Path) -> None:
     def go(name: str, recipe: Recipe) -> bytes:
-        train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
+        train(pairs_folder, recipe, RunOptions(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
         return (tmp_path / name / "generator_last.safetensors").read_bytes()
 
     short, long = tiny_recipe(epochs=2, constant_epochs=2), tiny_recipe(epochs=4, constant_epochs=3)
@@ -220,7 +220,7 @@ def test_adversarial_term_may_change_before_it_begins(pairs_folder: Path, tmp_pa
         term = {"adversarial_from_epoch": 2, "adversarial_weight": weight}
         rate = {"learning_rate": 1e-4 * weight}
         recipe = tiny_recipe(epochs=epochs, constant_epochs=2, objective=term, discriminator_optimiser=rate)
-        train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
+        train(pairs_folder, recipe, RunOptions(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
         return (tmp_path / name / "generator_last.safetensors").read_bytes()
 
     go("changed", 2, 1)
@@ -235,7 +235,9 @@ def test_discriminator_may_see_one_colour_a_pixel(pairs_folder: Path, tmp_path: 
         objective = recipe.objective.model_copy(update={"adversarial_from_epoch": 0, "adversarial_head": output})
         folder = tmp_path / output
         train(
-            pairs_folder, recipe.model_copy(update={"objective": objective}), Places(folder, cache=tmp_path, quiet=True)
+            pairs_folder,
+            recipe.model_copy(update={"objective": objective}),
+            RunOptions(folder, cache=tmp_path, quiet=True),
         )
         return (folder / "generator_last.safetensors").read_bytes()
 
@@ -251,7 +253,7 @@ def test_finish_changes_the_last_epochs_and_may_itself_be_changed_before(
         recipe = tiny_compact_recipe(
             epochs=epochs, constant_epochs=2, augmentation=augmentation, finish={"from_epoch": 2, **finish}
         )
-        train(pairs_folder, recipe, Places(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
+        train(pairs_folder, recipe, RunOptions(tmp_path / name, resume="auto", cache=tmp_path, quiet=True))
         return (tmp_path / name / "generator_last.safetensors").read_bytes()
 
     assert go("changed", 2) == go("plain", 2)
@@ -272,35 +274,37 @@ def test_road_masks_are_learned_from_and_belong_to_the_run(pairs_folder: Path, t
             (roads / kind).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(roads / kind / f"{i}.png")
     recipe = tiny_compact_recipe(epochs=1, roads={"load_px": [36, 40], "per_batch": 2})
-    places = [
-        Places(tmp_path / n, roads=r, cache=tmp_path, quiet=True) for n, r in (("with", roads), ("without", None))
+    options = [
+        RunOptions(tmp_path / n, roads=r, cache=tmp_path, quiet=True) for n, r in (("with", roads), ("without", None))
     ]
-    with_roads, without = (train(pairs_folder, recipe, place) for place in places)
+    with_roads, without = (train(pairs_folder, recipe, one) for one in options)
     # Masks without a road, or with little else, say nothing.
-    assert [len(run.known.roads) for run in (with_roads, without)] == [2, 0]
+    assert [len(run.data.roads) for run in (with_roads, without)] == [2, 0]
     weights = [run.generator.head.weight for run in (with_roads, without)]
     assert not torch.equal(*weights)
     with pytest.raises(CheckpointError, match="data"):
-        train(pairs_folder, recipe, replace(places[0], roads=None, resume="auto"))
+        train(pairs_folder, recipe, replace(options[0], roads=None, resume="auto"))
 
 
 def test_validation_comes_as_often_as_the_recipe_says(pairs_folder: Path, tmp_path: Path) -> None:
-    train(pairs_folder, tiny_recipe(epochs=5, validate_every=2), Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    train(
+        pairs_folder, tiny_recipe(epochs=5, validate_every=2), RunOptions(tmp_path / "run", cache=tmp_path, quiet=True)
+    )
     with (tmp_path / "run" / "epochs.csv").open() as table:
         assert [row["epoch"] for row in csv.DictReader(table)] == ["1", "3", "4"]
 
 
 def test_card_tells_the_levels_of_the_training_images(pairs_folder: Path, tmp_path: Path) -> None:
-    run = train(pairs_folder, tiny_recipe(epochs=1), Places(tmp_path / "run", cache=tmp_path, quiet=True))
+    run = train(pairs_folder, tiny_recipe(epochs=1), RunOptions(tmp_path / "run", cache=tmp_path, quiet=True))
     card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
-    sources = np.concatenate([run.known.pairs[i].source_hwc.reshape(-1, 3) for i in run.split.train])
+    sources = np.concatenate([run.data.pairs[i].source_hwc.reshape(-1, 3) for i in run.split.train])
     assert card.levels is not None
     np.testing.assert_allclose(np.array(card.levels).T, np.percentile(sources, (2, 98), axis=0), atol=16)
 
 
 def test_road_masks_that_the_recipe_has_no_use_for_are_refused(pairs_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="road masks"):
-        train(pairs_folder, tiny_recipe(), Places(tmp_path / "run", roads=tmp_path, cache=tmp_path, quiet=True))
+        train(pairs_folder, tiny_recipe(), RunOptions(tmp_path / "run", roads=tmp_path, cache=tmp_path, quiet=True))
     with pytest.raises(RecipeError, match="roads"):
         tiny_recipe(roads={"load_px": [36, 40]})
     assert not (tmp_path / "run").exists()

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from sat2map.train import checkpoint
-from sat2map.train.setup import build_state, memory_format
+from sat2map.train.build import build_state
+from sat2map.train.precision import memory_format
 
 from .conftest import tiny_compact_recipe, tiny_recipe
 

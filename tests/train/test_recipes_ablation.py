@@ -11,10 +11,10 @@ import torch
 
 from sat2map.errors import RecipeError
 from sat2map.nn.geometry import geometry
+from sat2map.train.build import build_network, build_state
 from sat2map.train.loop import train
 from sat2map.train.recipe import load_recipe
-from sat2map.train.run import Places
-from sat2map.train.setup import build_network, build_state
+from sat2map.train.run import RunOptions
 
 DIFFERENCES: dict[str, dict[str, Any]] = {
     "paper": {},
@@ -67,7 +67,7 @@ def test_discriminator_of_a_recipe_has_the_receptive_field_of_its_name(name: str
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_recipe_trains_twenty_steps(name: str, pairs_folder: Path, tmp_path: Path) -> None:
     recipe = load_recipe(name, list(QUICK.items()))
-    run = train(pairs_folder, recipe, Places(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
+    run = train(pairs_folder, recipe, RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
     assert run.state.step == 20
     assert set(run.state.modules) == ({"generator"} if name == "l1" else {"generator", "discriminator"})
     untrained = build_state(recipe, torch.device("cpu"))

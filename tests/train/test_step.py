@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from sat2map.nn import PatchDiscriminator, UNetGenerator
 from sat2map.nn.objectives import Adversarial, L1Loss
-from sat2map.train.step import Batch, Drawn, discriminator_step, generator_step
+from sat2map.train.step import Batch, discriminator_step, generator_step
 
 N_STEPS = 20
 LEARNING_RATE, BETA1, BETA2 = 2e-4, 0.5, 0.999
@@ -90,13 +90,13 @@ def test_twenty_steps_match_a_plain_rewrite(kind: Adversarial) -> None:
     for i, (x, y) in enumerate(data):
         torch.manual_seed(i)
         output = g(x)
-        judged = discriminator_step(d, optimizers[1], Batch(x, y), output, kind)
+        of_d = discriminator_step(d, optimizers[1], Batch(x, y), output, kind)
         losses = generator_step(
             d,
             optimizers[0],
-            Batch(x, y),
-            Drawn(output, *2 * [g.image(output)]),
-            reconstruction=L1Loss(100),
+            x,
+            g.image(output),
+            L1Loss(100)(output, g.image(output), y),
             kind=kind,
         )
 
@@ -106,13 +106,13 @@ def test_twenty_steps_match_a_plain_rewrite(kind: Adversarial) -> None:
         on_fake = plain_adversarial(plain_discriminator(plain_d, x, fake.detach()), False, kind)
         loss_d = (on_real + on_fake) / 2
         adam_d.step(loss_d)
-        fooled = plain_adversarial(plain_discriminator(plain_d, x, fake), True, kind, for_generator=True)
-        near = 100 * (fake - y).abs().mean()
-        adam_g.step(fooled + near)
+        adversarial = plain_adversarial(plain_discriminator(plain_d, x, fake), True, kind, for_generator=True)
+        reconstruction = 100 * (fake - y).abs().mean()
+        adam_g.step(adversarial + reconstruction)
 
-        expected = torch.stack([loss_d, fooled, near]).detach()
+        expected = torch.stack([loss_d, adversarial, reconstruction]).detach()
         torch.testing.assert_close(
-            torch.stack([judged.loss, losses.adversarial, losses.reconstruction]), expected, rtol=1e-9, atol=1e-9
+            torch.stack([of_d.loss, losses.adversarial, losses.reconstruction]), expected, rtol=1e-9, atol=1e-9
         )
     for module, plain in ((g, plain_g), (d, plain_d)):
         for key, weight in module.named_parameters():
@@ -125,7 +125,7 @@ def test_generator_step_leaves_the_discriminator_alone() -> None:
     batch = Batch(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))
     output = g(batch.sat)
     generator_step(
-        d, torch.optim.Adam(g.parameters()), batch, Drawn(output, output, output), reconstruction=L1Loss(), kind="log"
+        d, torch.optim.Adam(g.parameters()), batch.sat, output, L1Loss()(output, output, batch.real), kind="log"
     )
     assert all(torch.equal(p, before[k]) and p.grad is None for k, p in d.named_parameters())
 
@@ -147,7 +147,7 @@ def test_generator_without_discriminator_minimises_the_reconstruction_alone() ->
     losses = []
     for _ in range(30):
         output = g(batch.sat)
-        result = generator_step(None, optimizer, batch, Drawn(output, output, output), reconstruction=L1Loss(1))
+        result = generator_step(None, optimizer, batch.sat, output, L1Loss(1)(output, output, batch.real))
         assert float(result.adversarial) == 0
         losses.append(float(result.reconstruction))
     assert losses[-1] < 0.5 * losses[0]

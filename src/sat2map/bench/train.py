@@ -25,17 +25,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from sat2map.classes import COLOURS_RGB
 from sat2map.data.cache import CachedPairs
 from sat2map.data.split import Split
-from sat2map.train.loop import Forward, update
+from sat2map.train.build import build_state
+from sat2map.train.loader import TrainingData, batches, levels_of_all
+from sat2map.train.loop import update
+from sat2map.train.objective import build_objective
+from sat2map.train.precision import Forward, in_precision
 from sat2map.train.recipe import Recipe, load_recipe
-from sat2map.train.run import Places, Run
-from sat2map.train.setup import (
-    Known,
-    batches,
-    build_reconstruction,
-    build_state,
-    in_precision,
-    levels_of_all,
-)
+from sat2map.train.run import Run, RunOptions
 
 PLAIN_FILE = Path("benchmarks", "plain_pix2pix.py")
 N_PAIRS, SIDE_PX = 32, 600
@@ -76,14 +72,14 @@ def bench_train(
     Returns:
         what `sat2map bench train --json` prints.
     """
-    known = _made_up()
+    data = _made_up()
     where = torch.device(device)
-    run = Run(recipe, Places(Path(), device), known, Split([*known.train], []), "", build_state(recipe, where))
+    run = Run(recipe, RunOptions(Path(), device), data, Split([*data.train], []), "", build_state(recipe, where))
     forward = {name: in_precision(module, recipe, where) for name, module in run.state.modules.items()}
-    reconstruction = build_reconstruction(recipe, run.generator, known)
-    turn = cycle(islice(batches(recipe, known, 0, 0), 2))
+    objective = build_objective(recipe, run.generator, data)
+    turn = cycle(islice(batches(recipe, data, 0, 0), 2))
     # The last epoch, in which the adversarial term is on in every recipe that has one.
-    clock = _Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, reconstruction), where)
+    clock = _Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, objective), where)
     for _ in range(2):
         clock.step()
     peak = _peak_mib(where)
@@ -106,8 +102,8 @@ def bench_train(
         "steps_per_s": 1 / seconds["median"],
         "images_per_s": recipe.batch_size / seconds["median"],
         "parts_s": _time_parts(run, forward, clock, n_rounds),
-        "floor": _floor(run, clock, step_s),
-        "loader": _loader(recipe, known, step_s),
+        "lower_bound": _lower_bound(run, clock, step_s),
+        "loader": _loader(recipe, data, step_s),
     }
     if plain:
         pairs = [(ours, other) for ours, other in times if other]
@@ -117,7 +113,7 @@ def bench_train(
     return report
 
 
-def _floor(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
+def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
     """What a step would take if nothing but its arithmetic and its optimisers' traffic took time."""
     rates = measure_rates(run.recipe, run.device)
     with FlopCounterMode(display=False) as counter:
@@ -125,14 +121,14 @@ def _floor(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
     multiply_adds = counter.get_total_flops() / 2
     weights = [p for module in run.state.modules.values() for p in module.parameters()]
     optimiser_bytes = N_PASSES_ADAM * sum(p.numel() * p.element_size() for p in weights)
-    floor_s = multiply_adds / rates.multiply_adds + optimiser_bytes / rates.bytes
+    bound_s = multiply_adds / rates.multiply_adds + optimiser_bytes / rates.bytes
     return {
         "multiply_adds": multiply_adds,
         "multiply_adds_per_s": rates.multiply_adds,
         "optimiser_bytes": optimiser_bytes,
         "bytes_per_s": rates.bytes,
-        "seconds": floor_s,
-        "share_reached": floor_s / step_s,
+        "seconds": bound_s,
+        "share_reached": bound_s / step_s,
     }
 
 
@@ -230,7 +226,7 @@ def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dic
     return {part: float(np.median([r[part] for r in rounds])) for part in rounds[0]}
 
 
-def _made_up() -> Known:
+def _made_up() -> TrainingData:
     """Pairs of noise and palette colours, as many as fit in memory with ease."""
     rng = np.random.default_rng(0)
     shape = (N_PAIRS, SIDE_PX, SIDE_PX)
@@ -238,12 +234,12 @@ def _made_up() -> Known:
     names = tuple(map(str, range(N_PAIRS)))
     pairs = CachedPairs(names, ((SIDE_PX, 2 * SIDE_PX),) * N_PAIRS, both.ravel(), "AtoB")
     train = list(range(N_PAIRS))
-    return Known(pairs, train, levels_of_all(pairs, train))
+    return TrainingData(pairs, train, levels_of_all(pairs, train))
 
 
-def _loader(recipe: Recipe, known: Known, step_s: float) -> dict[str, float]:
+def _loader(recipe: Recipe, data: TrainingData, step_s: float) -> dict[str, float]:
     """Seconds that the loader alone takes for a batch, and how many it draws while a step lasts."""
-    drawn = chain.from_iterable(batches(recipe, known, epoch, 0) for epoch in count())
+    drawn = chain.from_iterable(batches(recipe, data, epoch, 0) for epoch in count())
     next(drawn)
     begun = _now(torch.device("cpu"))
     for _ in islice(drawn, N_LOADED):

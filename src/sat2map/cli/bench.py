@@ -45,7 +45,7 @@ def train(
     """Time a recipe's training step: where its time goes, how near to the machine's limits, how fast the loader is.
 
     In a checkout of the repository the paper's recipe is timed beside a plain rewrite of its step, by turns. On a busy
-    machine take --threads 1: then parts, floor and loader are in processor seconds, which others do not lengthen.
+    machine take --threads 1: then parts, lower bound and loader are in processor seconds, which others do not lengthen.
     """
     from sat2map.train.memory import keep_freed_memory
 
@@ -158,7 +158,7 @@ def time_translation(
 
 
 def _train_lines(report: dict[str, Any]) -> list[str]:
-    floor = report["floor"]
+    bound = report["lower_bound"]
     lines = [
         f"recipe {report['recipe']} on {report['device']}, {report['threads']} threads, torch {report['torch']}",
         f"{report['steps_per_s']:.2f} steps/s, {report['images_per_s']:.2f} images/s, "
@@ -169,10 +169,10 @@ def _train_lines(report: dict[str, Any]) -> list[str]:
     total = sum(report["parts_s"].values())
     lines += [f"  {part:38} {seconds:.3f} s  {seconds / total:4.0%}" for part, seconds in report["parts_s"].items()]
     lines += [
-        f"{'floor':40} {floor['seconds']:.3f} s: {floor['multiply_adds'] / 1e9:.1f} G multiply-adds "
-        f"at {floor['multiply_adds_per_s'] / 1e9:.0f} G/s, "
-        f"{floor['optimiser_bytes'] / 1e9:.2f} GB of optimiser at {floor['bytes_per_s'] / 1e9:.1f} GB/s",
-        f"{'share of the floor reached':40} {floor['share_reached']:.0%}",
+        f"{'lower bound':40} {bound['seconds']:.3f} s: {bound['multiply_adds'] / 1e9:.1f} G multiply-adds "
+        f"at {bound['multiply_adds_per_s'] / 1e9:.0f} G/s, "
+        f"{bound['optimiser_bytes'] / 1e9:.2f} GB of optimiser at {bound['bytes_per_s'] / 1e9:.1f} GB/s",
+        f"{'share of the lower bound':40} {bound['share_reached']:.0%}",
         f"{'loader alone':40} {report['loader']['batches_a_step']:.1f} batches in the time of a step",
     ]
     if "plain_s" in report:

@@ -69,7 +69,7 @@ def train(
     from sat2map.train.loop import train as train_recipe
     from sat2map.train.processes import joined, rank
     from sat2map.train.recipe import load_recipe
-    from sat2map.train.run import Places
+    from sat2map.train.run import RunOptions
 
     if threads:
         torch.set_num_threads(threads)
@@ -77,5 +77,5 @@ def train(
     pairs = TwoFolders(data, target_folder) if target_folder else data
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0
-        places = Places(out, own_device, resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
-        train_recipe(pairs, recipe, places)
+        options = RunOptions(out, own_device, resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
+        train_recipe(pairs, recipe, options)

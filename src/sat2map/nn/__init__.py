@@ -1,4 +1,4 @@
-"""The networks, from scratch; this room imports torch only and reads no file."""
+"""The networks, from scratch; these modules import torch only and read no file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
 
 
 def build(architecture: str, configuration: Mapping[str, Any]) -> nn.Module:
-    """The network that a recipe or a model card names.
+    """Build the network that a recipe or a model card names.
 
     Raises:
         KeyError: no such architecture.

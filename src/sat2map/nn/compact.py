@@ -1,6 +1,6 @@
-"""Our own generator: a quarter of the U-Net's cost, a nineteenth of its weights, a finite reach and no seams.
+"""The compact generator: a quarter of the U-Net's cost, a nineteenth of its weights, a small receptive field, no seams.
 
-It answers not with a colour but with a distribution over the colours of a palette, so that its maps are crisp.
+Its output is not a colour but a distribution over the colours of a palette, so that its maps are crisp.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sat2map.nn.generator import Generator
+from sat2map.nn.generator import AdversarialHead, Generator
 from sat2map.nn.normalization import Norm2d, Normalization
+from sat2map.nn.palette import nearest_index
 
 
 def _conv(a: int, b: int, normalization: Normalization, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
@@ -35,12 +36,12 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the two convolutions see."""
+        """Add the output of the two convolutions to the input."""
         return F.relu(x + self.norm(self.second(self.first(x))))
 
 
 class EnlargingConv2d(nn.Conv2d):
-    """A 3 x 3 convolution of its input enlarged twice by nearest neighbour; shape (B, C, 2 H, 2 W) out."""
+    """3 x 3 convolution of its input enlarged twice by nearest neighbour; (B, C, H, W) to (B, C', 2 H, 2 W)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1)
@@ -49,27 +50,29 @@ class EnlargingConv2d(nn.Conv2d):
         """Enlarge and convolve."""
         return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
 
-    def places(self, input: Tensor) -> Tensor:
-        """The same at the size of the input, which takes a quarter less memory.
+    def subpixels(self, input: Tensor) -> Tensor:
+        """Compute the same values without enlarging the input, which takes a quarter less memory.
+
+        An input pixel becomes four pixels of the output: its subpixels.
 
         Returns:
-            Shape (B, C, 4 H, W): of each enlarged pixel the upper left, then below it the upper right, lower left and
-            lower right ones; `in_place` lays them side by side.
+            Float, shape (B, C', 4 H, W): the rows of each input row's upper left subpixels, then of its upper right,
+            lower left and lower right ones. `interleave_subpixels` puts them side by side.
         """
-        # In each of the four places of an enlarged pixel, the nine taps fall on two by two pixels of the input.
-        # Place (0 or 1), pixel of the input (-1, 0 or 1), tap.
+        # For each of the four subpixels, the nine taps fall on two by two pixels of the input.
+        # Axes: subpixel (0 or 1), pixel of the input (-1, 0 or 1), tap.
         falls_on = self.weight.new_tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]])
         weight = torch.einsum("ayu,bxv,kcuv->kabcyx", falls_on, falls_on, self.weight).flatten(0, 2)
         assert self.bias is not None
-        places = F.conv2d(input, weight, self.bias.repeat_interleave(4), padding=1)
-        below: Tensor = places.unflatten(1, (self.out_channels, 4)).flatten(2, 3)
-        return below
+        values = F.conv2d(input, weight, self.bias.repeat_interleave(4), padding=1)
+        subpixels: Tensor = values.unflatten(1, (self.out_channels, 4)).flatten(2, 3)
+        return subpixels
 
 
-def in_place(places_bhwc: Tensor) -> Tensor:
-    """Pixels of shape (B, 4 H, W, C), ordered as `EnlargingConv2d.places` has them, as (B, 2 H, 2 W, C)."""
-    beside: Tensor = places_bhwc.unflatten(1, (2, 2, -1)).permute(0, 3, 1, 4, 2, 5).flatten(3, 4).flatten(1, 2)
-    return beside
+def interleave_subpixels(subpixels_bhwc: Tensor) -> Tensor:
+    """Return pixels in the order of `EnlargingConv2d.subpixels`, (B, 4 H, W, C), as an image (B, 2 H, 2 W, C)."""
+    image: Tensor = subpixels_bhwc.unflatten(1, (2, 2, -1)).permute(0, 3, 1, 4, 2, 5).flatten(3, 4).flatten(1, 2)
+    return image
 
 
 class CompactGenerator(Generator):
@@ -122,7 +125,7 @@ class CompactGenerator(Generator):
         self.head = EnlargingConv2d(head_width, len(palette))
 
     def forward(self, sat_bchw: Tensor) -> Tensor:
-        """Weigh the colours.
+        """Compute a logit for each colour of the palette in each pixel.
 
         Args:
             sat_bchw: float, shape (B, in_channels, H, W), -1..1.
@@ -133,9 +136,9 @@ class CompactGenerator(Generator):
         logits: Tensor = self.head(self._before_head(sat_bchw))
         return logits
 
-    def places(self, sat_bchw: Tensor) -> Tensor:
-        """The same logits in the order of `EnlargingConv2d.places`, shape (B, len(palette), 2 H, W / 2)."""
-        logits: Tensor = self.head.places(self._before_head(sat_bchw))
+    def subpixels(self, sat_bchw: Tensor) -> Tensor:
+        """Compute the same logits in the order of `EnlargingConv2d.subpixels`, shape (B, len(palette), 2 H, W / 2)."""
+        logits: Tensor = self.head.subpixels(self._before_head(sat_bchw))
         return logits
 
     def _before_head(self, sat_bchw: Tensor) -> Tensor:
@@ -150,15 +153,23 @@ class CompactGenerator(Generator):
         return x
 
     def image(self, output: Tensor) -> Tensor:
-        """Mean colour under the softmax of the logits at `temperature`; float, shape (B, 3, H, W), -1..1."""
+        """Return the mean colour under the softmax of the logits at `temperature`; shape (B, 3, H, W), -1..1."""
         weights = (self.temperature * output).softmax(1)
         return torch.einsum("bkhw,kc->bchw", weights, self.palette)
 
     def crisp_image(self, output: Tensor) -> Tensor:
-        """Likeliest colour of each pixel, with the gradient of `image`; float, shape (B, 3, H, W), -1..1.
+        """Return the likeliest colour of each pixel, with the gradient of `image`; shape (B, 3, H, W), -1..1.
 
         Source: the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432.
         """
         smooth = self.image(output)
         crisp = self.palette[output.argmax(1)].permute(0, 3, 1, 2)
         return smooth + (crisp - smooth).detach()
+
+    def fake_for_discriminator(self, output: Tensor, image: Tensor, head: AdversarialHead) -> Tensor:
+        """Return the mean colours, or with the crisp head the likeliest colour of each pixel."""
+        return self.crisp_image(output) if head == "crisp" else image
+
+    def real_for_discriminator(self, real: Tensor, head: AdversarialHead) -> Tensor:
+        """Return the true map, with the crisp head in the nearest colours of the palette."""
+        return self.palette[nearest_index(real, self.palette)].permute(0, 3, 1, 2) if head == "crisp" else real

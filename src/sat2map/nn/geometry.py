@@ -1,7 +1,8 @@
-"""Stride, reach and margin of any of our networks, computed from its graph, never measured on its images.
+"""Stride, receptive radius and margin of any of our networks, computed from its graph.
 
 For every position along one axis of every intermediate tensor, the interval of input pixels that can change it is
-carried through the graph. Phases are exact: on the grid of its stride a U-Net needs a smaller margin than its reach.
+carried through the graph. Phases are exact: on the grid of its stride a U-Net needs a smaller margin than its
+receptive radius.
 """
 
 from __future__ import annotations
@@ -23,38 +24,39 @@ from sat2map.nn.unet import Noise
 
 LARGEST_AXIS_PX = 2**16
 FAR = 2**40
-"""Beyond every pixel: what is seen through padding, so that an axis too short to keep padding away is noticed."""
+"""Position beyond every pixel, which padding has, so that an axis too short to keep padding away is noticed."""
 NO_TAP = -FAR
-"""Index of a position that is not there to be seen."""
+"""Index of a tap that meets no position at all."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a network's output pixels see, in pixels of its input.
+    """Stride, receptive field and margin of a network, in pixels of its input.
 
-    Own-image statistics see everything; the figures then hold for the network once its statistics are frozen.
+    With instance normalization every pixel depends on the whole image; the values then hold for the network once its
+    statistics are frozen.
     """
 
     stride: int
     """Product of the downsamplings: input sizes, and starts of windows, are multiples of it."""
     receptive_radius_px: int
-    """How far from an output pixel (from the centre of an output cell) an input pixel can still change it."""
+    """Largest distance at which an input pixel can change an output pixel (measured from its centre)."""
     receptive_field_px: int
-    """Length of the interval that one output pixel sees."""
+    """Length of the interval of input pixels that can change one output pixel."""
     margin_px: int
-    """Context that makes a window exact whose sides lie on multiples of the stride; itself a multiple of it."""
+    """Margin that makes a window exact whose sides lie on multiples of the stride; itself a multiple of it."""
 
 
 @dataclass(frozen=True)
 class _Span:
-    """Input interval [low, high] of each position; `scale` input pixels to one position."""
+    """Interval [low, high] of input pixels that can change each position; one position is `scale` input pixels."""
 
     low: Tensor
     high: Tensor
     scale: Fraction
 
     def gather(self, index: Tensor, factor: Fraction) -> _Span:
-        """Position j of the result sees positions `index[j, :]`; those outside are padding, which is seen as `FAR`."""
+        """Return the spans of positions j that depend on positions `index[j, :]`; those outside are padding (`FAR`)."""
         inside = (index >= 0) & (index < len(self.low))
         safe = index.clamp(0, len(self.low) - 1)
         outside = torch.where(index == NO_TAP, FAR, -FAR)
@@ -63,7 +65,7 @@ class _Span:
         return _Span(low, high, self.scale * factor)
 
     def join(self, other: _Span) -> _Span:
-        """See what either sees."""
+        """Return the spans of positions that depend on both."""
         return _Span(torch.minimum(self.low, other.low), torch.maximum(self.high, other.high), self.scale)
 
 
@@ -103,12 +105,12 @@ POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Identity, Noise, Norm2d)
 
 class _LeafTracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        is_known = isinstance(m, (*POINTWISE, nn.Conv2d, nn.ConvTranspose2d))
-        return is_known or super().is_leaf_module(m, module_qualified_name)
+        has_rule = isinstance(m, (*POINTWISE, nn.Conv2d, nn.ConvTranspose2d))
+        return has_rule or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Spans(fx.Interpreter):
-    """Runs a network's graph on intervals in place of tensors, and keeps the coarsest scale met."""
+    """Interpreter of a network's graph on spans in place of tensors, which keeps the coarsest scale met."""
 
     coarsest = Fraction(1)
 
@@ -130,7 +132,7 @@ class _Spans(fx.Interpreter):
         for kind, rule in rules:
             if isinstance(module, kind):
                 return rule()
-        raise NotImplementedError(f"no rule for the reach of {type(module).__name__}")
+        raise NotImplementedError(f"no rule for the receptive field of {type(module).__name__}")
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if target is F.relu:
@@ -142,14 +144,14 @@ class _Spans(fx.Interpreter):
         factor = kwargs.get("scale_factor") or 0.5
         if target is F.interpolate and kwargs["mode"] == "nearest" and factor % 1 == 0:
             return _enlarge(args[0], int(factor))
-        raise NotImplementedError(f"no rule for the reach of {target}")
+        raise NotImplementedError(f"no rule for the receptive field of {target}")
 
     def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        raise NotImplementedError(f"no rule for the reach of {target}")
+        raise NotImplementedError(f"no rule for the receptive field of {target}")
 
 
 def geometry(network: nn.Module) -> Geometry:
-    """Compute a network's geometry; a generator's, or a discriminator's as a function of one of its images.
+    """Compute the geometry of a generator, or of a discriminator as a function of one of its images.
 
     Raises:
         NotImplementedError: the network holds an operation that this module has no rule for.
@@ -161,15 +163,15 @@ def geometry(network: nn.Module) -> Geometry:
         axis = torch.arange(n)
         spans = _Spans(graph)
         out = spans.run(*[_Span(axis, axis, Fraction(1))] * n_inputs)
-        found = _measure(out, int(spans.coarsest), n)
+        found = _from_spans(out, int(spans.coarsest), n)
         if found is not None:
             return found
         n *= 2
-    raise NotImplementedError(f"reach is larger than {LARGEST_AXIS_PX // 4} px")
+    raise NotImplementedError(f"receptive radius is larger than {LARGEST_AXIS_PX // 4} px")
 
 
-def _measure(out: _Span, stride: int, n: int) -> Geometry | None:
-    """Geometry from the outputs in one stride in the middle; None if the axis is too short to see past its borders."""
+def _from_spans(out: _Span, stride: int, n: int) -> Geometry | None:
+    """Return the geometry from the outputs in one stride in the middle; None if the axis is too short for it."""
     middle = n // 2 // stride * stride
     first, last = int(middle / out.scale), int((middle + stride) / out.scale)
     low, high = out.low[first:last], out.high[first:last]
@@ -179,6 +181,6 @@ def _measure(out: _Span, stride: int, n: int) -> Geometry | None:
     if out.scale != 1:
         return Geometry(stride, field // 2, field, -(-field // stride) * stride)
     own = torch.arange(first, last)
-    reach = int(torch.maximum(own - low, high - own).max())
+    radius = int(torch.maximum(own - low, high - own).max())
     beyond = max(middle - int(low.min()), int(high.max()) - (middle + stride - 1))
-    return Geometry(stride, reach, 2 * reach + 1, -(-beyond // stride) * stride)
+    return Geometry(stride, radius, 2 * radius + 1, -(-beyond // stride) * stride)

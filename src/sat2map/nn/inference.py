@@ -1,4 +1,4 @@
-"""A generator with all that a user of it needs inside: bytes in, bytes out; what is exported and what engines run."""
+"""A generator from bytes to bytes: the module that is exported, and that the torch engine runs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sat2map.nn.compact import CompactGenerator, in_place
+from sat2map.nn.compact import CompactGenerator, interleave_subpixels
 from sat2map.nn.generator import Generator
 
 CONFIDENCE = "confidence"
-"""Name of the output that is no image."""
+"""Name of the output that is not an image."""
 
 
 class InferenceModel(nn.Module):
     """Images to maps, both uint8, shape (B, H, W, 3), 0..255, RGB; H and W multiples of the generator's stride.
 
-    A palette head gives one thing more, `confidence`, uint8, shape (B, H, W, 1): the probability, 0..255 for 0 to 1, of
+    A palette head has one output more, `confidence`, uint8, shape (B, H, W, 1): the probability, 0..255 for 0 to 1, of
     the class whose colour `crisp` shows.
 
     Args:
@@ -37,15 +37,15 @@ class InferenceModel(nn.Module):
             self.register_buffer("same_class", (classes[:, None] == classes).float(), persistent=False)
 
     def forward(self, satellite: Tensor) -> tuple[Tensor, ...]:
-        """Draw maps: one answer for each name in `outputs`, in their order."""
+        """Draw maps: one tensor for each name in `outputs`, in their order."""
         sat_bchw = satellite.permute(0, 3, 1, 2).float() / 127.5 - 1
         if not isinstance(self.generator, CompactGenerator):
             return (_as_bytes(self.generator.image(self.generator(sat_bchw))).permute(0, 2, 3, 1),)
-        # Bytes are put in place, not the many times as many bytes of their logits.
-        logits = self.generator.places(sat_bchw)
+        # Bytes are moved to their pixels, and not their logits, which are many times as many bytes.
+        logits = self.generator.subpixels(sat_bchw)
         crisp = _as_bytes(self.generator.palette)[logits.argmax(1)]
         smooth = _as_bytes(self.generator.image(logits)).permute(0, 2, 3, 1)
-        return in_place(crisp), in_place(smooth), in_place(self._confidence(logits))
+        return tuple(map(interleave_subpixels, (crisp, smooth, self._confidence(logits))))
 
     def _confidence(self, logits_bkhw: Tensor) -> Tensor:
         of_class = torch.einsum("jk,bkhw->bjhw", self.same_class, logits_bkhw.softmax(1))

@@ -1,4 +1,4 @@
-"""How weights begin: the paper's Gaussian (Isola et al. 2016, section 6.2)."""
+"""Initial weights: the paper's Gaussian (Isola et al. 2016, section 6.2)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Normalisation, by whose statistics it normalises, and how moving statistics are frozen.
+"""Normalization layers, and how their statistics are frozen over a data set.
 
 The paper uses batch normalisation at batch 1 with the test batch's own statistics, which "has been termed instance
-normalization" (Isola et al. 2016, section 3.4). So with "instance" normalization each image has its own statistics,
-at every batch size. Neighbouring windows then differ in tone. With "frozen" normalization they do not.
+normalization" (Isola et al. 2016, section 3.4). With "instance" normalization each image is normalized by its own mean
+and variance, at every batch size; neighbouring windows then differ in tone. With "frozen" normalization they do not.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Normalization = Literal["instance", "batch", "frozen"]
 
 
 class Norm2d(nn.BatchNorm2d):
-    """Affine normalisation of float tensors of shape (B, C, H, W).
+    """Affine normalization of float tensors of shape (B, C, H, W).
 
     Args:
-        num_features: C.
-        normalization: `instance`: mean and variance of each image, in training and at inference (the paper's).
-            `batch`: of the batch in training, their running average at inference.
-            `frozen`: the stored ones, always; see `freeze_statistics`.
+        num_features: number of channels C.
+        normalization: `instance`: by mean and variance of each image, in training and at inference (the paper's).
+            `batch`: by those of the batch in training, by their running average at inference.
+            `frozen`: always by the stored ones; see `freeze_statistics`.
     """
 
     def __init__(self, num_features: int, normalization: Normalization = "instance") -> None:
@@ -36,7 +36,7 @@ class Norm2d(nn.BatchNorm2d):
         self.normalization = normalization
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise; same shape out."""
+        """Normalize; same shape out."""
         if self.normalization == "instance":
             return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
         if self.normalization == "frozen":
@@ -45,11 +45,11 @@ class Norm2d(nn.BatchNorm2d):
 
 
 class _Reached(Exception):  # noqa: N818  (a signal, not an error)
-    """The layer whose input was wanted has been reached."""
+    """Signal that the layer whose input was wanted has been reached."""
 
 
 def norms_in_order(network: nn.Module, batch: Tensor) -> list[Norm2d]:
-    """The normalisations of a network, in the order in which a forward pass of `batch` meets them."""
+    """Return the normalization layers of a network, in the order in which a forward pass of `batch` meets them."""
     order: list[Norm2d] = []
     norms = [m for m in network.modules() if isinstance(m, Norm2d)]
     hooks = [n.register_forward_pre_hook(lambda module, _: order.append(module)) for n in norms]
@@ -63,14 +63,14 @@ def norms_in_order(network: nn.Module, batch: Tensor) -> list[Norm2d]:
 
 @torch.no_grad()
 def freeze_statistics(network: nn.Module, batches: Callable[[], Iterable[Tensor]]) -> None:
-    """Replace every normalisation's statistics by those of a whole data set, in place.
+    """Replace the statistics of every normalization layer by those of a whole data set, in place.
 
     Layer by layer, each with all before it already frozen, and with the total variance (within and between images):
     in one pass, a layer's statistics would be those of inputs that it never gets again once the layers before it are
-    frozen. Afterwards the network is in evaluation mode and its output at a pixel depends on its reach alone.
+    frozen. Afterwards the network is in evaluation mode and its output at a pixel depends on its receptive field alone.
 
     Args:
-        network: any network whose normalisations are `Norm2d`.
+        network: any network whose normalization layers are `Norm2d`.
         batches: called once for each layer; gives the network's inputs, float, shape (B, C, H, W).
     """
     network.eval()
@@ -85,7 +85,7 @@ def freeze_statistics(network: nn.Module, batches: Callable[[], Iterable[Tensor]
 
 
 def _input_moments(network: nn.Module, norm: Norm2d, batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and total variance, per channel, float64, of what `norm` gets."""
+    """Compute mean and total variance, per channel, float64, of the inputs of `norm`."""
     sums = torch.zeros(3, norm.num_features, dtype=torch.float64)
 
     def add(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -110,6 +110,6 @@ def _input_moments(network: nn.Module, norm: Norm2d, batches: Iterable[Tensor]) 
 
 
 def normalization_of(network: nn.Module) -> Literal["instance", "frozen"]:
-    """Whose statistics a network uses at inference: the image's own if any of its layers does."""
-    own = any(isinstance(m, Norm2d) and m.normalization == "instance" for m in network.modules())
-    return "instance" if own else "frozen"
+    """Return which normalization a network has at inference: `instance` if any of its layers has."""
+    is_instance = any(isinstance(m, Norm2d) and m.normalization == "instance" for m in network.modules())
+    return "instance" if is_instance else "frozen"

@@ -1,4 +1,4 @@
-"""What D and G minimise: adversarial losses on logits, and how near a drawn map is to the true one."""
+"""What D and G minimise: adversarial losses on logits, and reconstruction losses against the true map."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sat2map.nn.palette import nearest_index
+
 Adversarial = Literal["log", "least_squares", "hinge"]
-"""The paper's; Mao et al. 2017 (arXiv 1611.04076); Lim and Ye 2017 (arXiv 1705.02894)."""
+"""Kinds of adversarial loss: the paper's; Mao et al. 2017 (1611.04076); Lim and Ye 2017 (1705.02894)."""
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, kind: Adversarial) -> Tensor:
-    """Half of D's loss on real pairs and on fake ones.
+    """Compute D's loss: half of the sum of its losses on real pairs and on fake ones.
 
     Source: Isola et al. 2016, equation 1, halved "which slows down the rate at which D learns relative to G"
     (section 3.3).
@@ -29,7 +31,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, kind: Adversari
 
 
 def generator_loss(fake_logits: Tensor, kind: Adversarial) -> Tensor:
-    """G's adversarial loss.
+    """Compute G's adversarial loss from D's logits on fake pairs.
 
     Source: Isola et al. 2016, section 3.3: "rather than training G to minimize log(1 - D(x, G(x, z)), we instead train
     to maximize log D(x, G(x, z))".
@@ -49,19 +51,19 @@ class L1Loss(nn.Module):
         self.weight = weight
 
     def forward(self, output: Tensor, image: Tensor, target: Tensor) -> Tensor:
-        """Loss of `image` against `target`, both float, shape (B, 3, H, W); `output` is not looked at."""
+        """Compute the loss of `image` against `target`, both float, shape (B, 3, H, W); `output` is ignored."""
         return self.weight * F.l1_loss(image, target)
 
 
 def _soft_dice(p: Tensor, truth: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
-    """Overlap of probabilities with what is 0 or 1, over all or some dimensions; nothing on nothing is right."""
+    """Compute the soft Dice overlap of probabilities and a truth of 0 and 1; 1 where both are empty."""
     return (2 * (p * truth).sum(dims) + 1) / (p.sum(dims) + truth.sum(dims) + 1)
 
 
 class PaletteLoss(nn.Module):
-    """Loss of a distribution over colours: weighted cross-entropy, soft Dice of the roads, L1 of the mean colour.
+    """Loss of a palette head: weighted cross-entropy, soft Dice of the roads, L1 of the mean colour.
 
-    Half and more of a map is land. Without weights and Dice the lowest loss draws no street at all.
+    More than half of a map is land. Without weights and Dice the lowest loss draws no street at all.
 
     Args:
         palette: colours, float, shape (K, 3), -1..1.
@@ -99,45 +101,34 @@ class PaletteLoss(nn.Module):
         self.l1_weight = l1_weight
 
     def forward(self, output: Tensor, image: Tensor, target: Tensor) -> Tensor:
-        """Loss of logits `output`, shape (B, K, H, W), and of their mean colour `image` against the true map."""
-        index = self.nearest(target)
+        """Compute the loss of logits `output`, (B, K, H, W), and their mean colour `image` against the true map."""
+        index = nearest_index(target, self.palette)
         log_p = output.log_softmax(1)
         loss = F.nll_loss(log_p, index, self.colour_weights) + self.l1_weight * F.l1_loss(image, target.contiguous())
         p_road = self.is_road @ log_p.exp().flatten(2)
         is_road = self.is_road[index].flatten(1)
         return loss + self.dice_weight * (1 - _soft_dice(p_road, is_road))
 
-    def of_classes(self, output: Tensor, target: Tensor) -> Tensor:
-        """What soft Dice lacks to 1, mean over the classes but the first; one that the true maps lack counts 0."""
+    def class_dice(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compute 1 minus soft Dice, mean over all classes but the first; a class absent from the truth counts 0."""
         p = torch.einsum("bkhw,kc->bchw", output.softmax(1), self.in_class)
-        truth = self.in_class[self.nearest(target)].permute(0, 3, 1, 2)
-        lacks = 1 - _soft_dice(p, truth, (0, 2, 3))
-        return torch.where(truth.amax((0, 2, 3)) > 0, lacks, 0.0).mean()
+        truth = self.in_class[nearest_index(target, self.palette)].permute(0, 3, 1, 2)
+        losses = 1 - _soft_dice(p, truth, (0, 2, 3))
+        return torch.where(truth.amax((0, 2, 3)) > 0, losses, 0.0).mean()
 
-    def of_roads(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
-        """Loss where only the roads are known: cross-entropy and soft Dice of road or not.
+    def road_loss(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
+        """Compute the loss where only the roads are known: cross-entropy and soft Dice of road or not.
 
         Args:
             output: logits, float, shape (B, K, H, W).
             is_road: bool, shape (B, H, W).
-            slack_px: pixels that are no road but so near to one do not count.
+            slack_px: pixels that are not road but within this distance of one are ignored.
         """
         road = is_road[:, None].float()
-        near = F.max_pool2d(road, 2 * slack_px + 1, 1, slack_px)
-        known = 1 - near + road
+        within_slack = F.max_pool2d(road, 2 * slack_px + 1, 1, slack_px)
+        valid = 1 - within_slack + road
         road_logit = output[:, self.road_colours].logsumexp(1, keepdim=True)
         other = [i for i in range(len(self.palette)) if i not in self.road_colours]
         logit = road_logit - output[:, other].logsumexp(1, keepdim=True)
-        entropy = F.binary_cross_entropy_with_logits(logit, road, known, reduction="sum") / known.sum().clamp(min=1)
-        return entropy + self.dice_weight * (1 - _soft_dice(logit.sigmoid() * known, road))
-
-    def in_palette(self, target: Tensor) -> Tensor:
-        """The true map with each pixel in the nearest colour of the palette; same shape."""
-        return self.palette[self.nearest(target)].permute(0, 3, 1, 2)
-
-    def nearest(self, target: Tensor) -> Tensor:
-        """Row of the palette nearest to each pixel; int64, shape (B, H, W)."""
-        # |c|^2 - 2 t.c orders the colours as the squared distance does; one product of two matrices for all of it.
-        target_bhwc = target.permute(0, 2, 3, 1)
-        distance = torch.addmm(self.palette.square().sum(1), target_bhwc.flatten(0, 2), self.palette.T, alpha=-2)
-        return distance.argmin(1).view(target_bhwc.shape[:3])
+        entropy = F.binary_cross_entropy_with_logits(logit, road, valid, reduction="sum") / valid.sum().clamp(min=1)
+        return entropy + self.dice_weight * (1 - _soft_dice(logit.sigmoid() * valid, road))

@@ -1,4 +1,4 @@
-"""The paper's discriminator: it judges every patch of an image by itself (Isola et al. 2016, section 3.2.2)."""
+"""The paper's discriminator, which classifies every patch of an image by itself (Isola et al. 2016, section 3.2.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sat2map.nn.fast.winograd import Unstrided
+from sat2map.nn.fast.winograd import FastConv2d
 from sat2map.nn.normalization import Norm2d, Normalization
 
 N_DOWNSAMPLINGS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
@@ -15,10 +15,10 @@ N_DOWNSAMPLINGS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 class PatchDiscriminator(nn.Module):
-    """PatchGAN: the logit of "real", for every patch of `receptive_field_px`.
+    """PatchGAN: a convolutional classifier that gives one logit, real or fake, for every patch of an image.
 
     Args:
-        receptive_field_px: 1, 16, 34, 70, 142 or 286.
+        receptive_field_px: side of a patch: 1, 16, 34, 70, 142 or 286.
         width: channels of the first convolution; doubled at each further one up to 8 times.
         in_channels: of image and map together, or of the map alone for an unconditional one.
         conditional: whether D sees the image, D(x, y), or only the map, D(y).
@@ -51,17 +51,17 @@ class PatchDiscriminator(nn.Module):
         ]
         for i, (a, b) in enumerate(pairwise(channels)):
             stride = 2 if i < n_down - 1 else 1
-            unstrided = stride == 1 and not pixel
-            conv = Unstrided(a, b) if unstrided else nn.Conv2d(a, b, kernel, stride, padding, bias=False)
+            is_4x4_of_stride_1 = stride == 1 and not pixel
+            conv = FastConv2d(a, b) if is_4x4_of_stride_1 else nn.Conv2d(a, b, kernel, stride, padding, bias=False)
             layers += [conv, Norm2d(b, normalization), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(channels[-1], 1, kernel, 1, padding))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, sat_bchw: Tensor, map_bchw: Tensor) -> Tensor:
-        """Judge maps.
+        """Classify every patch of maps as real or fake.
 
         Args:
-            sat_bchw: float, shape (B, 3, H, W), -1..1; not looked at by an unconditional one.
+            sat_bchw: float, shape (B, 3, H, W), -1..1; ignored by an unconditional one.
             map_bchw: float, shape (B, 3, H, W), -1..1.
 
         Returns:

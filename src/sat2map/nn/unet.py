@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sat2map.nn.fast.halving import Double, Halve
+from sat2map.nn.fast.matrix_conv import FastDownConv2d, FastUpConv2d
 from sat2map.nn.generator import Generator
 from sat2map.nn.normalization import Norm2d, Normalization
 
 N_DROPOUT_LEVELS = 3
-"""The innermost decoder levels that carry dropout: CD512-CD512-CD512 in the paper's notation."""
+"""Number of innermost decoder levels that have dropout: CD512-CD512-CD512 in the paper's notation."""
 
 
 class Noise(nn.Dropout):
-    """Dropout, which is all the noise z that the paper's generator has; optionally at test time too."""
+    """Dropout, the only noise z of the paper's generator; at test time too if `at_test` is set."""
 
     def __init__(self, p: float, at_test: bool) -> None:
         super().__init__(p)
@@ -27,7 +27,7 @@ class Noise(nn.Dropout):
 
 
 class UNetGenerator(Generator):
-    """U-Net of `n_levels` convolutions down and as many up, each by a factor of 2.
+    """The paper's U-Net: `n_levels` convolutions that halve the image, and as many that double it.
 
     The first and the innermost convolution have no normalisation: the innermost gives one pixel of a 256 px image,
     which its own statistics would turn to zero. Input sizes must be multiples of `2 ** n_levels`.
@@ -70,7 +70,7 @@ class UNetGenerator(Generator):
         for level in range(n_levels):
             outermost, innermost = level == 0, level == n_levels - 1
             inner, outer = channels[level + 1], channels[level]
-            conv = Halve(outer, inner)
+            conv = FastDownConv2d(outer, inner)
             norm = nn.Identity() if outermost or innermost else Norm2d(inner, normalization)
             activation = nn.Identity() if outermost else nn.LeakyReLU(0.2)
             self.down.append(nn.Sequential(activation, conv, norm))
@@ -80,14 +80,14 @@ class UNetGenerator(Generator):
             self.up.append(
                 nn.Sequential(
                     nn.ReLU(),
-                    Double(from_below, out_channels if outermost else outer, bias=outermost),
+                    FastUpConv2d(from_below, out_channels if outermost else outer, bias=outermost),
                     nn.Tanh() if outermost else Norm2d(outer, normalization),
                     Noise(dropout, noise_at_test) if noisy else nn.Identity(),
                 )
             )
 
     def forward(self, sat_bchw: Tensor) -> Tensor:
-        """Draw the map.
+        """Draw maps.
 
         Args:
             sat_bchw: float, shape (B, in_channels, H, W), -1..1.
@@ -107,10 +107,10 @@ class UNetGenerator(Generator):
         return x
 
     def image(self, output: Tensor) -> Tensor:
-        """The map that a discriminator sees: the output itself."""
+        """Return the output itself, which is the map."""
         return output
 
 
 def dropout_of(network: nn.Module) -> float:
-    """Largest probability of the noise z in a network; 0 without noise."""
+    """Return the largest dropout probability of a network's noise z; 0 without noise."""
     return max((m.p for m in network.modules() if isinstance(m, Noise)), default=0.0)

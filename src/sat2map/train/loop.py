@@ -1,9 +1,8 @@
-"""The one loop for every recipe: D's step, G's step, validation, what is kept."""
+"""The training loop of every recipe: D's step, G's step, validation, and the model files that are written."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
@@ -14,25 +13,23 @@ from sat2map.data.pairs import PairFolder
 from sat2map.engine.torch import TorchEngine
 from sat2map.evaluate.metrics import METRICS, prepare_truth, resize, score, total
 from sat2map.evaluate.protocol import by_engine
-from sat2map.nn.compact import CompactGenerator
 from sat2map.nn.generator import Generator
 from sat2map.nn.normalization import normalization_of
-from sat2map.nn.objectives import PaletteLoss
-from sat2map.train.keep import frozen_copy, keep, make_card, write
+from sat2map.train.loader import TrainingBatch, batches
+from sat2map.train.model_files import frozen_copy, make_card, write, write_networks
 from sat2map.train.monitor import Monitor
+from sat2map.train.objective import ReconstructionObjective, build_objective
+from sat2map.train.precision import Forward, in_precision, memory_format
 from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
-from sat2map.train.run import Places, Run, open_run
-from sat2map.train.setup import Drawing, batches, build_reconstruction, in_precision, memory_format
-from sat2map.train.step import Batch, Drawn, Reconstruction, discriminator_step, generator_step
+from sat2map.train.run import Run, RunOptions, open_run
+from sat2map.train.step import Batch, discriminator_step, generator_step
 
 SMALLER_IS_BETTER = ("rmse",)
 N_GRID_ROWS = 6
 
-Forward = dict[str, Callable[..., Tensor]]
 
-
-def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
+def train(folder: PairFolder, recipe: Recipe, options: RunOptions) -> Run:
     """Train a recipe on a folder of side-by-side pairs, from the start or from where a checkpoint left it.
 
     The run's folder gets `recipe.json`, `checkpoint.pt`, `steps.csv`, `epochs.csv`, `tensorboard/`, `grids/`, and the
@@ -42,7 +39,7 @@ def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
     Raises:
         Sat2mapError: what `open_run` raises.
     """
-    run = open_run(folder, recipe, places)
+    run = open_run(folder, recipe, options)
     fit(run)
     if rank() == 0 and normalization_of(run.shown) == "instance":
         frozen = frozen_copy(run)
@@ -53,22 +50,25 @@ def train(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
 def fit(run: Run) -> None:
     """Train from the state's step to the end of the recipe."""
     recipe, state = run.recipe, run.state
-    reconstruction = build_reconstruction(recipe, run.generator, run.known)
-    forward = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
+    objective = build_objective(recipe, run.generator, run.data)
+    networks = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
     n_steps = recipe.epochs * run.steps_per_epoch
     n_images = recipe.batch_size * n_processes()
     with (
         nullcontext()
         if rank()
-        else Monitor(run.places.run, step=state.step, n_steps=n_steps, batch_size=n_images, quiet=run.places.quiet)
+        else Monitor(run.options.folder, step=state.step, n_steps=n_steps, batch_size=n_images, quiet=run.options.quiet)
     ) as monitor:
         while state.step < n_steps:
             began = time.monotonic()
-            epoch, place = divmod(state.step, run.steps_per_epoch)
+            epoch, n_done = divmod(state.step, run.steps_per_epoch)
             run.generator.train()
-            for drawing in batches(recipe, run.known, epoch, place):
+            for batch in batches(recipe, run.data, epoch, n_done):
                 _set_learning_rates(run)
-                values = update(run, drawing, epoch, forward, reconstruction)
+                if recipe.cuda_graphs:
+                    # What the graphs of the last step wrote may be written over.
+                    torch.compiler.cudagraph_mark_step_begin()
+                values = update(run, batch, epoch, networks, objective)
                 state.step += 1
                 if monitor:
                     monitor.step(state.step, epoch, values)
@@ -79,71 +79,41 @@ def fit(run: Run) -> None:
 
 
 def update(
-    run: Run, drawing: Drawing, epoch: int, forward: Forward, reconstruction: Reconstruction
+    run: Run, batch: TrainingBatch, epoch: int, networks: Forward, objective: ReconstructionObjective
 ) -> dict[str, float]:
-    """One step of D, once it is switched on, and one of G; what they saw."""
-    state, objective = run.state, run.recipe.objective
-    discriminate = forward.get("discriminator") if epoch >= objective.adversarial_from_epoch else None
-    batch = _placed(run, drawing.pairs)
-    if run.recipe.cuda_graphs:
-        # What the graphs of the last step wrote may be written over.
-        torch.compiler.cudagraph_mark_step_begin()
-    if drawing.roads:
-        output, near = _with_roads(run, drawing.roads, batch, forward, reconstruction)
-    else:
-        output, near = forward["generator"](batch.sat), reconstruction
-    if (finish := run.recipe.finish_at(epoch)) and finish.class_dice_weight:
-        near = _with_classes(finish.class_dice_weight, reconstruction, near)
-    image = run.generator.image(output)
-    drawn, seen = Drawn(output, image, image), batch
-    if discriminate and objective.adversarial_head == "crisp":
-        assert isinstance(run.generator, CompactGenerator)
-        assert isinstance(reconstruction, PaletteLoss)
-        drawn = Drawn(output, image, run.generator.crisp_image(output))
-        seen = Batch(batch.sat, reconstruction.in_palette(batch.real))
+    """Take one step of D and one of G (Isola et al. 2016, section 3.3).
+
+    Returns:
+        The losses, and what D made of real and fake maps, by name.
+    """
+    options, optimizers, generator = run.recipe.objective, run.state.optimizers, run.generator
+    batch = batch.to(run.device, memory_format(run.recipe, run.device))
+    discriminate = networks.get("discriminator") if epoch >= options.adversarial_from_epoch else None
     values: dict[str, Tensor] = {}
+
+    # fake = G(x)
+    sat, real = batch.pairs
+    output = networks["generator"](batch.images)
+    image = fake = generator.image(output[: len(sat)])
+
+    # D's step
     if discriminate:
-        judged = discriminator_step(
-            discriminate, state.optimizers["discriminator"], seen, drawn.fake, objective.adversarial
-        )
-        values |= {"loss_d": judged.loss, "d_real": judged.d_real, "d_fake": judged.d_fake}
-    losses = generator_step(
-        discriminate,
-        state.optimizers["generator"],
-        batch,
-        drawn,
-        reconstruction=near,
-        kind=objective.adversarial,
-        adversarial_weight=objective.adversarial_weight,
-    )
-    if state.ema:
-        state.ema.update_parameters(run.generator)
-    values |= {"loss_g": losses.adversarial, "reconstruction": losses.reconstruction}
+        fake = generator.fake_for_discriminator(output[: len(sat)], image, options.adversarial_head)
+        shown = Batch(sat, generator.real_for_discriminator(real, options.adversarial_head))
+        of_d = discriminator_step(discriminate, optimizers["discriminator"], shown, fake, options.adversarial)
+        values |= {"loss_d": of_d.loss, "d_real": of_d.d_real, "d_fake": of_d.d_fake}
+
+    # G's step
+    reconstruction = objective(output, image, batch, epoch)
+    of_g = generator_step(
+        discriminate, optimizers["generator"], sat, fake, reconstruction,
+        kind=options.adversarial, adversarial_weight=options.adversarial_weight,
+    )  # fmt: skip
+    values |= {"loss_g": of_g.adversarial, "reconstruction": of_g.reconstruction}
+
+    if run.state.ema:
+        run.state.ema.update_parameters(generator)
     return {name: float(value) for name, value in values.items()}
-
-
-def _placed(run: Run, batch: Batch) -> Batch:
-    layout = memory_format(run.recipe, run.device)
-    return Batch(*(x.to(run.device, memory_format=layout) for x in batch))
-
-
-def _with_roads(
-    run: Run, roads: Batch, batch: Batch, forward: Forward, reconstruction: Reconstruction
-) -> tuple[Tensor, Reconstruction]:
-    """G's answer to the batch, and an objective that adds what it gets wrong where only the roads are known."""
-    how, n = run.recipe.roads, len(batch.sat)
-    assert how is not None
-    assert isinstance(reconstruction, PaletteLoss)
-    images, masks = _placed(run, roads)
-    output = forward["generator"](torch.cat([batch.sat, images]))
-    of_roads = how.weight * reconstruction.of_roads(output[n:], masks[:, 0] > 0, how.slack_px)
-    return output[:n], lambda *args: reconstruction(*args) + of_roads
-
-
-def _with_classes(weight: float, loss: Reconstruction, near: Reconstruction) -> Reconstruction:
-    """An objective that adds how little the classes overlap with the true ones."""
-    assert isinstance(loss, PaletteLoss)
-    return lambda output, image, target: near(output, image, target) + weight * loss.of_classes(output, target)
 
 
 def learning_rate_factor(step: int, n_constant: int, n_steps: int) -> float:
@@ -154,15 +124,15 @@ def learning_rate_factor(step: int, n_constant: int, n_steps: int) -> float:
 def _set_learning_rates(run: Run) -> None:
     recipe, n = run.recipe, run.steps_per_epoch
     factor = learning_rate_factor(run.state.step, recipe.constant_epochs * n, recipe.epochs * n)
-    how = {"generator": recipe.generator_optimiser, "discriminator": recipe.discriminator_optimiser}
+    optimisers = {"generator": recipe.generator_optimiser, "discriminator": recipe.discriminator_optimiser}
     for name, optimizer in run.state.optimizers.items():
         for group in optimizer.param_groups:
-            group["lr"] = factor * how[name].learning_rate
+            group["lr"] = factor * optimisers[name].learning_rate
 
 
 def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> None:
-    """Validate, keep what is best and what is last, and only then write the checkpoint that says so."""
-    state, measure = run.state, run.recipe.select_by
+    """Validate, keep the best and the last networks, and only then write the checkpoint that says so."""
+    state, metric = run.state, run.recipe.select_by
     skipped = (epoch + 1) % run.recipe.validate_every and epoch + 1 < run.recipe.epochs
     if skipped or monitor is None:
         run.save_checkpoint()
@@ -170,11 +140,11 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
     state.metrics, grid = validate(run, run.shown)
     monitor.epoch(state.step, epoch, state.metrics, time.monotonic() - began)
     monitor.grid(state.step, epoch, grid)
-    value = state.metrics.get(measure)
-    if value is not None and (state.best is None or (value < state.best) == (measure in SMALLER_IS_BETTER)):
+    value = state.metrics.get(metric)
+    if value is not None and (state.best is None or (value < state.best) == (metric in SMALLER_IS_BETTER)):
         state.best = value
-        keep(run, "best")
-    keep(run, "last")
+        write_networks(run, "best")
+    write_networks(run, "last")
     run.save_checkpoint()
 
 
@@ -188,9 +158,9 @@ def validate(run: Run, generator: Generator) -> tuple[dict[str, float], list[lis
     size = run.recipe.validation_px
     indices = run.split.validation or run.split.train[:N_GRID_ROWS]
     if not run.truths:
-        run.truths = [prepare_truth(run.known.pairs[i].target_hwc, size) for i in indices]
-    predict = by_engine(TorchEngine(generator, make_card(run, "generator", generator), run.places.device))
-    sources = [resize(run.known.pairs[i].source_hwc, size) for i in indices]
+        run.truths = [prepare_truth(run.data.pairs[i].target_hwc, size) for i in indices]
+    predict = by_engine(TorchEngine(generator, make_card(run, "generator", generator), run.options.device))
+    sources = [resize(run.data.pairs[i].source_hwc, size) for i in indices]
     predictions = [predict(source) for source in sources]
     grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]
     if not run.split.validation:

@@ -211,24 +211,20 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
         raise RecipeError(f"recipe key {key} is wrong", first["input"], hint=first["msg"]) from error
 
 
-def as_seen_by(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
+def as_of_epoch(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
     """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's part."""
-    # Checkpoints from before these keys existed.
-    seen = {"compile": False, "cuda_graphs": False, "finish": None} | dict(values)
-    seen["objective"] = {"adversarial_head": "smooth"} | seen["objective"]
-    for optimiser in ("generator_optimiser", "discriminator_optimiser"):
-        seen[optimiser] = {"muon": False} | seen[optimiser]
-    if seen["finish"] and epoch <= seen["finish"]["from_epoch"]:
-        seen["finish"] = None
-    if epoch <= seen["constant_epochs"]:
-        seen["epochs"] = seen["constant_epochs"] = None
-    objective = seen["objective"]
+    known = dict(values)
+    if known["finish"] and epoch <= known["finish"]["from_epoch"]:
+        known["finish"] = None
+    if epoch <= known["constant_epochs"]:
+        known["epochs"] = known["constant_epochs"] = None
+    objective = known["objective"]
     if epoch <= objective["adversarial_from_epoch"]:
         has_d = objective["adversarial_weight"] > 0
-        unseen = dict.fromkeys(("adversarial_from_epoch", "adversarial_head"))
-        seen["objective"] = {**objective, **unseen, "adversarial_weight": has_d}
-        seen["discriminator_optimiser"] = {**seen["discriminator_optimiser"], "learning_rate": None}
-    return seen
+        later = dict.fromkeys(("adversarial_from_epoch", "adversarial_head"))
+        known["objective"] = {**objective, **later, "adversarial_weight": has_d}
+        known["discriminator_optimiser"] = {**known["discriminator_optimiser"], "learning_rate": None}
+    return known
 
 
 def _all_keys() -> list[str]:
@@ -242,9 +238,9 @@ def _set(values: dict[str, Any], key: str, text: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text
     *parents, last = key.split(".")
-    place = values
+    table = values
     for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
             raise RecipeError("recipe key has no keys below it", parent, hint="--set objective.l1_weight=50")
-    place[last] = value
+    table[last] = value

@@ -21,20 +21,21 @@ from sat2map.files import UNFINISHED
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
+from sat2map.train.build import begin_from, build_state
 from sat2map.train.checkpoint import State
+from sat2map.train.loader import TrainingData, levels_of_all
 from sat2map.train.processes import n_processes, rank
-from sat2map.train.recipe import Recipe, as_seen_by
-from sat2map.train.setup import Known, begin_from, build_state, levels_of_all
+from sat2map.train.recipe import Recipe, as_of_epoch
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Places:
+class RunOptions:
     """Where a run lies and how it is begun.
 
     Attributes:
-        run: folder of the run.
+        folder: of the run.
         device: torch device.
         resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
         init: model files to begin with the weights of.
@@ -45,7 +46,7 @@ class Places:
         quiet: show nothing.
     """
 
-    run: Path
+    folder: Path
     device: str = "cpu"
     resume: str | None = None
     init: Sequence[Path] = ()
@@ -62,26 +63,26 @@ class Run:
 
     Attributes:
         recipe: the resolved one.
-        places: where the run lies.
-        known: what there is to learn from.
+        options: where the run lies.
+        data: what the run learns from.
         split: which of the pairs are trained on, and which are held out.
-        data: fingerprint of the data set.
+        data_fingerprint: of the data set's files.
         state: what changes.
         truths: the validation set's true maps, prepared for scoring once.
     """
 
     recipe: Recipe
-    places: Places
-    known: Known
+    options: RunOptions
+    data: TrainingData
     split: Split
-    data: str
+    data_fingerprint: str
     state: State
     truths: list[Truth] = field(default_factory=list)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        return torch.device(self.places.device)
+        return torch.device(self.options.device)
 
     @property
     def generator(self) -> Generator:
@@ -100,11 +101,11 @@ class Run:
 
     def save_checkpoint(self) -> None:
         """Write what `open_run` goes on from."""
-        path = self.places.run / checkpoint.FILE_NAME
-        checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), self.data)
+        path = self.options.folder / checkpoint.FILE_NAME
+        checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), self.data_fingerprint)
 
 
-def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
+def open_run(folder: PairFolder, recipe: Recipe, options: RunOptions) -> Run:
     """Build a run on a folder of pairs, in the state where it begins or where its checkpoint left it.
 
     Raises:
@@ -114,58 +115,58 @@ def open_run(folder: PairFolder, recipe: Recipe, places: Places) -> Run:
         CheckpointError: the checkpoint is of another recipe or other data, or broken.
         ModelFileError: an `init` file does not fit.
     """
-    if places.roads and not recipe.roads:
-        raise RecipeError("recipe does not say how to learn from road masks", places.roads, hint="--recipe compact")
-    source = _checkpoint_to_resume(places)
+    if options.roads and not recipe.roads:
+        raise RecipeError("recipe does not say how to learn from road masks", options.roads, hint="--recipe compact")
+    source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
-    pairs = open_cached(folder, direction=recipe.direction, cache=places.cache)
-    split = split_validation(read_groups(folder, pairs.names, places.groups), recipe.validation_share, recipe.seed)
-    state = build_state(recipe, torch.device(places.device))
+    pairs = open_cached(folder, direction=recipe.direction, cache=options.cache)
+    split = split_validation(read_groups(folder, pairs.names, options.groups), recipe.validation_share, recipe.seed)
+    state = build_state(recipe, torch.device(options.device))
     _check_sizes(recipe, state.modules["generator"])
     files, roads = [*list_pairs(folder)], list[Pair]()
-    if recipe.roads and places.roads:
-        folders = TwoFolders(places.roads / "image", places.roads / "mask")
+    if recipe.roads and options.roads:
+        folders = TwoFolders(options.roads / "image", options.roads / "mask")
         files += list_pairs(folders)
-        masked = open_cached(folders, cache=places.cache)
+        masked = open_cached(folders, cache=options.cache)
         # A mask that is almost empty was left undone, one half white shows where the image ends.
         roads = [
             pair
             for pair in (masked[i] for i in range(len(masked)))
             if 0.01 < (pair.target_hwc[..., 0] > 127).mean() < 0.5
         ]
-    known = Known(pairs, split.train, levels_of_all(pairs, split.train), roads)
-    run = Run(recipe, places, known, split, fingerprint(files), state)
+    data = TrainingData(pairs, split.train, levels_of_all(pairs, split.train), roads)
+    run = Run(recipe, options, data, split, fingerprint(files), state)
     if content:
         epoch = content["step"] / run.steps_per_epoch
-        recipes = [as_seen_by(values, epoch) for values in (content["recipe"], recipe.model_dump(mode="json"))]
-        for difference in checkpoint.check_same_run(content, recipes, run.data):
+        recipes = [as_of_epoch(values, epoch) for values in (content["recipe"], recipe.model_dump(mode="json"))]
+        for difference in checkpoint.check_same_run(content, recipes, run.data_fingerprint):
             log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
         checkpoint.restore(state, content)
     else:
-        begin_from(state, places.init)
+        begin_from(state, options.init)
         if rank():
             # The weights are the same in all processes, their noise is not.
             torch.manual_seed(recipe.seed + rank())
     if rank():
         return run
-    places.run.mkdir(parents=True, exist_ok=True)
-    for left in places.run.glob(UNFINISHED):
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for left in options.folder.glob(UNFINISHED):
         # A kill while a checkpoint or a model file was written left it.
         left.unlink()
-    (places.run / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
+    (options.folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
     return run
 
 
-def _checkpoint_to_resume(places: Places) -> Path | None:
-    own = places.run / checkpoint.FILE_NAME
-    if places.resume == "auto":
+def _checkpoint_to_resume(options: RunOptions) -> Path | None:
+    own = options.folder / checkpoint.FILE_NAME
+    if options.resume == "auto":
         return own if own.exists() else None
-    if places.resume:
-        if not Path(places.resume).is_file():
-            raise CheckpointError("no such checkpoint", places.resume, hint="--resume auto finds the run's own")
-        return Path(places.resume)
-    if own.exists() and not places.overwrite:
-        raise OutputError("folder already holds a run", places.run, hint="--resume auto to go on, or --overwrite")
+    if options.resume:
+        if not Path(options.resume).is_file():
+            raise CheckpointError("no such checkpoint", options.resume, hint="--resume auto finds the run's own")
+        return Path(options.resume)
+    if own.exists() and not options.overwrite:
+        raise OutputError("folder already holds a run", options.folder, hint="--resume auto to go on, or --overwrite")
     return None
 
 

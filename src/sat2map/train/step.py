@@ -11,7 +11,6 @@ from torch import Tensor
 from sat2map.nn.objectives import Adversarial, discriminator_loss, generator_loss
 
 Discriminate = Callable[[Tensor, Tensor], Tensor]
-Reconstruction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Batch(NamedTuple):
@@ -19,14 +18,6 @@ class Batch(NamedTuple):
 
     sat: Tensor
     real: Tensor
-
-
-class Drawn(NamedTuple):
-    """What G made of a batch: its raw output, the image of it, and what D sees of that; with their graph."""
-
-    output: Tensor
-    image: Tensor
-    fake: Tensor
 
 
 class DiscriminatorResult(NamedTuple):
@@ -58,39 +49,38 @@ def discriminator_step(
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    judged = [logits.detach() for logits in (real_logits, fake_logits)]
-    means = [(j if kind == "least_squares" else j.sigmoid()).mean() for j in judged]
+    detached = [logits.detach() for logits in (real_logits, fake_logits)]
+    means = [(logits if kind == "least_squares" else logits.sigmoid()).mean() for logits in detached]
     return DiscriminatorResult(loss.detach(), *means)
 
 
 def generator_step(
     discriminate: Discriminate | None,
     optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    drawn: Drawn,
+    sat: Tensor,
+    fake: Tensor,
+    reconstruction: Tensor,
     *,
-    reconstruction: Reconstruction,
     kind: Adversarial = "log",
     adversarial_weight: float = 1.0,
 ) -> GeneratorResult:
-    """Teach G to be taken for real by D as it now is, and to be near the true map.
+    """Teach G to make D take its maps for real ones, and to be like the real maps (section 3.3).
 
     Args:
         discriminate: D, or None before the adversarial term is switched on.
         optimizer: G's; only its parameters get a gradient.
-        batch: the images that `drawn` was made of.
-        drawn: G's answer, with its graph.
-        reconstruction: loss of (output, image, real), weights included.
+        sat: the images, float, shape (B, 3, H, W), -1..1.
+        fake: G's maps of them, as D gets them, with their graph.
+        reconstruction: how far G's maps are from the real ones: a scalar, weights included, with its graph.
         kind: of the adversarial loss.
         adversarial_weight: 1 in the paper, beside 100 x L1.
     """
-    near = reconstruction(drawn.output, drawn.image, batch.real)
-    fooled = near.new_zeros(())
+    adversarial = reconstruction.new_zeros(())
     if discriminate is not None:
-        fooled = generator_loss(discriminate(batch.sat, drawn.fake), kind)
+        adversarial = generator_loss(discriminate(sat, fake), kind)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     optimizer.zero_grad()
     # Only for G's weights: D's gradients would cost as much as half of its forward pass, and be thrown away.
-    (near + adversarial_weight * fooled).backward(inputs=parameters)
+    (reconstruction + adversarial_weight * adversarial).backward(inputs=parameters)
     optimizer.step()
-    return GeneratorResult(fooled.detach(), near.detach())
+    return GeneratorResult(adversarial.detach(), reconstruction.detach())

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 from sat2map.nn import PatchDiscriminator
 from sat2map.nn.fast import winograd
-from sat2map.nn.fast.winograd import Unstrided
+from sat2map.nn.fast.winograd import FastConv2d
 
 
-def plain_twin(layer: Unstrided) -> nn.Conv2d:
+def plain_twin(layer: FastConv2d) -> nn.Conv2d:
     twin = nn.Conv2d(layer.in_channels, layer.out_channels, 4, 1, 1, bias=False).to(layer.weight.dtype)
     twin.load_state_dict(layer.state_dict())
     return twin
@@ -26,7 +26,7 @@ def gradients(layer: nn.Conv2d, x: Tensor) -> list[Tensor]:
 def test_few_products_equal_the_convolution(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(winograd, "MANY_CHANNELS", 0)
     torch.manual_seed(0)
-    layer = Unstrided(5, 7).double()
+    layer = FastConv2d(5, 7).double()
     x = torch.randn(shape, dtype=torch.float64)
     monkeypatch.setattr(nn.Conv2d, "forward", lambda *_: pytest.fail("convolved"))
     answers = gradients(layer, x)
@@ -37,7 +37,7 @@ def test_few_products_equal_the_convolution(shape: tuple[int, ...], monkeypatch:
 
 def test_error_in_float32_is_as_stated() -> None:
     torch.manual_seed(0)
-    layer, x = Unstrided(128, 128), torch.randn(1, 128, 16, 16)
+    layer, x = FastConv2d(128, 128), torch.randn(1, 128, 16, 16)
     exact = plain_twin(layer).double()(x.double())
     assert (layer(x) - exact).norm() / exact.norm() < 4e-6
     layer.eval()
@@ -45,5 +45,5 @@ def test_error_in_float32_is_as_stated() -> None:
 
 
 def test_the_papers_discriminator_takes_them() -> None:
-    assert [type(m) for m in PatchDiscriminator().layers if isinstance(m, nn.Conv2d)].index(Unstrided) == 3
-    assert not any(isinstance(m, Unstrided) for m in PatchDiscriminator(receptive_field_px=1).layers)
+    assert [type(m) for m in PatchDiscriminator().layers if isinstance(m, nn.Conv2d)].index(FastConv2d) == 3
+    assert not any(isinstance(m, FastConv2d) for m in PatchDiscriminator(receptive_field_px=1).layers)

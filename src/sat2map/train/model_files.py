@@ -1,4 +1,4 @@
-"""What a run keeps for others: model files of its networks, best and last, each with its card."""
+"""Model files that a run writes of its networks, each with its card."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.nn.normalization import freeze_statistics, normalization_of
 from sat2map.nn.unet import dropout_of
+from sat2map.train.build import configuration
+from sat2map.train.loader import as_input
 from sat2map.train.run import Run
-from sat2map.train.setup import as_input, configuration
 
 N_FREEZE_IMAGES = 256
 """Training images that statistics are frozen over."""
@@ -50,7 +51,7 @@ def make_card(
         margin_px=shape.margin_px,
         heads=getattr(module, "heads", ()),
         palette=arguments.get("palette"),
-        levels=tuple((round(low), round(high)) for low, high in run.known.levels.T),
+        levels=tuple((round(low), round(high)) for low, high in run.data.levels.T),
         stretch_bytes=recipe.augmentation.stretch > 0,
         temperature=getattr(module, "temperature", None),
         training_data=recipe.training_data,
@@ -64,7 +65,7 @@ def make_card(
     )
 
 
-def keep(run: Run, which: Literal["best", "last"]) -> None:
+def write_networks(run: Run, which: Literal["best", "last"]) -> None:
     """Write `generator_{which}.safetensors` and, if there is one, `discriminator_{which}.safetensors`."""
     write(run, "generator", run.shown, which, run.state.metrics)
     if "discriminator" in run.state.modules:
@@ -83,12 +84,12 @@ def _freeze_batches(run: Run) -> Iterator[Tensor]:
     step = max(len(run.split.train) // N_FREEZE_IMAGES, 1)
     for i in run.split.train[::step]:
         chip = draw_chip(
-            run.known.pairs[i],
+            run.data.pairs[i],
             run.recipe.augmentation,
             seed=run.recipe.seed,
             epoch=0,
             index=i,
-            levels=run.known.levels,
+            levels=run.data.levels,
         )
         yield as_input([chip.source_hwc]).to(run.device)
 
@@ -106,5 +107,5 @@ def write(
             name: value.detach().cpu().contiguous().numpy() for name, value in module.state_dict().items()
         }
     safetensors_file.save(
-        run.places.run / f"{role}_{which}.safetensors", tensors, make_card(run, role, module, metrics)
+        run.options.folder / f"{role}_{which}.safetensors", tensors, make_card(run, role, module, metrics)
     )

@@ -1,0 +1,111 @@
+"""Networks, optimisers and the running average of a run, built from its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from sat2map.classes import COLOURS_RGB
+from sat2map.errors import ModelFileError, RecipeError
+from sat2map.model import safetensors_file
+from sat2map.nn import build
+from sat2map.nn.initialise import initialise
+from sat2map.train.checkpoint import State
+from sat2map.train.muon import Muon
+from sat2map.train.precision import memory_format
+from sat2map.train.processes import average_gradients
+from sat2map.train.recipe import Network, Optimiser, Recipe
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def configuration(network: Network) -> dict[str, Any]:
+    """A network's keyword arguments, with the colours of the class table where it has a palette head."""
+    given = dict(network.configuration)
+    return {"palette": COLOURS_RGB.tolist()} | given if network.architecture == "compact" else given
+
+
+def build_network(network: Network) -> nn.Module:
+    """Build a network, with torch's own initial weights.
+
+    Raises:
+        RecipeError: a key or value of its configuration is wrong.
+    """
+    try:
+        return build(network.architecture, configuration(network))
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"configuration of {network.architecture} is wrong", error, hint=f"see sat2map.nn.{network.architecture}"
+        ) from error
+
+
+def build_state(recipe: Recipe, device: torch.device) -> State:
+    """Networks with their initial weights, and their optimisers, from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    parts = {"generator": (recipe.generator, recipe.generator_optimiser)}
+    if recipe.objective.adversarial_weight:
+        parts["discriminator"] = (recipe.discriminator, recipe.discriminator_optimiser)
+    modules, optimizers = {}, {}
+    for name, (network, optimiser) in parts.items():
+        module = build_network(network)
+        if recipe.initialisation == "paper":
+            initialise(module)
+        layout = memory_format(recipe, device)
+        modules[name] = module.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        optimizers[name] = _optimizer(module, optimiser, recipe.precision)
+        average_gradients(optimizers[name])
+    ema = None
+    if recipe.ema_decay:
+        average = _moving_average(recipe.ema_decay)
+        ema = AveragedModel(modules["generator"], multi_avg_fn=average, use_buffers=True).eval()
+    return State(modules, optimizers, ema)
+
+
+def begin_from(state: State, files: Sequence[Path]) -> None:
+    """Begin with the weights of model files; each goes to the network of its role.
+
+    Raises:
+        ModelFileError: a file's weights are not of the recipe's network.
+    """
+    for path in files:
+        tensors, card = safetensors_file.load(path)
+        if card.role not in state.modules:
+            raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")
+        try:
+            state.modules[card.role].load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
+        except RuntimeError as error:
+            raise ModelFileError(
+                f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
+                hint=f"sat2map model info {path}",
+            ) from error  # fmt: skip
+
+
+def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Update of an exponential moving average that forgets the initial weights soon."""
+
+    @torch.no_grad()
+    def update(averaged: Tensors, current: Tensors, n_averaged: Tensor | int) -> None:
+        if not averaged[0].is_floating_point():
+            torch._foreach_copy_(averaged, current)
+            return
+        # Without the second term, after 1 / (1 - decay) steps a third of the average would still be initial weights.
+        n = int(n_averaged)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return update
+
+
+def _optimizer(module: nn.Module, optimiser: Optimiser, precision: str) -> torch.optim.Optimizer:
+    adam: dict[str, Any] = {
+        "lr": optimiser.learning_rate, "betas": optimiser.betas, "weight_decay": optimiser.weight_decay, "fused": True,
+    }  # fmt: skip
+    if optimiser.muon:
+        # Half precision is slow where the recipe avoids it.
+        return Muon(module, dtype=torch.bfloat16 if precision == "bf16" else torch.float32, **adam)
+    kind = torch.optim.AdamW if optimiser.weight_decay else torch.optim.Adam
+    return kind(module.parameters(), **adam)
