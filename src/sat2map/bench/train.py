@@ -33,7 +33,7 @@ from sat2map.train.precision import Forward, in_precision
 from sat2map.train.recipe import Recipe, load_recipe
 from sat2map.train.run import Run, RunOptions
 
-PLAIN_FILE = Path("benchmarks", "plain_pix2pix.py")
+PLAIN_FILE = Path("benchmarks", "time_plain_step.py")
 N_PAIRS, SIDE_PX = 32, 600
 """Of the made-up data set, as large as the paper's images."""
 N_LOADED = 8
