@@ -28,10 +28,16 @@ def down(a: int, b: int, *, norm: bool = True, stride: int = 2, bias: bool = Fal
     return nn.Sequential(*layers, nn.LeakyReLU(0.2))
 
 
-def up(a: int, b: int, *, dropout: bool = False) -> nn.Sequential:
-    """Transposed convolution of 4 x 4, normalisation, dropout, ReLU."""
-    layers = [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b)]
-    return nn.Sequential(*layers, *([nn.Dropout(0.5)] if dropout else []), nn.ReLU())
+def shrink(a: int, b: int, *, norm: bool = True) -> nn.Sequential:
+    """Leaky ReLU, convolution of 4 x 4 that halves the image, normalization."""
+    layers: list[nn.Module] = [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False)]
+    return nn.Sequential(*layers, *([nn.BatchNorm2d(b)] if norm else []))
+
+
+def enlarge(a: int, b: int, *, dropout: bool = False) -> nn.Sequential:
+    """ReLU, transposed convolution of 4 x 4 that doubles the image, normalization, dropout."""
+    layers = [nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), nn.BatchNorm2d(b)]
+    return nn.Sequential(*layers, *([nn.Dropout(0.5)] if dropout else []))
 
 
 class Generator(nn.Module):
@@ -40,24 +46,23 @@ class Generator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         c = [64, 128, 256, 512, 512, 512, 512, 512]
-        self.downs = nn.ModuleList([down(3, c[0], norm=False)])
-        self.downs.extend(down(c[i - 1], c[i]) for i in range(1, 7))
-        self.bottom = nn.Sequential(nn.Conv2d(512, 512, 4, 2, 1, bias=False), nn.ReLU())
-        self.ups = nn.ModuleList([up(512, 512, dropout=True)])
-        self.ups.extend(up(2 * c[i], c[i - 1], dropout=i > 4) for i in range(6, 0, -1))
-        self.last = nn.Sequential(nn.ConvTranspose2d(2 * c[0], 3, 4, 2, 1), nn.Tanh())
+        self.downs = nn.ModuleList([nn.Conv2d(3, c[0], 4, 2, 1, bias=False)])
+        self.downs.extend(shrink(c[i - 1], c[i], norm=i < 7) for i in range(1, 8))
+        self.ups = nn.ModuleList([enlarge(512, 512, dropout=True)])
+        self.ups.extend(enlarge(2 * c[i], c[i - 1], dropout=i > 4) for i in range(6, 0, -1))
+        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * c[0], 3, 4, 2, 1), nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to maps; float, shape (1, 3, 256, 256), -1..1."""
+        """Turn images into maps; float, shape (1, 3, 256, 256), -1..1."""
         skips = []
         for layer in self.downs:
             x = layer(x)
             skips.append(x)
-        x = self.bottom(x)
+        skips.pop()
         for layer in self.ups:
             x = torch.cat([layer(x), skips.pop()], 1)
-        answer: Tensor = self.last(x)
-        return answer
+        output: Tensor = self.last(x)
+        return output
 
 
 class Discriminator(nn.Module):

@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "pair of 16 bits": (lambda d: _evaluate(_deep(d / "pairs"), *LAND), "more than 8 bits"),
     "pair of odd width": (lambda d: _evaluate(_pair(d / "pairs", width=63), *LAND), "63 px wide"),
     "colour that is none": (lambda d: _evaluate(_pair(d / "pairs"), "--constant", "1,2,300"), "1,2,300"),
-    "colour and model": (lambda d: _evaluate(_pair(d / "pairs"), *LAND, "--model", "compact"), "--constant"),
+    "colour and model": (lambda d: _evaluate(_pair(d / "pairs"), *LAND, "--model", "compact"), "a constant colour"),
     "images with nowhere to go": (lambda d: _evaluate(_pair(d / "pairs"), "--save-images"), "-o"),
     "size too small to score": (lambda d: _evaluate(_pair(d / "pairs"), "--size", 5), "5 px"),
     "groups without a group": (

@@ -62,7 +62,7 @@ def test_nothing_is_held_out_for_a_share_of_zero() -> None:
 def test_holding_everything_out_is_refused(groups: list[str], share: float) -> None:
     with pytest.raises(DataError, match="leaves nothing to train on") as caught:
         split_validation(groups, share, 0)
-    assert caught.value.hint == "--set validation_share=0"
+    assert caught.value.hint == "`set` validation_share=0"
 
 
 @pytest.mark.parametrize("where", ["inside", "beside", "given"])

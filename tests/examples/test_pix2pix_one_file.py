@@ -50,6 +50,7 @@ def copy_weights(to: nn.Module, of: nn.Module, x: tuple[torch.Tensor, ...]) -> N
             a.data.copy_(b.data)
 
 
+@pytest.mark.slow
 def test_losses_of_three_steps_equal_the_packages(example: ModuleType) -> None:
     torch.manual_seed(0)
     # In double precision, since small differences grow from step to step.

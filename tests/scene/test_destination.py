@@ -11,7 +11,7 @@ from rasterio._err import CPLE_AppDefinedError
 from rio_cogeo.cogeo import cog_validate
 
 from sat2map.errors import OutputError
-from sat2map.scene.destination import check_destination, open_sink
+from sat2map.scene.destination import check_destination, open_writer
 from sat2map.scene.source import Grid
 from sat2map.tiling import Window
 
@@ -23,10 +23,10 @@ VALID = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) > 500
 
 
 def write(path: Path, grid: Grid, valid: np.ndarray | None) -> None:
-    with open_sink(path, grid, with_mask=valid is not None, tags={"SAT2MAP_MODEL": "x"}) as sink:
+    with open_writer(path, grid, with_mask=valid is not None, tags={"SAT2MAP_MODEL": "x"}) as writer:
         for row in range(0, HEIGHT, 300):
             window = Window(row, 0, min(300, HEIGHT - row), WIDTH)
-            sink.write(window, RGB[window.slices], None if valid is None else valid[window.slices])
+            writer.write(window, RGB[window.slices], None if valid is None else valid[window.slices])
 
 
 @pytest.mark.parametrize("valid", [None, VALID], ids=["no mask", "mask"])
@@ -50,8 +50,8 @@ def test_map_is_a_valid_cog_on_the_grid_with_mask_and_tags(tmp_path: Path, valid
     ("height", "width"), [(700, 512), (1100, 1024), (1025, 1023), (2475, 71), (1, 513), (1300, 600)]
 )
 def test_map_of_any_shape_is_a_valid_cog(tmp_path: Path, height: int, width: int) -> None:
-    with open_sink(tmp_path / "map.tif", Grid(height, width, **PLACE), with_mask=False, tags={}) as sink:
-        sink.write(Window(0, 0, 1, 1), RGB[:1, :1], None)
+    with open_writer(tmp_path / "map.tif", Grid(height, width, **PLACE), with_mask=False, tags={}) as writer:
+        writer.write(Window(0, 0, 1, 1), RGB[:1, :1], None)
     assert cog_validate(tmp_path / "map.tif") == (True, [], [])
 
 
@@ -93,8 +93,8 @@ def test_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None
     path.write_bytes(b"before")
 
     def fail_halfway() -> None:
-        with open_sink(path, Grid(8, 8), with_mask=False, tags={}) as sink:
-            sink.write(Window(0, 0, 4, 8), RGB[:4, :8], None)
+        with open_writer(path, Grid(8, 8), with_mask=False, tags={}) as writer:
+            writer.write(Window(0, 0, 4, 8), RGB[:4, :8], None)
             raise RuntimeError("halfway")
 
     with pytest.raises(RuntimeError, match="halfway"):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sat2map.classes import COLOURS_RGB
-from sat2map.scene.destination import open_sink
+from sat2map.scene.destination import open_writer
 from sat2map.scene.georeference import Grid
 from sat2map.serve.overview import Taps, reduce, reduced_size, reduced_window
 from sat2map.tiling import Window
@@ -38,8 +38,8 @@ def test_pieces_equal_the_overviews_of_the_translated_file(
     valid = rng.random((height, width)) < 0.7 if masked else None
     path = tmp_path / f"{seed}.tif"
     path.unlink(missing_ok=True)
-    with open_sink(path, Grid(height, width, **PLACE), with_mask=masked, tags={}) as sink:
-        sink.write(Window(0, 0, height, width), rgb, valid)
+    with open_writer(path, Grid(height, width, **PLACE), with_mask=masked, tags={}) as writer:
+        writer.write(Window(0, 0, height, width), rgb, valid)
     with rasterio.open(path) as dataset:
         n_levels = len(dataset.overviews(1))
     assert n_levels

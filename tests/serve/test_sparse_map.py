@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sat2map.errors import OutputError
-from sat2map.scene.destination import open_sink
+from sat2map.scene.destination import open_writer
 from sat2map.scene.georeference import Grid
 from sat2map.serve.sparse_map import SparseMap, full_size, make_room
 from sat2map.tiling import Window, plan
@@ -41,8 +41,8 @@ def test_canvas_filled_in_any_order_equals_the_translated_file(
     name = f"{height}-{width}-{masked}-{core_px}-{time.monotonic_ns()}"
     rgb = np.moveaxis(ground(height, width, height), 0, -1)
     valid = np.random.default_rng(width).random((height, width)) < 0.6 if masked else None
-    with open_sink(tmp_path / f"{name}.tif", grid_of(height, width), with_mask=masked, tags={}) as sink:
-        sink.write(Window(0, 0, height, width), rgb, valid)
+    with open_writer(tmp_path / f"{name}.tif", grid_of(height, width), with_mask=masked, tags={}) as writer:
+        writer.write(Window(0, 0, height, width), rgb, valid)
     windows = windows_of(height, width, core_px)
     order = list(range(len(windows)))
     random.shuffle(order)  # type: ignore[attr-defined]
@@ -162,6 +162,6 @@ def test_kill_while_filling_leaves_no_wrong_pixel(tmp_path: Path) -> None:
     assert counts[-1] > 0
     assert counts == sorted(counts)
     subprocess.run([sys.executable, "-c", FILL, str(tmp_path / "c"), "0"], check=True)
-    with open_sink(tmp_path / "t.tif", grid_of(700, 900), with_mask=False, tags={}) as sink:
-        sink.write(Window(0, 0, 700, 900), rgb, None)
+    with open_writer(tmp_path / "t.tif", grid_of(700, 900), with_mask=False, tags={}) as writer:
+        writer.write(Window(0, 0, 700, 900), rgb, None)
     assert_same(tmp_path / "t.tif", tmp_path / "c" / "map.tif")

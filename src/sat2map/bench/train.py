@@ -115,7 +115,7 @@ def bench_train(
 
 def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
     """What a step would take if nothing but its arithmetic and its optimisers' traffic took time."""
-    rates = measure_rates(run.recipe, run.device)
+    rates = time_rates(run.recipe, run.device)
     with FlopCounterMode(display=False) as counter:
         clock.step()
     multiply_adds = counter.get_total_flops() / 2
@@ -134,11 +134,11 @@ def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
 
 def find_plain_file() -> Path | None:
     """The plain rewrite, in a checkout of the repository: it is no part of the package."""
-    places = (Path(__file__).parents[3] / PLAIN_FILE, PLAIN_FILE)
-    return next((path for path in places if path.is_file()), None)
+    candidates = (Path(__file__).parents[3] / PLAIN_FILE, PLAIN_FILE)
+    return next((path for path in candidates if path.is_file()), None)
 
 
-def measure_rates(recipe: Recipe, device: torch.device) -> Rates:
+def time_rates(recipe: Recipe, device: torch.device) -> Rates:
     """The machine's rates; best of five, since others can only slow it down."""
     kind = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     a, b = (torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device).to(kind) for _ in range(2))

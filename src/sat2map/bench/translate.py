@@ -86,8 +86,8 @@ def bench_versus(
     with TemporaryDirectory() as folder, open_scene(scene_path) as scene:
         out, n_px = Path(folder) / "map.tif", scene.grid.height * scene.grid.width
 
-        def seconds(by: Translator, how: Settings) -> float:
-            return _timed(lambda: by.translate_file(scene_path, out, how, overwrite=True))["s"]
+        def seconds(by: Translator, of_settings: Settings) -> float:
+            return _timed(lambda: by.translate_file(scene_path, out, of_settings, overwrite=True))["s"]
 
         rounds = [(seconds(translator, settings), seconds(other, tiles)) for _ in range(n_rounds)]
         own_s, tiles_s = (median(column) for column in zip(*rounds, strict=True))

@@ -75,7 +75,7 @@ def write_scene(
     """
     from rasterio import Affine
 
-    from sat2map.scene.destination import open_sink
+    from sat2map.scene.destination import open_writer
     from sat2map.scene.source import Grid
 
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
@@ -84,8 +84,8 @@ def write_scene(
     drawn = City(seed, gsd_m, options)
     # The scene is finished last: where it is, its truth is too.
     with (
-        open_sink(path, grid, with_mask=False, tags=tags) as scene,
-        open_sink(truth_path(path), grid, with_mask=False, tags=tags) as truth,
+        open_writer(path, grid, with_mask=False, tags=tags) as scene,
+        open_writer(truth_path(path), grid, with_mask=False, tags=tags) as truth,
     ):
         for window in _windows(height, width):
             pair = drawn.draw(window)

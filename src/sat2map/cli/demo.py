@@ -22,7 +22,7 @@ CITY_PX, CITY_SEED = 1024, 7
 CITY, CITY_MAP, CITY_SHEET = "city.tif", "city_map.tif", "city.png"
 NAIP_MAP, NAIP_SHEET = "naip_map.tif", "naip.png"
 CAPTION_PX, GAP_PX = 34, 8
-NO_FIGURES = {"road_f1": "-", "miou": "-", "acc5": "-"}
+NO_METRICS = {"road_f1": "-", "miou": "-", "acc5": "-"}
 
 
 class DemoRow(NamedTuple):
@@ -82,11 +82,11 @@ def _show(translator: Translator, row: DemoRow) -> tuple[str, ...]:
     translator.translate_file(row.image, row.map, overwrite=True)
     seconds = time.perf_counter() - begun
     images = [_read(path) for path in (row.image, row.map, row.truth) if path]
-    figures = _figures(images[1], images[2]) if row.truth else NO_FIGURES
+    metrics = _metrics(images[1], images[2]) if row.truth else NO_METRICS
     title = "image | map | truth" if row.truth else "image | map"
-    words = "   ".join(f"{name} {value}" for name, value in figures.items()) if row.truth else "truth unknown"
+    words = "   ".join(f"{name} {value}" for name, value in metrics.items()) if row.truth else "truth unknown"
     _write_sheet(row.sheet, images, f"{row.name}: {title}   {words}")
-    return row.name, row.map.name, row.sheet.name, *figures.values(), f"{seconds:.1f}"
+    return row.name, row.map.name, row.sheet.name, *metrics.values(), f"{seconds:.1f}"
 
 
 def _read(path: Path) -> UInt8:
@@ -97,14 +97,14 @@ def _read(path: Path) -> UInt8:
         return scene.read(Window(0, 0, scene.grid.height, scene.grid.width))
 
 
-def _figures(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
+def _metrics(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
     from sat2map.evaluate.metrics import score_image, total
 
     try:
         measured = total([score_image(prediction_hwc, truth_hwc, truth_hwc.shape[0])])
     except MissingExtraError as error:
-        click.echo(f"no figures: {error}; {error.hint}", err=True)
-        return NO_FIGURES
+        click.echo(f"no metrics: {error}; {error.hint}", err=True)
+        return NO_METRICS
     return {"road_f1": f"{measured.road_f1:.3f}", "miou": f"{measured.miou:.3f}", "acc5": f"{measured.acc5:.1f} %"}
 
 
@@ -131,7 +131,7 @@ def _print_table(rows: list[tuple[str, ...]], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("example", "map", "side by side", *NO_FIGURES, "s", box=box.SIMPLE, title=title)
+    table = Table("example", "map", "side by side", *NO_METRICS, "s", box=box.SIMPLE, title=title)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -11,11 +11,11 @@ from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.georeference import Grid
-from sat2map.scene.pieces import MAP, Piece, Sink, open_piece
+from sat2map.scene.pieces import MAP, Piece, PieceWriter, open_piece
 from sat2map.scene.work import open_work
 from sat2map.tiling import Window
 
-__all__ = ["COG", "Sink", "check_destination", "check_no_input", "cog_block_px", "open_sink", "publish"]
+__all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "publish"]
 
 
 def check_destination(source: str | Path, destination: Path, *, overwrite: bool, may_make_folder: bool = False) -> None:
@@ -79,7 +79,7 @@ def publish(files: Iterable[Path], folder: Path) -> None:
 
 
 @contextmanager
-def open_sink(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, str]) -> Iterator[Sink]:
+def open_writer(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, str]) -> Iterator[PieceWriter]:
     """Write an image that is drawn at once, in the format that the ending of `path` names.
 
     Args:
@@ -96,6 +96,6 @@ def open_sink(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, str
     with open_work(path, {}) as folder:
         piece = Piece(folder / "piece.tif", Window(0, 0, grid.height, grid.width))
         piece.path.unlink(missing_ok=True)
-        with open_piece(piece, MAP, with_mask=with_mask) as sink:
-            yield sink
+        with open_piece(piece, MAP, with_mask=with_mask) as writer:
+            yield writer
         publish(finish([piece], grid, MAP, with_mask=with_mask, tags=tags, path=folder / path.name), path.parent)

@@ -57,7 +57,7 @@ class Piece(NamedTuple):
     window: Window
 
 
-class Sink:
+class PieceWriter:
     """A raster, or a piece of one, that is being written.
 
     Args:
@@ -90,7 +90,7 @@ class Sink:
 
 
 @contextmanager
-def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[Sink]:
+def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[PieceWriter]:
     """Write a piece; it appears at the end, and only then.
 
     Raises:
@@ -104,7 +104,7 @@ def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[S
     }  # fmt: skip
     with one_line(piece.path), replacing(piece.path) as work:
         with rasterio.open(work, "w", **profile) as dataset:
-            yield Sink(dataset, product, piece.window)
+            yield PieceWriter(dataset, product, piece.window)
         # When the disk is full, GDAL can close a truncated file without an error.
         with rasterio.open(work) as dataset:
             dataset.checksum(1)

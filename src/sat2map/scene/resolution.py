@@ -108,9 +108,12 @@ class ModelGrid:
         """Pixels of the scene to one that the model sees, along a column and along a row."""
         return self.scene_height / self.height, self.scene_width / self.width
 
-    def scene_window(self, seen: Window) -> Window:
+    def scene_window(self, model_window: Window) -> Window:
         """Pixels of the scene whose centres lie in a window that the model sees; windows of a partition give one."""
-        starts, ends = (seen.row, seen.col), (seen.row + seen.height, seen.col + seen.width)
+        starts, ends = (
+            (model_window.row, model_window.col),
+            (model_window.row + model_window.height, model_window.col + model_window.width),
+        )
         limits = (self.scene_height, self.scene_width)
         row, col = (math.ceil(start * step - 0.5) for start, step in zip(starts, self.scene_px_per_px, strict=True))
         row_end, col_end = (
@@ -119,25 +122,25 @@ class ModelGrid:
         )
         return Window(row, col, row_end - row, col_end - col)
 
-    def to_scene_grid(self, pixels_hwc: UInt8, seen: Window, home: Window, *, smooth: bool) -> UInt8:
+    def to_scene_grid(self, pixels_hwc: UInt8, model_window: Window, target: Window, *, smooth: bool) -> UInt8:
         """Draw a window of the scene from pixels on the model's grid.
 
         Args:
-            pixels_hwc: uint8, shape (h, w, channels): those of `seen`.
-            seen: holds the home's window, and one pixel more on each side where the image goes on.
-            home: window of the scene.
+            pixels_hwc: uint8, shape (h, w, channels): those of `model_window`.
+            model_window: holds the target's ground, and one pixel more on each side where the image goes on.
+            target: window of the scene.
             smooth: interpolate between pixels; otherwise the nearest is taken.
         """
-        rows = _taps(home.row, home.height, self.scene_px_per_px[0], self.height, smooth)
-        cols = _taps(home.col, home.width, self.scene_px_per_px[1], self.width, smooth)
+        rows = _taps(target.row, target.height, self.scene_px_per_px[0], self.height, smooth)
+        cols = _taps(target.col, target.width, self.scene_px_per_px[1], self.width, smooth)
         if not smooth:
-            return pixels_hwc[rows.first - seen.row][:, cols.first - seen.col]
-        drawn = np.empty((home.height, home.width, pixels_hwc.shape[2]), np.uint8)
-        for start in range(0, home.height, STRIP_ROWS):
+            return pixels_hwc[rows.first - model_window.row][:, cols.first - model_window.col]
+        drawn = np.empty((target.height, target.width, pixels_hwc.shape[2]), np.uint8)
+        for start in range(0, target.height, STRIP_ROWS):
             strip = slice(start, start + STRIP_ROWS)
             some = _Taps(rows.first[strip], rows.second[strip], rows.weight[strip])
-            lines = _blend(pixels_hwc, some, origin=seen.row, axis=0)
-            drawn[strip] = np.rint(_blend(lines, cols, origin=seen.col, axis=1))
+            lines = _blend(pixels_hwc, some, origin=model_window.row, axis=0)
+            drawn[strip] = np.rint(_blend(lines, cols, origin=model_window.col, axis=1))
         return drawn
 
 
@@ -188,8 +191,8 @@ def choose_model_grid(grid: Grid, known_m: tuple[float, float], gsd_m: float | N
     if max(found) / wanted > LARGEST_ENLARGEMENT:
         words = f"{here}, as it is: too coarse to be enlarged ({asked}), so expect a rough map without small streets"
         return ModelGrid(h, w, h, w, words, is_too_coarse=True)
-    seen_w, seen_h = (max(1, round(side * step / wanted)) for side, step in zip((w, h), found, strict=True))
-    return ModelGrid(h, w, seen_h, seen_w, f"{here}, resampled to {wanted:.3g} ({asked})")
+    model_w, model_h = (max(1, round(side * step / wanted)) for side, step in zip((w, h), found, strict=True))
+    return ModelGrid(h, w, model_h, model_w, f"{here}, resampled to {wanted:.3g} ({asked})")
 
 
 class ResampledSource:
@@ -216,10 +219,10 @@ class ResampledSource:
     def _warp(self, window: Window) -> UInt8:
         (rows, cols), source = self._model_grid.scene_px_per_px, self._source
         # What GDAL's kernel reaches, and a pixel for rounding.
-        reach_rows, reach_cols = math.ceil(rows) + 2, math.ceil(cols) + 2
-        top, left = math.floor(window.row * rows) - reach_rows, math.floor(window.col * cols) - reach_cols
-        bottom = math.ceil((window.row + window.height) * rows) + reach_rows
-        right = math.ceil((window.col + window.width) * cols) + reach_cols
+        margin_rows, margin_cols = math.ceil(rows) + 2, math.ceil(cols) + 2
+        top, left = math.floor(window.row * rows) - margin_rows, math.floor(window.col * cols) - margin_cols
+        bottom = math.ceil((window.row + window.height) * rows) + margin_rows
+        right = math.ceil((window.col + window.width) * cols) + margin_cols
         fine = Window(top, left, bottom - top, right - left).clipped(source.grid.height, source.grid.width)
         bands = [*np.moveaxis(source.read(fine), -1, 0)]
         alpha = {}

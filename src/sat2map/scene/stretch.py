@@ -82,8 +82,8 @@ class Stretch:
         bottom, top = np.array(self.levels, np.float64).T
         gain = (top - bottom) / np.where(high > low, high - low, 1)
         # 64 bits: what is left of a large integer's difference from `low` must not be rounded first.
-        shifted = (array_hwc - low).astype(np.float32)
-        bytes_hwc = np.rint(shifted * gain.astype(np.float32) + bottom.astype(np.float32)).clip(0, 255)
+        above_low = (array_hwc - low).astype(np.float32)
+        bytes_hwc = np.rint(above_low * gain.astype(np.float32) + bottom.astype(np.float32)).clip(0, 255)
         stretched: UInt8 = np.nan_to_num(bytes_hwc, copy=False).astype(np.uint8)
         return stretched
 

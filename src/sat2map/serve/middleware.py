@@ -48,14 +48,14 @@ class HeadersAndLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start, seen = time.perf_counter(), {"status": 0, "bytes": 0}
+        start, requested = time.perf_counter(), {"status": 0, "bytes": 0}
         method = scope["method"]
         if method == "HEAD":
             scope = {**scope, "method": "GET"}
 
         async def watch(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
+                requested["status"] = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
@@ -64,7 +64,7 @@ class HeadersAndLog:
                 else:
                     headers.setdefault("Cache-Control", "no-cache")
             else:
-                seen["bytes"] += len(message.get("body", b""))
+                requested["bytes"] += len(message.get("body", b""))
             await send(message)
 
         try:
@@ -72,7 +72,7 @@ class HeadersAndLog:
         finally:
             line = {
                 "time": round(time.time(), 3), "method": method, "path": scope["path"],
-                "query": scope["query_string"].decode("latin-1"), **seen,
+                "query": scope["query_string"].decode("latin-1"), **requested,
                 "ms": round(1000 * (time.perf_counter() - start), 1),
                 "client": (scope.get("client") or ("",))[0],
             }  # fmt: skip

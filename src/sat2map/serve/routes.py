@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from sat2map.classes import CLASSES
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import MAP, SURE_RGB, Scene, Scenes
+from sat2map.serve.scenes import CONFIDENT_RGB, MAP, Scene, Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.upload import check_image, receive
 
@@ -41,7 +41,7 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
         card = scenes.card
         return {
             "scenes": [described(scene) for scene in list(scenes.by_id.values())], "classes": classes,
-            "sure": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in SURE_RGB.tolist()],
+            "confident": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in CONFIDENT_RGB.tolist()],
             "model": {"name": card.name, "licence": card.licence},
         }  # fmt: skip
 

@@ -39,7 +39,7 @@ LARGEST_WITHOUT_OVERVIEWS_PX = 8192
 WEB_MERCATOR, DEGREES = CRS.from_epsg(3857), CRS.from_epsg(4326)
 MERCATOR_LATITUDE = 85.06
 SATELLITE, MAP, CONFIDENCE = "satellite", "map", "confidence"
-SURE_RGB = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
+CONFIDENT_RGB = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
 """Colours of the probability of the class shown, from 0 to 1: matplotlib's viridis, which grey and colour-blind eyes
 read in order too."""
 
@@ -207,8 +207,8 @@ class Scenes:
 
         def draw(index: int) -> Write:
             window = sparse_map.windows[index]
-            seen = source.read(window), source.valid(window) if source.has_mask else None
-            return lambda: sparse_map.write(index, *seen)
+            layer = source.read(window), source.valid(window) if source.has_mask else None
+            return lambda: sparse_map.write(index, *layer)
 
         return MapLayer(SATELLITE, sparse_map.path, sparse_map, draw)
 
@@ -217,8 +217,8 @@ class Scenes:
         self._needed[key] = full_size(grid, with_mask=source.has_mask)
         stack.callback(self._needed.pop, key, None)
         make_room(self._cache, self._needed, self._cache_bytes)
-        homes = [plan.model_grid.scene_window(window.core) for window in plan.windows]
-        sparse_map = SparseMap(self._cache / key, grid, homes, with_mask=source.has_mask)
+        scene_windows = [plan.model_grid.scene_window(window.core) for window in plan.windows]
+        sparse_map = SparseMap(self._cache / key, grid, scene_windows, with_mask=source.has_mask)
         stack.callback(sparse_map.close)
         return sparse_map
 
@@ -240,8 +240,8 @@ def _has_confidence(engine: Engine) -> bool:
 
 def _coloured(confidence: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """RGB of probabilities, 0..255."""
-    stops = np.linspace(0, 255, len(SURE_RGB))
-    table = np.stack([np.interp(np.arange(256), stops, channel) for channel in SURE_RGB.T], -1).astype(np.uint8)
+    stops = np.linspace(0, 255, len(CONFIDENT_RGB))
+    table = np.stack([np.interp(np.arange(256), stops, channel) for channel in CONFIDENT_RGB.T], -1).astype(np.uint8)
     coloured: npt.NDArray[np.uint8] = table[confidence]
     return coloured
 

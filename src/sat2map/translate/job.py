@@ -19,7 +19,7 @@ from sat2map.classes import CLASS_NAMES
 from sat2map.model.card import Card
 from sat2map.scene.destination import publish
 from sat2map.scene.formats import finish
-from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, Product, Sink, open_piece
+from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, PieceWriter, Product, open_piece
 from sat2map.scene.source import ReadOptions, Source
 from sat2map.tiling import TiledWindow
 from sat2map.translate.scene_drawing import ReadWindow, SceneDrawing
@@ -94,7 +94,7 @@ def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int],
         with rasterio.Env(**ENVIRONMENT):
             return drawing.read(window)
 
-    writer = _PieceWriter(job)
+    writer = _RowWriter(job)
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
         ahead: deque[tuple[int, Future[ReadWindow]]] = deque()
 
@@ -129,13 +129,13 @@ def _take(items: Iterator[tuple[int, TiledWindow]], n: int) -> list[tuple[int, T
     return [item for _, item in zip(range(n), items, strict=False)]
 
 
-class _PieceWriter:
+class _RowWriter:
     """Writes windows that come row by row; a piece is finished when the next row begins."""
 
     def __init__(self, job: TranslationJob) -> None:
         self._job, self._row = job, -1
         self._open = ExitStack()
-        self._writers: list[Sink] = []
+        self._writers: list[PieceWriter] = []
 
     def abandon(self, error: BaseException) -> None:
         """Let nothing appear of a row that is not complete."""

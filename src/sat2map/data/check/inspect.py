@@ -167,8 +167,8 @@ def _misaligned(checks: Sequence[ImageCheck]) -> Iterator[Problem]:
     for set_name, shifts in by_set.items():
         dy, dx = np.median(shifts, axis=0).round().astype(int).tolist()
         near = np.abs(np.subtract(shifts, (dy, dx))).max(1) <= LEAST_SHIFT_PX
-        sure = len(shifts) >= LEAST_PAIRS and near.mean() >= LEAST_AGREEMENT
-        if sure and max(abs(dy), abs(dx)) > LEAST_SHIFT_PX:
+        confident = len(shifts) >= LEAST_PAIRS and near.mean() >= LEAST_AGREEMENT
+        if confident and max(abs(dy), abs(dx)) > LEAST_SHIFT_PX:
             pairs = tuple(check.location for check in checks if check.location.set_name == set_name)
             yield Problem("misaligned", pairs, f"B must move {dx} px to the right and {dy} px down to lie on A")
 

@@ -115,7 +115,7 @@ def correlation(overlap: Overlap, read: Read, sizes: Sequence[tuple[int, int]]) 
     if min(rows.stop - rows.start, cols.stop - cols.start) < LEAST_SIDE_PX:
         return float("nan")
     one = read(overlap.first)[rows, cols]
-    other = read(overlap.second)[_shifted(rows, overlap.dy), _shifted(cols, overlap.dx)]
+    other = read(overlap.second)[_moved(rows, overlap.dy), _moved(cols, overlap.dx)]
     one, other = (part - gaussian_filter(part, COARSE_PX) for part in (one, other))
     length = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float((one * other).sum()) / length if length > one.size else float("nan")
@@ -213,5 +213,5 @@ def _common(overlap: Overlap, sizes: Sequence[tuple[int, int]]) -> tuple[slice, 
     return rows, cols
 
 
-def _shifted(part: slice, by: int) -> slice:
+def _moved(part: slice, by: int) -> slice:
     return slice(part.start - by, part.stop - by)
