@@ -15,7 +15,7 @@ from sat2map.model import safetensors_file
 from sat2map.model.bundled import WEIGHTS, named_files
 from sat2map.train.loop import train
 from sat2map.train.recipe import load_recipe
-from sat2map.train.run import Places
+from sat2map.train.run import RunOptions
 from sat2map.translate import Settings
 
 pytestmark = pytest.mark.skipif(not WEIGHTS.exists(), reason="weights lie in a checkout of the repository only")
@@ -39,7 +39,7 @@ def test_kept_networks_are_gone_on_from(tmp_path: Path) -> None:
         Image.fromarray(np.concatenate(city(286, 286, seed=seed, gsd_m=2), 1)).save(folder / f"{seed}.png")
     recipe = load_recipe("paper-half", [("epochs", "1"), ("constant_epochs", "1"), ("validation_share", "0")])
     files = [named_files()[name] for name in (GENERATOR, DISCRIMINATOR)]
-    run = train(folder, recipe, Places(tmp_path / "run", init=files, cache=tmp_path / "cache", quiet=True))
+    run = train(folder, recipe, RunOptions(tmp_path / "run", init=files, cache=tmp_path / "cache", quiet=True))
     assert run.state.step == 2
     for path in files:
         tensors, card = safetensors_file.load(path)
