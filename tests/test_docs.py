@@ -1,4 +1,4 @@
-"""What the pages say of the code holds: links lead to the right line, and networks are drawn as they are."""
+"""What the pages say of the code holds: links lead to files that are there, and networks are drawn as they are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _script(name: str) -> ModuleType:
     return module
 
 
-line_numbers, draw_networks = _script("line_numbers"), _script("draw_networks")
+draw_networks = _script("draw_networks")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -39,14 +39,9 @@ def test_link_of_a_page_leads_to_something_that_is_there(page: Path) -> None:
     assert [target for target in local if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
-def test_link_to_a_line_leads_to_what_it_names(page: Path) -> None:
-    assert line_numbers.mended(page) == page.read_text("utf-8"), "run: python docs/line_numbers.py"
-
-
 def test_explanation_links_to_every_file_of_the_papers_method() -> None:
     text = (DOCS / "how-it-works.md").read_text("utf-8")
-    linked = {(DOCS / path).resolve().name for path in re.findall(r"\(([^)#\s]+)#L\d+\)", text)}
+    linked = {(DOCS / path).resolve().name for path in re.findall(r"\(([^)#\s]+\.py)\)", text)}
     assert {
         "unet.py",
         "patchgan.py",
@@ -56,20 +51,6 @@ def test_explanation_links_to_every_file_of_the_papers_method() -> None:
         "step.py",
         "loop.py",
     } <= linked
-
-
-def test_line_is_that_of_the_definition_not_of_a_mention(tmp_path: Path) -> None:
-    file = tmp_path / "code.py"
-    file.write_text("# draw() is below\nx = draw\n\n\ndef draw_all(): ...\n\n\ndef draw(): ...\n    y = 1 + x[0]\n")
-    assert line_numbers.line_of("draw", file) == 8
-    assert line_numbers.line_of("1 + x[0]", file) == 9
-
-
-def test_lost_line_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(line_numbers, "ROOT", tmp_path)
-    (tmp_path / "code.py").write_text("x = 1\n")
-    with pytest.raises(line_numbers.LostLineError, match="holds no 'gone'"):
-        line_numbers.line_of("gone", tmp_path / "code.py")
 
 
 @pytest.mark.parametrize("name", ["generator.svg", "discriminator.svg"])
