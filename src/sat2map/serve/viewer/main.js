@@ -7,7 +7,7 @@ import {Swipe} from '/viewer/swipe.js';
 import {hasPending, patientFetch} from '/viewer/tiles.js';
 
 const POLL_MS = 1500;
-const state = {scenes: [], classes: [], sure: [], scene: null, layer: 'map', hidden: new Set()};
+const state = {scenes: [], classes: [], confident: [], scene: null, layer: 'map', hidden: new Set()};
 
 const toggleTheme = startTheme();
 startFold();
@@ -38,7 +38,7 @@ function drawPanel() {
     document.querySelector(`#legend [name="${name}"]`).focus();
   });
   const over = state.scene.layers.filter((name) => name !== 'satellite');
-  showSure(state.sure, state.layer === 'confidence');
+  showSure(state.confident, state.layer === 'confidence');
   document.querySelector('#divider .right').textContent = state.layer === 'map' ? 'Map' : 'Confidence';
   showLayers(over, state.layer, (name) => { state.layer = name; changed(); });
 }
@@ -134,7 +134,7 @@ async function loadScenes() {
   const answer = await (await patientFetch('/scenes')).json();
   state.scenes = answer.scenes;
   state.classes = answer.classes;
-  state.sure = answer.sure;
+  state.confident = answer.confident;
   document.getElementById('model').textContent = `Drawn by the model “${answer.model.name}”. Licence of its weights: ${answer.model.licence}.`;
 }
 

@@ -45,11 +45,11 @@ export function showLegend(classes, hidden, onChange) {
   }));
 }
 
-/** The scale of colours of how sure the model is, in place of the classes. */
+/** The scale of colours of how confident the model is, in place of the classes. */
 export function showSure(colours, shown) {
-  by('sure').hidden = !shown;
+  by('confident').hidden = !shown;
   by('legend').hidden = shown;
-  by('sure').firstElementChild.style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
+  by('confident').firstElementChild.style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
 }
 
 /** Buttons for the layers that a model draws, where it draws more than one. */
