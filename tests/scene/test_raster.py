@@ -24,6 +24,13 @@ from sat2map.tiling import Window
 from .rasters import PLACE, random_bands, write_raster
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of clients that go away: its threads would write into the output of other tests."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 def read(path: Path | str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
     with open_scene(path, ReadOptions(**options)) as source:
         window = Window(0, 0, source.grid.height, source.grid.width)
@@ -222,7 +229,7 @@ class _Server(SimpleHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     handler = type("Handler", (_Server,), {"delay_s": 5.0})
-    with ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: handler(*a, directory=str(tmp_path))) as httpd:
+    with QuietServer(("127.0.0.1", 0), lambda *a: handler(*a, directory=str(tmp_path))) as httpd:
         httpd.daemon_threads = True
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_port}"
