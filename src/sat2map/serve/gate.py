@@ -16,10 +16,12 @@ from rasterio.crs import CRS
 from rio_tiler.errors import TileOutsideBounds
 from titiler.core.dependencies import DefaultDependency
 
+from sat2map.serve.earth import DEGREES, WEB_MERCATOR, can_transform, window_of_area
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
+from sat2map.serve.layers import SATELLITE, MapLayer
 from sat2map.serve.reader import View, hide_classes
-from sat2map.serve.scenes import DEGREES, SATELLITE, WEB_MERCATOR, MapLayer, Scene, Scenes, on_earth, pixels_of
+from sat2map.serve.scenes import Scene, Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.tiling import Window
@@ -174,7 +176,7 @@ def _tile_window(scene: Scene, tile: Tile, tile_px: int) -> Window:
     west, south, east, north = MERCATOR.bounds(tile)
     if west >= scene.bounds[2] or east <= scene.bounds[0] or south >= scene.bounds[3] or north <= scene.bounds[1]:
         raise TileOutsideBounds("tile lies outside the scene")
-    return pixels_of(scene.grid, MERCATOR.xy_bounds(tile), WEB_MERCATOR, tile_px)
+    return window_of_area(scene.grid, MERCATOR.xy_bounds(tile), WEB_MERCATOR, tile_px)
 
 
 def _part_window(scene: Scene, query: Mapping[str, str], bounds: tuple[float, ...], n_px: int) -> Window:
@@ -182,12 +184,12 @@ def _part_window(scene: Scene, query: Mapping[str, str], bounds: tuple[float, ..
         raise BadRequestError("bounds are not west, south, east, north", 422)
     _check_crs(scene, query, "dst_crs")
     crs = _check_crs(scene, query, "coord_crs")
-    if not on_earth(bounds, crs):
+    if not can_transform(bounds, crs):
         raise BadRequestError("bounds lie beyond the Earth", 422)
     try:
-        window = pixels_of(scene.grid, bounds, crs, max(n_px, 1))
-    except Exception as error:  # what GDAL says of places that a CRS has not got is of several classes
-        raise BadRequestError("bounds have no place in the scene's CRS", 422) from error
+        window = window_of_area(scene.grid, bounds, crs, max(n_px, 1))
+    except Exception as error:  # GDAL raises errors of several classes here
+        raise BadRequestError("bounds cannot be transformed to the scene's CRS", 422) from error
     if not window.height or not window.width:
         raise BadRequestError("bounds lie outside the scene", 404)
     return window

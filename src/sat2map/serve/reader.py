@@ -13,7 +13,7 @@ from rio_tiler.models import ImageData
 
 from sat2map.classes import CLASS_NAMES, classify
 from sat2map.errors import Sat2mapError
-from sat2map.serve.scenes import MapLayer
+from sat2map.serve.layers import MapLayer
 
 LIGHTEST, CONTRAST = 235, 0.35
 """What is not drawn yet shows the ground so: grey, light and faint."""

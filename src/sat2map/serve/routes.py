@@ -14,7 +14,8 @@ from starlette.responses import FileResponse, Response
 from sat2map.classes import CLASSES
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import CONFIDENT_RGB, MAP, Scene, Scenes
+from sat2map.serve.layers import CONFIDENCE_RGB, MAP
+from sat2map.serve.scenes import Scene, Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.upload import check_image, receive
 
@@ -41,7 +42,7 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
         card = scenes.card
         return {
             "scenes": [described(scene) for scene in list(scenes.by_id.values())], "classes": classes,
-            "confident": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in CONFIDENT_RGB.tolist()],
+            "confident": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in CONFIDENCE_RGB.tolist()],
             "model": {"name": card.name, "licence": card.licence},
         }  # fmt: skip
 
@@ -60,7 +61,7 @@ def described(scene: Scene) -> dict[str, Any]:
     sparse_map = scene.layers[MAP].sparse_map
     assert sparse_map is not None
     return {
-        "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_place": scene.has_place,
+        "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_georeference": scene.has_georeference,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
         "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),
         "layers_drawn": [layer.name for layer in scene.layers.values() if layer.sparse_map],

@@ -7,7 +7,6 @@ the translated file. It never runs a model, and two processes never write one sp
 from __future__ import annotations
 
 import os
-import shutil
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -157,37 +156,3 @@ class SparseMap:
 def full_size(grid: Grid, *, with_mask: bool) -> int:
     """Bytes that the sparse_map of a scene takes when all of it is drawn."""
     return sparse_tiff.lay_out(grid, with_mask=with_mask, smallest_px=cog_block_px(grid))[-1].end
-
-
-def make_room(root: Path, needed: dict[str, int], limit: int) -> None:
-    """Delete the sparse_maps that were longest not used, until those that are needed now fit.
-
-    Args:
-        root: folder of all sparse_maps.
-        needed: full size of each sparse_map that will be used, by the name of its folder.
-        limit: bytes that all may take.
-
-    Raises:
-        OutputError: those that are needed do not fit by themselves.
-    """
-    total = sum(needed.values())
-    if total > limit:
-        raise OutputError(
-            f"maps of these scenes take up to {total / 2**30:.1f} GiB, the cache may take",
-            f"{limit / 2**30:.1f} GiB", hint="`cache_gib` with a larger number, or fewer scenes",
-        )  # fmt: skip
-    others = [done for done in root.glob(f"*/{DONE}") if done.parent.name not in needed]
-    for done in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
-        size = sum(file.stat().st_blocks * 512 for file in done.parent.iterdir())
-        if total + size <= limit:
-            total += size
-        elif _is_free(done):
-            shutil.rmtree(done.parent)
-
-
-def _is_free(done: Path) -> bool:
-    lock = try_lock(done.with_name(LOCK))
-    if lock is None:
-        return False
-    lock.release()
-    return True

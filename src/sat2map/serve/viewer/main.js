@@ -22,7 +22,7 @@ function choose(scene, place) {
   if (!scene.layers.includes(state.layer)) state.layer = 'map';
   document.title = `${scene.name} – sat2map`;
   maps.show(scene, state.layer, hidden(), place);
-  document.querySelector('[data-download="tif"]').hidden = !scene.has_place;
+  document.querySelector('[data-download="tif"]').hidden = !scene.has_georeference;
   showWhere('');
   drawPanel();
   remember();
@@ -103,7 +103,7 @@ maps.above.on('moveend', remember);
 function showPlace({lng, lat}) {
   if (!state.scene) return;
   const [west, south, east, north] = state.scene.bounds;
-  if (state.scene.has_place) showWhere(`${Math.abs(lat).toFixed(5)}° ${lat < 0 ? 'S' : 'N'}  ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? 'W' : 'E'}`);
+  if (state.scene.has_georeference) showWhere(`${Math.abs(lat).toFixed(5)}° ${lat < 0 ? 'S' : 'N'}  ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? 'W' : 'E'}`);
   else showWhere(`x ${Math.round((lng - west) / (east - west) * state.scene.width)}  y ${Math.round((north - lat) / (north - south) * state.scene.height)} px`);
 }
 

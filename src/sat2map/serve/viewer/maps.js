@@ -51,8 +51,8 @@ export class Maps {
     this.#setLayer(this.below, 'satellite');
     this.#setLayer(this.above, layer, hidden);
     const hasScale = this.above.hasControl(this.scale);
-    if (scene.has_place && !hasScale) this.above.addControl(this.scale, 'bottom-right');
-    if (!scene.has_place && hasScale) this.above.removeControl(this.scale);
+    if (scene.has_georeference && !hasScale) this.above.addControl(this.scale, 'bottom-right');
+    if (!scene.has_georeference && hasScale) this.above.removeControl(this.scale);
     if (place) this.above.jumpTo(place);
     else this.fit({animate: false});
   }
