@@ -28,7 +28,7 @@ LARGEST_WITHOUT_OVERVIEWS_PX = 8192
 """A larger scene without overviews is copied to a sparse map, which has overviews."""
 SATELLITE, MAP, CONFIDENCE = "satellite", "map", "confidence"
 CONFIDENCE_RGB = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
-"""Colours of the confidence from 0 to 1: matplotlib's viridis, whose order is seen in grey and by colour-blind eyes too."""
+"""Colours of the confidence from 0 to 1: matplotlib's viridis, whose order grey and colour-blind eyes see too."""
 
 
 @dataclass(frozen=True)
