@@ -19,8 +19,10 @@ from titiler.extensions.wmts import wmtsExtension
 
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
-from sat2map.serve.gate import GRID, LARGE_PATH, Gate, ImageSize, Reading, hidden_classes
-from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, KnownHosts, TileCache
+from sat2map.serve.gate import Gate
+from sat2map.serve.hosts import KnownHosts
+from sat2map.serve.image_request import GRID, ImageSize, Reading, hidden_classes
+from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, TileCache
 from sat2map.serve.reader import LayerReader
 from sat2map.serve.render import render
 from sat2map.serve.routes import about, uploads
@@ -29,8 +31,10 @@ from sat2map.serve.settings import ServeSettings
 
 PREFIX = "/scenes/{scene_id}/{layer_name}"
 TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
+LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
+"""Beginning of the paths of images whose size the client chooses."""
 N_LARGE_AT_ONCE = 2
-"""Previews and parts, which take up to half a gigabyte each."""
+"""Such images take up to half a gigabyte each."""
 VIEWER = Path(str(files("sat2map.serve") / "viewer"))
 GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 """The blocks of a file are forgotten when it is closed, after each request: what matters is that memory is bounded."""

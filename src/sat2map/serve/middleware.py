@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from sat2map.serve.errors import answer
 
 access_log = logging.getLogger("sat2map.serve.access")
 
@@ -140,27 +137,6 @@ class TileCache:
 def _size(key: tuple[str, bytes], response: Response) -> int:
     """Bytes that an answer takes, with its headers and the objects around it."""
     return len(response.body) + len(key[0]) + len(key[1]) + 2048
-
-
-class KnownHosts:
-    """Answers to some names only, so that no page can reach this computer under a name of its own.
-
-    Args:
-        names: as in a URL, an IPv6 address in brackets; `*` is any.
-    """
-
-    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
-        self._app, self._names = app, names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] == "http" and "*" not in self._names:
-            name = re.sub(r":\d*$", "", Headers(scope=scope).get("host", "")).lower()
-            if name not in self._names:
-                refusal = answer(400, "this server does not go by that name", "sat2map serve `allow_host` NAME")
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 class FewAtOnce:

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 from sat2map.classes import CLASSES
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
+from sat2map.serve.hosts import is_own_origin
 from sat2map.serve.layers import CONFIDENCE_RGB, MAP
 from sat2map.serve.scenes import Scene, Scenes
 from sat2map.serve.settings import ServeSettings
@@ -90,7 +91,9 @@ def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Pat
     async def upload(request: Request, name: Annotated[str, Query(max_length=200)] = "image") -> dict[str, Any]:
         """Take an image (PNG, JPEG, WebP) or GeoTIFF, the body of the request, as a scene."""
         nonlocal count
-        _check_origin(request)
+        origin = request.headers.get("origin")
+        if origin is not None and not is_own_origin(origin, request.headers.get("host")):
+            raise BadRequestError("uploads come from this server's own page", 403)
         count += 1
         path = folder / f"{count}.upload"
         try:
@@ -103,13 +106,6 @@ def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Pat
 
 
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
-
-
-def _check_origin(request: Request) -> None:
-    """Pages of others must not put work on this server."""
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise BadRequestError("uploads come from this server's own page", 403)
 
 
 def _printable(name: str) -> str:
