@@ -1,4 +1,4 @@
-"""What `sat2map bench seams` metrics: how well windows meet in each mode, and how right the map is; writes nothing."""
+"""Benchmark of seams: how well windows meet in each mode, and how good the map is; writes no file."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from sat2map.translate.seams import shift_difference
 BLOCK_PX = 300
 """Side of the squares that are scored."""
 LARGEST_PX = 2**26
-"""Of a scene that is held whole."""
+"""Largest scene in pixels: it is held in memory whole."""
 
 
 def bench_seams(
     translator: Translator, scene_path: str | Path, truth_path: Path | None, settings: Settings, modes: Sequence[Mode]
 ) -> list[dict[str, Any]]:
-    """Draw a scene in each mode.
+    """Measure the seams of a scene, and the quality of its map, in each mode.
 
     Args:
-        translator: the model.
-        scene_path: of a scene that the memory holds.
-        truth_path: of its true map, on the same grid; None: quality is not measured.
-        settings: how it is drawn, but for the mode.
-        modes: those wanted; `exact` comes first where the model has it, as what the others are compared with.
+        translator: draws the maps.
+        scene_path: scene that fits into memory.
+        truth_path: true map of the scene on the same grid; None: quality is not measured.
+        settings: settings of the drawing; their mode is replaced.
+        modes: modes to measure; put `exact` first where the model has it, since the others are compared with it.
 
     Returns:
-        One record a mode; of a mode that the model has not, why.
+        One record per mode; for a mode that the model does not have, the record says why.
 
     Raises:
         SceneError: the scene is too large, or the truth lies on another grid.
@@ -66,7 +66,7 @@ def bench_seams(
             record["border_ratio"] = border_ratio(map_hwc, side_px)
             exact = map_hwc if mode == "exact" else exact
             if exact is not None:
-                # Where streets happen to run along a border, a map without any seam has no ratio of 1 either.
+                # The ratio of a map without seams is not 1 either where streets happen to run along a border.
                 record["border_ratio_of_exact"] = border_ratio(exact, side_px)
                 record["from_exact"] = difference(map_hwc, exact)._asdict()
             if truth_hwc is not None:
@@ -97,7 +97,7 @@ def _quality(map_hwc: UInt8, truth_hwc: UInt8, scene: Source) -> dict[str, float
 
 
 def _blocks(scene: Source) -> Iterator[Window]:
-    """Squares that hold data everywhere."""
+    """Iterate over the squares of a scene whose pixels are all valid."""
     for row in range(0, scene.grid.height - BLOCK_PX + 1, BLOCK_PX):
         for col in range(0, scene.grid.width - BLOCK_PX + 1, BLOCK_PX):
             block = Window(row, col, BLOCK_PX, BLOCK_PX)

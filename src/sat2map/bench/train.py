@@ -1,6 +1,6 @@
-"""How fast a recipe trains, where a step's time goes, and how near that is to what the machine allows.
+"""Benchmark of training: the speed of a recipe, the parts of a step, and how near it is to the limits of the machine.
 
-It times the very update that `sat2map train` runs, on made-up images; it trains nothing that is kept.
+It times the same update that `sat2map train` runs, on made-up images, and keeps no trained model.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ from sat2map.train.run import Run, RunOptions
 
 PLAIN_FILE = Path("benchmarks", "time_plain_step.py")
 N_PAIRS, SIDE_PX = 32, 600
-"""Of the made-up data set, as large as the paper's images."""
+"""Number and side of the made-up images, which are as large as the paper's."""
 N_LOADED = 8
-"""Batches over which the loader is timed, after one that starts its thread."""
+"""Number of batches over which the loader is timed, after a first one that starts its thread."""
 MATRIX_SIDE = 2048
 COPY_BYTES = 2**28
 N_PASSES_ADAM = 7
-"""Adam reads weight, gradient and both moments, and writes all but the gradient."""
+"""Number of times that Adam moves each weight: it reads weight, gradient and two moments, and writes all but the
+gradient."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine can do, measured in this run.
+    """The limits of the machine, measured in this run.
 
     Attributes:
-        multiply_adds: a second, of a large matrix product in the recipe's precision.
-        bytes: read and written a second, of a large copy.
+        multiply_adds: multiply-adds per second of a large matrix product in the recipe's precision.
+        bytes: bytes read and written per second by a large copy.
     """
 
     multiply_adds: float
@@ -60,17 +61,17 @@ class Rates:
 def bench_train(
     recipe: Recipe, *, n_rounds: int, device: str = "cpu", plain_file: Path | None = None
 ) -> dict[str, Any]:
-    """Time a recipe's step, its parts, its loader, and, interleaved with it, a plain rewrite of the paper's step.
+    """Time the step of a recipe, its parts and its loader, by turns with a plain rewrite of the paper's step.
 
     Args:
-        recipe: what to time.
-        n_rounds: steps of each kind that are timed, after two that are not.
+        recipe: recipe to time.
+        n_rounds: number of steps of each kind that are timed, after two that are not.
         device: torch device.
-        plain_file: a program that takes a step for each line on its stdin; only for a recipe that trains the paper's
-            networks, on a processor.
+        plain_file: program that takes one step for each line on its stdin; it is used only for a recipe that trains the
+            paper's networks, on a processor.
 
     Returns:
-        what `sat2map bench train --json` prints.
+        The report that `sat2map bench train --json` prints.
     """
     data = _made_up()
     where = torch.device(device)
@@ -114,7 +115,7 @@ def bench_train(
 
 
 def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
-    """What a step would take if nothing but its arithmetic and its optimisers' traffic took time."""
+    """Compute the seconds of a step in which only the arithmetic and the memory traffic of the optimisers take time."""
     rates = time_rates(run.recipe, run.device)
     with FlopCounterMode(display=False) as counter:
         clock.step()
@@ -133,13 +134,13 @@ def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
 
 
 def find_plain_file() -> Path | None:
-    """The plain rewrite, in a checkout of the repository: it is no part of the package."""
+    """Find the plain rewrite in a checkout of the repository; None outside one, since the package does not hold it."""
     candidates = (Path(__file__).parents[3] / PLAIN_FILE, PLAIN_FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 
 def time_rates(recipe: Recipe, device: torch.device) -> Rates:
-    """The machine's rates; best of five, since others can only slow it down."""
+    """Measure the limits of the machine: the best of five runs, since other programs can only slow it down."""
     kind = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     a, b = (torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device).to(kind) for _ in range(2))
     source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
@@ -157,14 +158,14 @@ def time_rates(recipe: Recipe, device: torch.device) -> Rates:
 
 
 class _Clock:
-    """Takes steps and times them."""
+    """Runs a step and times it."""
 
     def __init__(self, run: Callable[[], object], device: torch.device) -> None:
         self.run, self.device = run, device
         self.last_s = 0.0
 
     def step(self) -> tuple[float, float]:
-        """Seconds and processor seconds of one step."""
+        """Run one step; return its seconds and processor seconds."""
         begun = _now(self.device), time.perf_counter(), time.process_time()
         self.run()
         self.last_s = _now(self.device) - begun[0]
@@ -172,7 +173,7 @@ class _Clock:
 
 
 def _now(device: torch.device) -> float:
-    """Seconds; of the processor where one thread does everything, so that a busy machine does not matter."""
+    """Read the clock in seconds; with one thread it is processor time, which other programs do not lengthen."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.process_time() if _counts_processor(device) else time.perf_counter()
@@ -183,7 +184,7 @@ def _counts_processor(device: torch.device) -> bool:
 
 
 def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dict[str, float]:
-    """Median seconds of each part of a step; a GPU is waited for after each part, so that their sum is more."""
+    """Measure the median seconds of each part of a step; waiting for a GPU after each part makes their sum larger."""
     parts: dict[str, float] = {}
     last = [0.0]
 
@@ -227,7 +228,7 @@ def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dic
 
 
 def _made_up() -> TrainingData:
-    """Pairs of noise and palette colours, as many as fit in memory with ease."""
+    """Make pairs of noise and random palette colours that fit easily into memory."""
     rng = np.random.default_rng(0)
     shape = (N_PAIRS, SIDE_PX, SIDE_PX)
     both = np.concatenate([rng.integers(0, 256, (*shape, 3), np.uint8), COLOURS_RGB[rng.integers(0, 12, shape)]], 2)
@@ -238,7 +239,7 @@ def _made_up() -> TrainingData:
 
 
 def _loader(recipe: Recipe, data: TrainingData, step_s: float) -> dict[str, float]:
-    """Seconds that the loader alone takes for a batch, and how many it draws while a step lasts."""
+    """Measure the seconds that the loader alone takes for a batch, and the batches that it makes during one step."""
     drawn = chain.from_iterable(batches(recipe, data, epoch, 0) for epoch in count())
     next(drawn)
     begun = _now(torch.device("cpu"))
@@ -256,7 +257,7 @@ def _trains_as_the_paper(recipe: Recipe) -> bool:
 
 @contextmanager
 def _plain(file: Path) -> Iterator[Callable[[], tuple[float, float]]]:
-    """Steps of the plain rewrite, in a process of its own, which none of our settings reach."""
+    """Start the plain rewrite in a process without our environment variables; yield the function that runs a step."""
     ours = ("THP_", "MALLOC_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     command = [sys.executable, str(file), str(torch.get_num_threads())]

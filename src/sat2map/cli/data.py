@@ -1,4 +1,4 @@
-"""`sat2map data`: looks into, divides, fetches and draws data sets; the work itself is in `sat2map.data`."""
+"""The command `sat2map data`, which inspects, divides, downloads and draws data sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHARE = click.FloatRange(0, 1, max_open=True)
 
 @click.group()
 def data() -> None:
-    """Look into data sets, divide, download or draw them."""
+    """Inspect, divide, download or draw data sets."""
 
 
 data.add_command(inspect)
@@ -53,7 +53,7 @@ data.add_command(inspect)
 def synth(out: Path, n_pairs: int | None, side_px: int | None, seed: int, overwrite: bool, quiet: bool) -> None:
     """Draw synthetic cities with their true maps: pairs in the folder OUT, or a scene in the file OUT.
 
-    Of one seed, pair n is always the same, and a small scene is the upper left part of a larger one.
+    With the same seed, pair n is always the same, and a small scene is the upper left part of a larger one.
     """
     if (n_pairs is None) == (side_px is None):
         raise click.UsageError("give either --pairs or --scene")
@@ -121,9 +121,9 @@ def split(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Divide DATA into the folders train, val and test of OUT; what shares ground stays together.
+    """Divide DATA into the folders train, val and test of OUT; images that share ground stay together.
 
-    Folders hold hard links, or copies where the disk has none, and OUT/groups.csv says who belongs together.
+    The folders hold hard links, or copies where the disk has no hard links. OUT/groups.csv lists the groups.
     """
     from sat2map.data.pairs import TwoFolders, list_pairs
     from sat2map.data.split import GROUPS_FILE, divide, write_folders, write_lists, write_rows
@@ -148,7 +148,7 @@ def split(
 def _groups(
     folder: Path, files: Sequence[PairFile], by: str | None, groups_file: Path | None, block: float | None
 ) -> list[str]:
-    """The group of each pair, by what is asked for or by what is known."""
+    """Return the group of each pair, by the kind of group that `by` names or, without it, that the data set has."""
     from sat2map.data.footprint import footprint_groups, footprint_of
     from sat2map.data.split import GROUPS_FILE, find_groups_file, read_groups
 
@@ -175,10 +175,10 @@ def _groups(
 @click.option("--accept-licence", is_flag=True, help="Accept the notice that is shown.")
 @log_options
 def download(name: str, folder: Path, archive: Path | None, accept_licence: bool, quiet: bool) -> None:
-    """Fetch the paper's `maps` into FOLDER/maps: 1,096 pairs to train on and 1,098 to validate on, 250 MB.
+    """Download the paper's `maps` into FOLDER/maps: 1,096 pairs for training and 1,098 for validation, 250 MB.
 
-    What was fetched when a connection broke is kept: the same command goes on from there. By hand: fetch the archive
-    with any browser, and give it to --archive.
+    When a connection breaks, run the same command again: it continues the download. You can also download the archive
+    with a browser, and give it to --archive.
     """
     from sat2map.data.download import MAPS
     from sat2map.data.download import download as fetch

@@ -1,4 +1,4 @@
-"""`sat2map evaluate`: score a model, or one constant colour, on pairs."""
+"""The command `sat2map evaluate`, which scores a model, or one constant colour, on pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sat2map.evaluate.protocol import ScoredImage
 
 SHOWN_CORRUPTED = ("road_f1", "cldice", "miou", "acc5", "rmse")
-"""Metrics in the table of corruptions; metrics.json has them all."""
+"""Metrics in the table of corruptions; metrics.json holds all metrics."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
 
 
@@ -61,7 +61,7 @@ def evaluate(
     quiet: bool,
     **request: Any,
 ) -> None:
-    """Score a model on DATA, beside the constant baseline: one colour everywhere.
+    """Score a model on DATA, and the constant baseline: one colour everywhere.
 
     DATA is a folder of side-by-side pairs, or of two folders A and B with equal names.
     """

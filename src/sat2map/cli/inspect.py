@@ -1,4 +1,4 @@
-"""`sat2map data inspect`: tells what is wrong with a data set; checks at no pixel itself."""
+"""The command `sat2map data inspect`, which reports what is wrong with a data set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sat2map.data.pairs import PairFile
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.01)
-"""Limits of the classes in which found overlaps are counted against listed ones."""
+"""Limits of the classes of size in which overlaps that were found are compared with those that are listed."""
 N_NAMED = 6
 
 
@@ -51,9 +51,9 @@ def inspect(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Tell what is wrong with the pairs in DATA; with several DATA, also what ground they share.
+    """Report what is wrong with the pairs in DATA; with several DATA, also the ground that they share.
 
-    Exit status 0: nothing is wrong; 1: something is.
+    The exit status is 0 if nothing is wrong, and 1 if something is.
     """
     from sat2map.data.check.inspect import inspect as inspect_sets
 
@@ -151,7 +151,11 @@ def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:
 
 
 def _compare(report: Report, names: Sequence[str], data: Sequence[Path]) -> dict[str, Any] | None:
-    """How many overlaps that a groups.csv lists were found, by size, and how many were found that it does not list."""
+    """Count, by size, overlaps that a groups.csv lists, those of them that were found, and those found but not listed.
+
+    Returns:
+        None where no groups.csv lists an overlap.
+    """
     from sat2map.data.check.inspect import listed_overlaps
     from sat2map.data.split import find_groups_file, read_rows
 

@@ -1,4 +1,4 @@
-"""`sat2map model`: show, export, halve or import model files."""
+"""The command `sat2map model`, which shows, exports, halves and imports model files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
 
 RUN_MODEL_FILE = "generator_best.safetensors"
-"""Model file that is taken from the folder of a run."""
+"""The model file in the folder of a run that is exported."""
 PAPER_GSD_M = (1.9, 2.1)
 """GSD of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
 CHECK_SHAPE_PX = (256, 384)
@@ -49,9 +49,9 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @overwrite_option
 @log_options
 def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
-    """Write a generator as ONNX, which needs no torch; it is checked against torch before it appears.
+    """Write a generator as an ONNX file, which runs without torch; it is compared with torch first.
 
-    From the folder of a run, its best generator is exported.
+    Of the folder of a run, the best generator is exported.
     """
     _refuse_output(out, ".onnx", overwrite)
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
@@ -75,7 +75,7 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
 @overwrite_option
 @log_options
 def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
-    """Write a model file (of G or D) in half precision, for keeping and handing on: every command takes it."""
+    """Write a model file (of G or D) in half precision, which takes half the room; every command reads it."""
     from sat2map.model import safetensors_file
     from sat2map.model.bundled import resolve
 
@@ -112,9 +112,9 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
 def import_(
     weights: Path, out: Path, normalization: str, gsd_m: tuple[float, float], overwrite: bool, quiet: bool
 ) -> None:
-    """Make a model file of a state dict of pytorch-CycleGAN-and-pix2pix: its U-Net, or its PatchGAN.
+    """Make a model file from a state dict of pytorch-CycleGAN-and-pix2pix: its U-Net, or its PatchGAN.
 
-    Nothing in PTH is run. Its images are those of test.py without the noise of dropout.
+    No code in PTH is run. The model gives the images of their test.py without the noise of dropout.
     """
     from sat2map.model.import_pix2pix import import_weights
 
@@ -143,7 +143,7 @@ def _refuse_onnx(file: Path) -> None:
 
 
 def _check_images(stride: int) -> Any:
-    """Two crops of the bundled aerial image, uint8, shape (2, H, W, 3), sides multiples of the stride."""
+    """Cut two images from the bundled aerial image: uint8, shape (2, H, W, 3), H and W multiples of the stride."""
     from importlib.resources import as_file, files
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""`sat2map serve`: the live map of scenes, in the browser and as tiles."""
+"""The command `sat2map serve`, which serves the live map of scenes to browsers and as tiles."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def serve(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Show each SCENE and its map in the browser, drawn as you look at it.
+    """Show each SCENE and its map in the browser; the map is drawn while you look at it.
 
     Without a SCENE the page waits for an image to be dropped on it. The same tiles feed QGIS, MapLibre and others:
     docs/serve.md says how.
@@ -85,10 +85,10 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """Open a socket that listens at an address and port.
 
     Raises:
-        Sat2mapError: the address or port cannot be had.
+        Sat2mapError: there is no such address, or the port is in use.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -96,7 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            # From now on a browser that is quick waits for an answer, and is not turned away.
+            # From now on a browser that connects early waits for an answer, and is not refused.
             listener.listen(128)
         except OSError:
             listener.close()

@@ -1,4 +1,4 @@
-"""`sat2map train`: train a recipe on pairs, or go on with a run."""
+"""The command `sat2map train`, which trains a recipe on pairs, or continues a run."""
 
 from __future__ import annotations
 
@@ -54,10 +54,12 @@ def train(
 ) -> None:
     """Train on DATA, a folder of side-by-side pairs, or of two folders A and B with equal names.
 
-    The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of images
-    after each validation. Killed at any moment, the same command with --resume auto goes on as if it had not been.
+    The folder of the run gets checkpoints, model files of G and D (best and last), metrics as CSV and for TensorBoard,
+    and a grid of images after each validation. After an interruption at any moment the same command with --resume auto
+    continues the run, with the same result as without the interruption.
 
-    Several processes: torchrun --nproc-per-node 2 --no-python sat2map train ...; each takes batch_size images a step.
+    For several processes use torchrun --nproc-per-node 2 --no-python sat2map train ...; each process takes batch_size
+    images per step.
     """
     from sat2map.train.memory import keep_freed_memory
 

@@ -1,4 +1,4 @@
-"""`sat2map translate`: images, rasters or folders of them to maps."""
+"""The command `sat2map translate`, which makes maps of images, rasters and folders of them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from sat2map.translate import DrawRows, Settings, TilingPlan, TranslationResult, Translator
 
 TIMED_PX = 2**22
-"""Scenes of more are worth the half second that an estimate of their time costs."""
+"""The time of larger scenes is estimated before they are drawn; the estimate itself takes half a second."""
 
 log = logging.getLogger(__name__)
 
 
 class Task(NamedTuple):
-    """A scene and where its map goes."""
+    """A scene and the destination of its map."""
 
     source: str
     destination: Path
@@ -71,9 +71,9 @@ def translate(
 ) -> None:
     """Make a map of each SRC: a raster, an image, a folder of them, or a URL.
 
-    A raster becomes a Cloud-Optimized GeoTIFF on its own grid, with its mask; an image a PNG. Of one SRC, OUT is the
-    map's file (.tif, .png, .mbtiles or .pmtiles decides); of several, or of a folder, OUT is a folder, the maps keep
-    their names, and those that are there already are left alone.
+    The map of a raster is a Cloud-Optimized GeoTIFF on the same grid with the same mask; that of an image is a PNG. For
+    one SRC, OUT is the file of the map, and its suffix (.tif, .png, .mbtiles or .pmtiles) is the format. For several
+    SRC, or a folder, OUT is a folder; the maps keep the names of the scenes, and maps that exist are not drawn again.
     """
     tasks, n_there = _tasks(sources, out, overwrite)
     from sat2map.scene.source import with_one_stretch
@@ -145,7 +145,7 @@ def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
 
 
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
-    """What is translated, and to where; and how many maps are there already. Nothing is made yet."""
+    """List the scenes to translate with their destinations, and count the maps that exist already; write nothing."""
     from sat2map.scene.destination import check_destination
     from sat2map.scene.source import IMAGE_SUFFIXES, RASTER_SUFFIXES, is_remote
 
@@ -217,7 +217,7 @@ def _as_record(task: Task, result: TranslationResult) -> dict[str, Any]:
 def _progress(
     translator: Translator, task: Task, settings: Settings, quiet: bool
 ) -> Iterator[Callable[[TilingPlan], Callable[[int], None]]]:
-    """Say on stderr what will be done, then how far it is."""
+    """Print on stderr what will be done, then the progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -244,7 +244,7 @@ def _progress(
 
 
 def _describe(translator: Translator, plan: TilingPlan, settings: Settings) -> str:
-    """Describe in one line what will be done."""
+    """Describe in one line how a scene will be translated."""
     model_grid = plan.model_grid
     parts = [f"{model_grid.scene_width} x {model_grid.scene_height} px in {len(plan.windows)} windows"]
     if not model_grid.is_scene_grid:
