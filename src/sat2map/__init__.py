@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         SceneError,
     )
     from sat2map.model.card import Card
-    from sat2map.scene.source import ReadOptions
+    from sat2map.scene.options import ReadOptions
     from sat2map.translate import Settings, TranslationResult, Translator
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
 
 _MODULE_OF = {
     "Card": "sat2map.model.card",
-    "ReadOptions": "sat2map.scene.source",
+    "ReadOptions": "sat2map.scene.options",
     "Settings": "sat2map.translate",
     "TranslationResult": "sat2map.translate",
     "Translator": "sat2map.translate",

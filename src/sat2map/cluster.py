@@ -16,6 +16,7 @@ from typing import Any
 
 from sat2map.errors import Sat2mapError, import_extra
 from sat2map.scene.source import open_scene
+from sat2map.scene.stretch import SharedStretch
 from sat2map.translate import DrawRows, Progress, SceneDrawing, TranslationJob, Translator, draw_pieces
 
 ATTEMPTS = 10
@@ -80,7 +81,8 @@ def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threa
     """Draw one row of windows; what is wrong with the user's input is an answer, which no one tries again."""
     try:
         translator = _translator(model, device, n_threads)
-        with open_scene(job.source, job.reading) as scene:
+        decided = SharedStretch(job.stretch, job.stretch)
+        with open_scene(job.source, job.reading, translator.stretch_rule, decided) as scene:
             drawing = SceneDrawing(scene, translator.engine, job.settings, job.plan)
             draw_pieces(drawing, job, [row], lambda _: None)
     except Sat2mapError as error:

@@ -24,9 +24,9 @@ from sat2map import Translator
 from sat2map.classes import CLASS_NAMES, COLOURS_RGB, classify
 from sat2map.engine import run_whole
 from sat2map.errors import ModelFileError, OutputError, Sat2mapError
+from sat2map.scene.job_folder import job_folder
 from sat2map.scene.resolution import ResampledSource
 from sat2map.scene.source import ReadOptions, open_scene
-from sat2map.scene.work import work_folder
 from sat2map.tiling import Window
 from sat2map.translate import Settings
 from tests.scene.rasters import PLACE, write_raster
@@ -66,7 +66,7 @@ def test_tiled_equals_whole_on_a_resampled_scene(
     source = write_raster(folder / "a.tif", ground(height, width, seed) // 2, **PLACE)
     how = Settings(output, core_px, gsd_m=gsd_m)
     tiled = drawn(bundled, source, folder / "map.tif", how)
-    with open_scene(source, bundled.reading()) as scene:
+    with open_scene(source, rule=bundled.stretch_rule) as scene:
         model_grid = bundled.drawing(scene, how).plan.model_grid
         assert not model_grid.is_scene_grid
         everything = Window(0, 0, model_grid.height, model_grid.width)
@@ -84,7 +84,7 @@ def test_stretched_scene_is_the_same_whatever_its_windows(bundled: Translator, t
     with rasterio.open(tmp_path / "map.tif") as dataset:
         stretch = dataset.tags()["SAT2MAP_STRETCH"]
     assert "-> 14,175" in stretch
-    with open_scene(source, ReadOptions(levels=bundled.engine.card.levels)) as scene:
+    with open_scene(source, rule=bundled.stretch_rule) as scene:
         assert str(scene.stretch) == stretch
 
 
@@ -217,11 +217,11 @@ def test_interrupted_scene_goes_on_where_it_stopped(
     with pytest.raises(KeyboardInterrupt):
         bundled.translate_file(source, tmp_path / "map.tif", how)
     assert not (tmp_path / "map.tif").exists()
-    n_kept = len(list(work_folder(tmp_path / "map.tif").glob("map_*.tif")))
+    n_kept = len(list(job_folder(tmp_path / "map.tif").glob("map_*.tif")))
     assert n_kept >= 3
     np.testing.assert_array_equal(drawn(bundled, source, tmp_path / "map.tif", how), expected)
     assert len(runs) == 9 + (7 - n_kept) * 2
-    assert not work_folder(tmp_path / "map.tif").exists()
+    assert not job_folder(tmp_path / "map.tif").exists()
 
 
 def test_corrupt_block_halfway_leaves_nothing(bundled: Translator, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
 def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
     """Processor time of the windows, some of them drawn alone; those at the border are smaller."""
     translator, settings = Translator.load(model), Settings()
-    with open_scene(scene, translator.reading()) as source:
+    with open_scene(scene, rule=translator.stretch_rule) as source:
         drawing = translator.drawing(source, settings)
         windows = drawing.plan.windows
         timed = windows[:: -(-len(windows) // N_TIMED_WINDOWS)]

@@ -11,8 +11,8 @@ from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.georeference import Grid
+from sat2map.scene.job_folder import open_job_folder
 from sat2map.scene.pieces import MAP, Piece, PieceWriter, open_piece
-from sat2map.scene.work import open_work
 from sat2map.tiling import Window
 
 __all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "publish"]
@@ -93,7 +93,7 @@ def open_writer(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, s
     """
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
-    with open_work(path, {}) as folder:
+    with open_job_folder(path, {}) as folder:
         piece = Piece(folder / "piece.tif", Window(0, 0, grid.height, grid.width))
         piece.path.unlink(missing_ok=True)
         with open_piece(piece, MAP, with_mask=with_mask) as writer:

@@ -1,4 +1,4 @@
-"""An image as a scene: decoded whole by Pillow, without a place."""
+"""An image as a scene: decoded whole by Pillow, without a georeference."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError
 from sat2map.scene.georeference import Grid
 from sat2map.scene.mask import LARGEST_SAMPLE_PX
-from sat2map.scene.raster import ReadOptions
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.stretch import SharedStretch, StretchRule, decide_stretch
 from sat2map.tiling import Window
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -24,13 +23,14 @@ class ImageSource:
 
     Args:
         path: of the image.
-        options: of these, only the stretch.
+        rule: what the model wants of its bytes.
+        shared: the stretch that was decided already.
 
     Raises:
         ImageError: it cannot be decoded, or is too large to be held whole.
     """
 
-    def __init__(self, path: Path, options: ReadOptions) -> None:
+    def __init__(self, path: Path, rule: StretchRule, shared: SharedStretch) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -47,9 +47,7 @@ class ImageSource:
         self.files: tuple[Path, ...] = (path,)
         self.grid = Grid(*self._rgb.shape[:2])
         self.has_mask = self._valid is not None
-        self.stretch: Stretch | None = options.stretch if isinstance(options.stretch, Stretch) else None
-        if self.stretch is None and options.stretch_bytes:
-            self.stretch = options.collection_bytes or Stretch.of_sample(self.sample(), options.levels)
+        self.stretch = decide_stretch(None, rule, shared, np.dtype(np.uint8), self.sample)
 
     def read(self, window: Window) -> UInt8:
         """See `Source.read`."""

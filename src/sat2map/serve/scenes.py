@@ -28,7 +28,7 @@ from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError, SceneError
 from sat2map.model.card import Card
 from sat2map.scene.georeference import Grid, at
-from sat2map.scene.source import ReadOptions, Source, open_scene
+from sat2map.scene.source import Source, open_scene
 from sat2map.serve.filling import Draw, Write
 from sat2map.serve.sparse_map import VERSION, SparseMap, full_size, make_room
 from sat2map.tiling import Window, padded_size
@@ -133,7 +133,7 @@ class Scenes:
         with rasterio.Env(), ExitStack() as stack:
             if temporary:
                 stack.callback(path.unlink, missing_ok=True)
-            source = stack.enter_context(open_scene(path, self._translator.reading()))
+            source = stack.enter_context(open_scene(path, rule=self._translator.stretch_rule))
             grid = _placed(source.grid)
             bounds = _bounds(grid, path)
             drawing = self._translator.drawing(source, self._settings)
@@ -202,7 +202,8 @@ class Scenes:
         if grid is source.grid and _shows_itself(path):
             return MapLayer(SATELLITE, path)
         # As it is: 8 bits are stretched for the model alone.
-        source = stack.enter_context(open_scene(path, ReadOptions(levels=self.card.levels)))
+        rule = dataclasses.replace(self._translator.stretch_rule, stretch_bytes=False)
+        source = stack.enter_context(open_scene(path, rule=rule))
         sparse_map = self._sparse_map(stack, source, grid, plan, SATELLITE)
 
         def draw(index: int) -> Write:

@@ -19,8 +19,10 @@ from sat2map.classes import CLASS_NAMES
 from sat2map.model.card import Card
 from sat2map.scene.destination import publish
 from sat2map.scene.formats import finish
+from sat2map.scene.options import ReadOptions
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, PieceWriter, Product, open_piece
-from sat2map.scene.source import ReadOptions, Source
+from sat2map.scene.source import Source
+from sat2map.scene.stretch import Stretch
 from sat2map.tiling import TiledWindow
 from sat2map.translate.scene_drawing import ReadWindow, SceneDrawing
 from sat2map.translate.settings import Settings, TilingPlan
@@ -38,7 +40,8 @@ class TranslationJob:
 
     Attributes:
         source: file or URL of the scene.
-        reading: how it is read, its stretch decided.
+        reading: what is asked of its reading.
+        stretch: how its numbers become bytes, decided once; None: they are bytes.
         settings: how it is drawn.
         plan: its windows.
         folder: where its pieces appear.
@@ -47,6 +50,7 @@ class TranslationJob:
 
     source: str | Path
     reading: ReadOptions
+    stretch: Stretch | None
     settings: Settings
     plan: TilingPlan
     folder: Path
@@ -78,7 +82,7 @@ def job_key(card: Card, scene: Source, reading: ReadOptions, settings: Settings)
     return {
         "version": __version__, "model": hashlib.sha256(card.model_dump_json().encode()).hexdigest(), "files": files,
         "names": [str(f) for f in scene.files], "reading": dataclasses.asdict(reading),
-        "settings": dataclasses.asdict(settings),
+        "stretch": scene.stretch and dataclasses.asdict(scene.stretch), "settings": dataclasses.asdict(settings),
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -19,10 +19,12 @@ from sat2map.model.card import Card
 from sat2map.scene.destination import check_destination, check_grid, check_no_input
 from sat2map.scene.georeference import Grid
 from sat2map.scene.image import as_rgb
+from sat2map.scene.job_folder import open_job_folder
+from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.pieces import CONFIDENCE, Product
 from sat2map.scene.resolution import ModelGrid
-from sat2map.scene.source import DEFAULT_READ_OPTIONS, ReadOptions, Source, open_scene
-from sat2map.scene.work import open_work
+from sat2map.scene.source import Source, open_scene
+from sat2map.scene.stretch import DEFAULT_LEVELS, NOTHING_SHARED, SharedStretch, StretchRule
 from sat2map.tiling import Difference, padded_size, translate_windows
 from sat2map.translate.job import Progress, TranslationJob, assemble, draw_pieces, job_key
 from sat2map.translate.scene_drawing import SceneDrawing, make_runner
@@ -57,6 +59,14 @@ class TranslationResult(NamedTuple):
 
 DrawRows = Callable[[SceneDrawing, TranslationJob, Progress], None]
 """Draws the rows of a job that are missing."""
+
+
+Begin = Callable[[TilingPlan], Progress]
+"""Told what will be done; its result is told of progress."""
+
+
+def _tell_nobody(_plan: TilingPlan) -> Progress:
+    return lambda _n_px: None
 
 
 def draw_missing_rows(drawing: SceneDrawing, job: TranslationJob, progress: Progress) -> None:
@@ -152,9 +162,10 @@ class Translator:
         """
         return SceneDrawing(scene, self.engine, settings)
 
-    def reading(self, options: ReadOptions = DEFAULT_READ_OPTIONS) -> ReadOptions:
-        """How a scene is to be read for this model: as `options` say, and with the stretch that the model knows."""
-        return dataclasses.replace(options, levels=self.card.levels, stretch_bytes=self.card.stretch_bytes)
+    @property
+    def stretch_rule(self) -> StretchRule:
+        """What the model wants of a scene's numbers, for `open_scene`."""
+        return StretchRule(self.card.levels or DEFAULT_LEVELS, self.card.stretch_bytes)
 
     def translate_file(
         self,
@@ -163,8 +174,9 @@ class Translator:
         settings: Settings = DEFAULT_SETTINGS,
         *,
         reading: ReadOptions = DEFAULT_READ_OPTIONS,
+        shared: SharedStretch = NOTHING_SHARED,
         overwrite: bool = False,
-        begin: Callable[[TilingPlan], Progress] = lambda _: lambda _: None,
+        begin: Begin = _tell_nobody,
         draw_rows: DrawRows = draw_missing_rows,
     ) -> TranslationResult:
         """Translate a raster or an image to a file: GeoTIFF, PNG, MBTiles or PMTiles, by its ending.
@@ -178,6 +190,7 @@ class Translator:
             destination: appears when it is finished.
             settings: how it is drawn.
             reading: how it is read.
+            shared: the stretch of several scenes, where `share_stretch` decided it.
             overwrite: replace an output that exists.
             begin: told what will be done; its result is told of progress.
             draw_rows: draws what is missing; by default this process does.
@@ -185,39 +198,55 @@ class Translator:
         Raises:
             OutputError, SceneError, ImageError, ModelFileError: one line says what; nothing is left behind.
         """
-        start_s, settings = time.perf_counter(), settings.for_card(self.card)
-        paths = [output_path(Path(destination), product) for product in settings.products]
-        for path in paths:
-            check_destination(source, path, overwrite=overwrite)
-        make_runner(self.engine, settings)  # what the model lacks is found before any work
-        with open_scene(source, self.reading(reading)) as scene:
-            for path in paths:
-                check_no_input(path, scene.files)
-                check_grid(path, scene.grid)
-            drawing = self.drawing(scene, settings)
-            grid = drawing.plan.model_grid
-            (log.warning if grid.is_too_coarse else log.info)("%s: %s", source, grid.reason)
-            with self._job(source, paths[0], drawing, self.reading(reading)) as job:
-                n_done_px = job.n_done_px()
-                progress = begin(dataclasses.replace(drawing.plan, n_done_px=n_done_px))
-                progress(n_done_px)
-                cost = mode_difference(drawing, self.card, self.translate)
-                draw_rows(drawing, job, progress)
+        start_s = time.perf_counter()
+        paths = self._output_paths(source, Path(destination), settings, overwrite=overwrite)
+        with open_scene(source, reading, self.stretch_rule, shared) as scene:
+            drawing = self._checked_drawing(scene, source, settings, paths)
+            with self._job(source, paths[0], drawing, reading) as job:
+                cost = self._draw(job, drawing, begin, draw_rows)
                 assemble(scene, job, self.card, paths)
         stretch = None if scene.stretch is None else str(scene.stretch)
-        seconds = time.perf_counter() - start_s
-        return TranslationResult(tuple(paths), drawing.plan, scene.grid, seconds, stretch, cost)
+        return TranslationResult(tuple(paths), drawing.plan, scene.grid, time.perf_counter() - start_s, stretch, cost)
+
+    def _output_paths(
+        self, source: str | Path, destination: Path, settings: Settings, *, overwrite: bool
+    ) -> list[Path]:
+        """The files to be written; what the model lacks and what cannot be written is found before any work."""
+        paths = [output_path(destination, product) for product in settings.products]
+        for path in paths:
+            check_destination(source, path, overwrite=overwrite)
+        make_runner(self.engine, settings)
+        return paths
+
+    def _checked_drawing(
+        self, scene: Source, source: str | Path, settings: Settings, paths: Sequence[Path]
+    ) -> SceneDrawing:
+        for path in paths:
+            check_no_input(path, scene.files)
+            check_grid(path, scene.grid)
+        drawing = self.drawing(scene, settings)
+        grid = drawing.plan.model_grid
+        (log.warning if grid.is_too_coarse else log.info)("%s: %s", source, grid.reason)
+        return drawing
 
     @contextmanager
     def _job(
         self, source: str | Path, destination: Path, drawing: SceneDrawing, reading: ReadOptions
     ) -> Iterator[TranslationJob]:
         """The job of a scene, in a folder beside its destination that this process alone holds."""
-        scene = drawing.scene
-        # Decided once: whoever draws a piece of the scene draws it with this stretch.
-        reading = dataclasses.replace(reading, stretch=scene.stretch or reading.stretch)
-        with open_work(destination, job_key(self.card, scene, reading, drawing.settings)) as folder:
-            yield TranslationJob(source, reading, drawing.settings, drawing.plan, folder, scene.has_mask)
+        scene, settings = drawing.scene, drawing.settings
+        with open_job_folder(destination, job_key(self.card, scene, reading, settings)) as folder:
+            # The stretch is decided once: whoever draws a part of the scene draws it with this one.
+            yield TranslationJob(source, reading, scene.stretch, settings, drawing.plan, folder, scene.has_mask)
+
+    def _draw(self, job: TranslationJob, drawing: SceneDrawing, begin: Begin, draw_rows: DrawRows) -> Difference | None:
+        """Draw what is missing of a job; return what its mode costs."""
+        n_done_px = job.n_done_px()
+        progress = begin(dataclasses.replace(drawing.plan, n_done_px=n_done_px))
+        progress(n_done_px)
+        cost = mode_difference(drawing, self.card, self.translate)
+        draw_rows(drawing, job, progress)
+        return cost
 
     def seconds_per_px(self, settings: Settings = DEFAULT_SETTINGS) -> float:
         """Time the network on this machine, now; seconds for each pixel that it reads."""
