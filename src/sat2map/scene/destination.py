@@ -66,7 +66,7 @@ def check_grid(destination: Path, grid: Grid) -> None:
     """
     if destination.suffix.lower() in TILE_SUFFIXES and (grid.transform is None or grid.crs is None):
         raise OutputError(
-            "scene has no place on Earth, so there are no web tiles of it", destination, hint="`out` map.tif"
+            "scene has no georeference, so there are no web tiles of it", destination, hint="`out` map.tif"
         )
 
 
@@ -84,12 +84,12 @@ def open_writer(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, s
 
     Args:
         path: of the image; appears at the end, and only then.
-        grid: size and place.
+        grid: size and georeference.
         with_mask: whether a mask will be written; in a PNG it becomes alpha.
         tags: of a GeoTIFF.
 
     Raises:
-        OutputError: there is no place left, or the folder cannot be written.
+        OutputError: the disk is full, or the folder cannot be written.
     """
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")

@@ -118,7 +118,7 @@ class Stretch:
     def apply(self, array_hwc: npt.NDArray[Any]) -> UInt8:
         """Bytes of numbers of shape (..., 3): uint8, same shape; what is not a number becomes 0."""
         if array_hwc.dtype == np.uint8:
-            # A table in place of 8 bytes a number.
+            # A table, not 8 bytes a number.
             table = self.apply(np.arange(256.0)[:, None])
             return np.stack([table[:, c][array_hwc[..., c]] for c in range(3)], -1)
         low, high = np.array(self.low), np.array(self.high)

@@ -1,4 +1,4 @@
-"""The map of one open scene, drawn window by window: the only place where a window of a scene is drawn."""
+"""The map of one open scene, drawn window by window: nothing else draws a window of a scene."""
 
 from __future__ import annotations
 

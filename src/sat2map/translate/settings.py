@@ -42,7 +42,7 @@ class Settings:
             by itself, blended where they overlap. `instance`: each window is normalised by its own statistics. By
             default `instance` for a model with instance normalization, else `exact`.
         gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
-        classes: draw classes of ground in place of colours.
+        classes: draw classes of ground, not colours.
         confidence: draw the probability of the class shown, too.
     """
 
