@@ -160,7 +160,7 @@ def _reading(given: dict[str, Any]) -> ReadOptions:
 
 
 def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
-    from sat2map.translate.translator import draw_missing_rows
+    from sat2map.translate import draw_missing_rows
 
     if given["n_workers"] is None and given["scheduler"] is None:
         return draw_missing_rows

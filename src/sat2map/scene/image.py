@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -75,6 +76,27 @@ def as_rgb(image: Image.Image) -> tuple[UInt8, Bool | None]:
         return np.asarray(image.convert("RGB")), None
     rgba = np.asarray(image.convert("RGBA"))
     return rgba[..., :3], rgba[..., 3] >= 128
+
+
+def as_rgb_array(image: Any) -> UInt8:
+    """An image as RGB bytes, uint8, shape (H, W, 3).
+
+    Raises:
+        ImageError: it is no array of bytes in one of the shapes that an image has.
+    """
+    if hasattr(image, "getbands"):  # a Pillow image
+        return as_rgb(image)[0]
+    array = np.asarray(image)
+    channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
+    if array.dtype != np.uint8 or channels not in (1, 3, 4) or not array.size:
+        raise ImageError(
+            "array is not an image of bytes", f"{array.dtype} {array.shape}",
+            hint="give uint8 of shape (H, W, 3), (H, W, 4) or (H, W)",
+        )  # fmt: skip
+    if channels == 1:
+        return np.repeat(array.reshape(*array.shape[:2], 1), 3, -1)
+    rgb: UInt8 = array[..., :3]
+    return rgb
 
 
 def _first_number(text: str) -> str:

@@ -83,12 +83,7 @@ def open_scene(
     """
     if not is_remote(source) and not Path(source).exists():
         raise SceneError("no such file", source, hint="check the path")
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        # A raster without a georeference is translated like an image.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        # Nodata beside an alpha band: `raster_layout` decides which of them counts.
-        warnings.simplefilter("ignore", NodataShadowWarning)
+    with _expected_warnings_ignored(), ExitStack() as stack:
         if is_remote(source):
             stack.enter_context(remote_environment())
         elif _is_image(Path(source), options):
@@ -97,6 +92,16 @@ def open_scene(
         dataset = stack.enter_context(open_raster(source))
         mask = stack.enter_context(open_raster(options.mask.path)) if isinstance(options.mask, MaskFile) else None
         yield RasterSource(dataset, source, options, rule, shared, mask)
+
+
+@contextmanager
+def _expected_warnings_ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # A raster without a georeference is translated like an image.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        # Nodata beside an alpha band: `raster_layout` decides which of them counts.
+        warnings.simplefilter("ignore", NodataShadowWarning)
+        yield
 
 
 def share_stretch(
