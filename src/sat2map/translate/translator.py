@@ -171,7 +171,7 @@ class Translator:
         """
         settings = dataclasses.replace(settings, confidence=False)
         with open_data_array(scene, stretch, self.stretch_rule) as source:
-            map_hwc, valid = self.drawing(source, settings).draw_whole()
+            map_hwc, valid = self._checked_drawing(source, scene.name or "scene", settings, []).draw_whole()
         return map_like(scene, map_hwc, valid, settings.products[0])
 
     def plan(self, height: int, width: int, settings: Settings = DEFAULT_SETTINGS) -> TilingPlan:
@@ -253,15 +253,14 @@ class Translator:
         make_runner(self.engine, settings)
         return paths
 
-    def _checked_drawing(
-        self, scene: Source, source: str | Path, settings: Settings, paths: Sequence[Path]
-    ) -> SceneDrawing:
+    def _checked_drawing(self, scene: Source, name: object, settings: Settings, paths: Sequence[Path]) -> SceneDrawing:
+        """A scene ready to be drawn to `paths`; what is doubtful about it is said."""
         for path in paths:
             check_no_input(path, scene.files)
             check_grid(path, scene.grid)
         drawing = self.drawing(scene, settings)
         grid = drawing.plan.model_grid
-        (log.warning if grid.is_too_coarse else log.info)("%s: %s", source, grid.reason)
+        (log.warning if grid.is_too_coarse else log.info)("%s: %s", name, grid.reason)
         return drawing
 
     def _draw(self, job: TranslationJob, drawing: SceneDrawing, begin: Begin, draw_rows: DrawRows) -> Difference | None:
