@@ -18,7 +18,7 @@ import rasterio
 from PIL import Image
 
 from sat2map.errors import MissingExtraError, Sat2mapError
-from sat2map.translate import Progress, SceneDrawing, Settings, TranslationJob, Translator
+from sat2map.translate import Progress, SceneDrawing, Settings, TranslationJob, Translator, draw_missing_rows
 
 from ..need import need
 from ..scene.rasters import PLACE, write_raster
@@ -77,6 +77,7 @@ def test_worker_reads_an_image_of_16_bits_as_the_asking_process_does(
 ) -> None:
     from sat2map.cluster import _draw
     from sat2map.scene.options import ReadOptions
+    from sat2map.scene.stretch import SharedStretch, Stretch
 
     ramp = np.linspace(0, 700, 60 * 80).reshape(60, 80).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "a.png")
@@ -86,8 +87,12 @@ def test_worker_reads_an_image_of_16_bits_as_the_asking_process_does(
             assert _draw(pickle.loads(pickle.dumps(job)), row, None, "auto", 1) is None
 
     reading, bundled = ReadOptions(stretch=stretch), Translator.load(n_threads=1)
-    bundled.translate_file(tmp_path / "a.png", tmp_path / "alone.png", reading=reading)
-    bundled.translate_file(tmp_path / "a.png", tmp_path / "worker.png", reading=reading, draw_rows=draw_rows)
+    of_all = Stretch((0, 0, 0), (2000, 2000, 2000))
+    for name, rows in (("alone", draw_missing_rows), ("worker", draw_rows)):
+        bundled.translate_file(
+            tmp_path / "a.png", tmp_path / f"{name}.png", reading=reading, shared=SharedStretch(of_all, of_all),
+            draw_rows=rows,
+        )  # fmt: skip
     with Image.open(tmp_path / "worker.png") as by_worker, Image.open(tmp_path / "alone.png") as alone:
         np.testing.assert_array_equal(np.asarray(by_worker), np.asarray(alone))
 

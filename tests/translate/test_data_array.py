@@ -14,6 +14,8 @@ from rasterio.transform import from_origin
 from sat2map import Settings, Translator
 from sat2map.errors import SceneError
 from sat2map.scene.options import ReadOptions
+from sat2map.scene.stretch import StretchRule
+from sat2map.translate.data_array import open_data_array
 from tests.scene.rasters import PLACE, write_raster
 
 from .test_scene import GRID, ground
@@ -78,9 +80,11 @@ def test_part_of_an_array_lies_where_its_coordinates_say(bundled: Translator, tm
     drawn = bundled.translate_scene(part)
     assert drawn.rio.transform() == GRID["transform"] @ Affine.translation(10, 5)
     assert drawn.rio.bounds() == part.rio.bounds()
-    # Of every second pixel the ground resolution is half.
-    coarse = bundled.translate_scene(scene.isel(x=slice(None, None, 2), y=slice(None, None, 2)))
-    assert coarse.rio.resolution(recalc=True) == (3.0, -3.0)
+    for array in (part, part.drop_vars("spatial_ref"), part[:, :1, :1]):
+        with open_data_array(array, None, StretchRule()) as source:
+            assert source.grid.transform.almost_equals(part.rio.transform())
+    with open_data_array(scene.isel(x=slice(None, None, 2), y=slice(None, None, 2)), None, StretchRule()) as source:
+        assert (source.grid.transform.a, source.grid.transform.e) == (3.0, -3.0)
 
 
 def test_classes_are_one_band_with_a_nodata_value(bundled: Translator, tmp_path: Path) -> None:

@@ -119,23 +119,20 @@ def _transform(scene: DataArray, attributes: dict[str, Any]) -> Affine | None:
         return known
     if "x" not in scene.coords or "y" not in scene.coords:
         return known
-    x = _axis(scene.coords["x"].values, None if known is None else (known.c, known.a))
-    y = _axis(scene.coords["y"].values, None if known is None else (known.f, known.e))
+    x = _axis(scene.coords["x"].values, None if known is None else known.a)
+    y = _axis(scene.coords["y"].values, None if known is None else known.e)
     return None if x is None or y is None else Affine(x[1], 0, x[0], 0, y[1], y[0])
 
 
-def _axis(centres: npt.NDArray[Any], known: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Edge of the first pixel and the step, from pixels' centres; what is `known` is exact where it agrees."""
-    if len(centres) == 1 and known is None:
+def _axis(centres: npt.NDArray[Any], known_step: float | None) -> tuple[float, float] | None:
+    """Edge of the first pixel and the step, from pixels' centres; a step that is known is exact where it agrees."""
+    first, n_steps = float(centres[0]), len(centres) - 1
+    step = (float(centres[-1]) - first) / n_steps if n_steps else known_step
+    if step is None:
         return None
-    first, last = float(centres[0]), float(centres[-1])
-    step = known[1] if len(centres) == 1 and known else (last - first) / (len(centres) - 1)
-    if known and abs(step - known[1]) * len(centres) <= TOLERANCE * abs(step):
-        step = known[1]
+    if known_step is not None and abs(step - known_step) * n_steps <= TOLERANCE * abs(step):
+        step = known_step
     even = first + step * np.arange(len(centres))
     if not step or np.abs(even - centres).max() > UNEVENNESS * abs(step):
         raise SceneError("scene's coordinates are not evenly spaced", first, hint="scene.rio.reproject makes them so")
-    start = first - step / 2
-    if known and abs(start - known[0]) <= TOLERANCE * abs(step):
-        start = known[0]
-    return start, step
+    return first - step / 2, step
