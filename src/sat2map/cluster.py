@@ -16,6 +16,7 @@ from typing import Any
 
 from sat2map.errors import Sat2mapError, import_extra
 from sat2map.scene.source import open_scene
+from sat2map.scene.stretch import SharedStretch
 from sat2map.translate import DrawRows, Progress, SceneDrawing, TranslationJob, Translator, draw_pieces
 
 ATTEMPTS = 10
@@ -87,7 +88,8 @@ def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threa
     """Draw one row of windows; a user's error is returned, not raised, so that Dask does not repeat the task."""
     try:
         translator = _translator(model, device, n_threads)
-        with open_scene(job.source, job.reading) as scene:
+        decided = SharedStretch(job.stretch, job.stretch)
+        with open_scene(job.source, job.reading, translator.stretch_rule, decided) as scene:
             drawing = SceneDrawing(scene, translator.engine, job.settings, job.plan)
             draw_pieces(drawing, job, [row], lambda _: None)
     except Sat2mapError as error:

@@ -101,14 +101,14 @@ CASES: dict[str, tuple[Make, str]] = {
     "no such band": (lambda d: _translate(_image(d / "a.png"), d / "o.tif", "-b", "1,2,9"), "no band 9"),
     "bands that are no numbers": (lambda d: _translate(_image(d / "a.png"), d / "o.tif", "-b", "x"), "'x'"),
     "box of three numbers": (lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--bbox", "1,2,3"), "1,2,3"),
-    "box of a scene without a place": (
-        lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--bbox", "1,2,3,4"), "no place",
+    "box of a scene without a georeference": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--bbox", "1,2,3,4"), "no georeference",
     ),
     "stretch that is none": (
         lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--stretch", "bright"), "bright",
     ),
-    "web tiles of a scene without a place": (
-        lambda d: _translate(_image(d / "a.png"), d / "o.mbtiles"), "no place on Earth",
+    "web tiles of a scene without a georeference": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.mbtiles"), "no georeference",
     ),
     "unknown ending": (lambda d: _translate(_image(d / "a.png"), d / "o.xyz"), "o.xyz"),
     "own statistics of an exported model": (

@@ -41,7 +41,7 @@ def bench_seams(
     Raises:
         SceneError: the scene is too large, or the truth lies on another grid.
     """
-    with open_scene(scene_path, translator.reading()) as scene:
+    with open_scene(scene_path, rule=translator.stretch_rule) as scene:
         drawing = translator.drawing(scene, settings)
         planned = drawing.plan
         if planned.height * planned.width > LARGEST_PX:

@@ -216,7 +216,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
 def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
     """Measure the processor time of all windows from some of them; windows at the border are smaller."""
     translator, settings = Translator.load(model), Settings()
-    with open_scene(scene, translator.reading()) as source:
+    with open_scene(scene, rule=translator.stretch_rule) as source:
         drawing = translator.drawing(source, settings)
         windows = drawing.plan.windows
         timed = windows[:: -(-len(windows) // N_TIMED_WINDOWS)]

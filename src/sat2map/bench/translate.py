@@ -107,7 +107,7 @@ def bench_versus(
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
     spent = {"s": 0.0, "cpu_s": 0.0}
     run = make_runner(translator.engine, settings)
-    with open_scene(scene_path, translator.reading()) as scene:
+    with open_scene(scene_path, rule=translator.stretch_rule) as scene:
         drawing = translator.drawing(scene, settings)
         for window in drawing.plan.windows:
             sat_hwc = drawing.read(window).sat_hwc

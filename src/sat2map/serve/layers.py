@@ -17,7 +17,8 @@ from rasterio.errors import RasterioError
 from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError
 from sat2map.scene.georeference import Grid
-from sat2map.scene.source import ReadOptions, Source, open_scene
+from sat2map.scene.source import Source, open_scene
+from sat2map.scene.stretch import DEFAULT_LEVELS, StretchRule
 from sat2map.serve.filling import Draw, Write
 from sat2map.serve.map_cache import MapCache
 from sat2map.serve.sparse_map import SparseMap
@@ -123,7 +124,7 @@ class LayerMaker:
         if self.grid is self.drawing.scene.grid and _is_shown_directly(self.path):
             return MapLayer(SATELLITE, self.path)
         # Bytes are shown as they are: they are stretched for the model alone.
-        source = self.resources.enter_context(open_scene(self.path, ReadOptions(levels=self.engine.card.levels)))
+        source = self.resources.enter_context(open_scene(self.path, rule=StretchRule(self.engine.card.levels or DEFAULT_LEVELS)))
         sparse_map = self._sparse_map(source, SATELLITE)
 
         def draw(index: int) -> Write:

@@ -93,7 +93,7 @@ class Scenes:
         with rasterio.Env(), ExitStack() as stack:
             if temporary:
                 stack.callback(path.unlink, missing_ok=True)
-            source = stack.enter_context(open_scene(path, self._translator.reading()))
+            source = stack.enter_context(open_scene(path, rule=self._translator.stretch_rule))
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
             drawing = self._translator.drawing(source, self._settings)
