@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +49,13 @@ class PartialScore:
         """The metrics; NaN where the labels say nothing of what one measures, such as water where there is none."""
         precision = _ratio(self.predicted_roads_right, self.predicted_roads)
         recall = _ratio(self.true_roads_found, self.true_roads)
-        both = np.nan_to_num(precision) + recall
+        # Without a prediction there is no precision, and F1 is 0.
+        precision = 0.0 if math.isnan(precision) else precision
+        both = precision + recall
         return {
             "allowed": _ratio(self.n_allowed, self.n_known),
             "water_iou": _ratio(self.water_intersection, self.water_union) if self.true_water else float("nan"),
-            "road_f1": 2 * float(np.nan_to_num(precision)) * recall / both if both else both,
+            "road_f1": 2 * precision * recall / both if both else both,
             "invented_water": _ratio(self.invented_water, self.n_waterless),
             "park": _ratio(self.n_park, self.n_px),
         }

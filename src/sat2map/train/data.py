@@ -187,10 +187,10 @@ def open_data(
     if not pairs and not labels:
         raise RecipeError("recipe has no sources", recipe.name, hint="give a folder of pairs, or `sources`")
     validation = []
-    for judged in recipe.validation:
-        path = expand_folder(judged.folder)
-        validation.append(ValidationLabels(judged, _open_labels(judged, judged.kind, path, cache)))
-        files += label_files(path, judged.kind)
+    for wanted in recipe.validation:
+        path = expand_folder(wanted.folder)
+        validation.append(ValidationLabels(wanted, _open_labels(wanted, wanted.kind, path, cache)))
+        files += label_files(path, wanted.kind)
     return TrainingData(tuple(pairs), tuple(labels), tuple(validation)), fingerprint(files)
 
 

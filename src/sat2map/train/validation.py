@@ -86,15 +86,15 @@ def _of_pairs(run: Run, predict: Predict) -> tuple[dict[str, float], Grid]:
 
 
 def _of_labels(run: Run, predict: Predict, validation: ValidationLabels) -> dict[str, float]:
-    """Metrics of a folder that are defined there, each image seen as `sat2map translate` would see it."""
+    """Metrics of a folder that are defined there, each image as `sat2map translate` would draw it."""
     whole = PartialScore()
     for i in range(len(validation.labels)):
-        image, sets = _as_seen(run, validation, i)
+        image, sets = _as_translated(run, validation, i)
         whole += score_partial(classify(predict(image)), sets)
     return {name: value for name, value in whole.metrics().items() if not math.isnan(value)}
 
 
-def _as_seen(run: Run, validation: ValidationLabels, index: int) -> tuple[UInt8, ClassSets]:
+def _as_translated(run: Run, validation: ValidationLabels, index: int) -> tuple[UInt8, ClassSets]:
     """An image and its sets of classes at the nearest GSD that the recipe is for, stretched if its chips are."""
     source, labels = validation.source, validation.labels
     pair = labels[index]
