@@ -26,7 +26,8 @@ from sat2map.classes import COLOURS_RGB
 from sat2map.data.cache import CachedPairs
 from sat2map.data.split import Split
 from sat2map.train.build import build_state
-from sat2map.train.loader import TrainingData, batches, levels_of_all
+from sat2map.train.data import PairSource, TrainingData
+from sat2map.train.loader import batches
 from sat2map.train.loop import update
 from sat2map.train.objective import build_objective
 from sat2map.train.precision import Forward, in_precision
@@ -75,7 +76,7 @@ def bench_train(
     """
     data = _made_up()
     where = torch.device(device)
-    run = Run(recipe, RunOptions(Path(), device), data, Split([*data.train], []), "", build_state(recipe, where))
+    run = Run(recipe, RunOptions(Path(), device), data, "", build_state(recipe, where))
     forward = {name: in_precision(module, recipe, where) for name, module in run.state.modules.items()}
     objective = build_objective(recipe, run.generator, data)
     turn = cycle(islice(batches(recipe, data, 0, 0), 2))
@@ -234,8 +235,7 @@ def _made_up() -> TrainingData:
     both = np.concatenate([rng.integers(0, 256, (*shape, 3), np.uint8), COLOURS_RGB[rng.integers(0, 12, shape)]], 2)
     names = tuple(map(str, range(N_PAIRS)))
     pairs = CachedPairs(names, ((SIDE_PX, 2 * SIDE_PX),) * N_PAIRS, both.ravel(), "AtoB")
-    train = list(range(N_PAIRS))
-    return TrainingData(pairs, train, levels_of_all(pairs, train))
+    return TrainingData((PairSource(1, pairs, Split(list(range(N_PAIRS)), [])),))
 
 
 def _loader(recipe: Recipe, data: TrainingData, step_s: float) -> dict[str, float]:

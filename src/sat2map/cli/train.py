@@ -18,7 +18,7 @@ from sat2map.cli.options import (
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE", help="Named recipe or TOML file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option(
@@ -26,11 +26,6 @@ from sat2map.cli.options import (
 )
 @target_option
 @groups_option
-@click.option(
-    "--roads",
-    type=click.Path(path_type=Path),
-    help="Folder of images (image/) and road masks (mask/) to learn from too.",
-)
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
 @set_option
@@ -38,13 +33,12 @@ from sat2map.cli.options import (
 @device_option
 @log_options
 def train(
-    data: Path,
+    data: Path | None,
     recipe_name: str,
     out: Path,
     init: tuple[Path, ...],
     target_folder: Path | None,
     groups_file: Path | None,
-    roads: Path | None,
     threads: int | None,
     resume: str | None,
     assignments: tuple[tuple[str, str], ...],
@@ -53,6 +47,8 @@ def train(
     quiet: bool,
 ) -> None:
     """Train on DATA, a folder of side-by-side pairs, or of two folders A and B with equal names.
+
+    A recipe with sources of its own learns from them too, or without DATA from them alone.
 
     The folder of the run gets checkpoints, model files of G and D (best and last), metrics as CSV and for TensorBoard,
     and a grid of images after each validation. After an interruption at any moment the same command with --resume auto
@@ -76,8 +72,10 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     recipe = load_recipe(recipe_name, assignments)
-    pairs = TwoFolders(data, target_folder) if target_folder else data
+    if target_folder and data is None:
+        raise click.UsageError("--target goes with DATA, the folder of the images")
+    pairs = TwoFolders(data, target_folder) if data and target_folder else data
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0
-        options = RunOptions(out, own_device, resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
+        options = RunOptions(out, own_device, resume, init, groups_file, overwrite=overwrite, quiet=quiet)
         train_recipe(pairs, recipe, options)
