@@ -86,7 +86,7 @@ def _light(ground: Ground, view: Camera) -> Floats:
     """How much of the sun's light falls on each pixel: about 1 on level ground, 0 in shadow."""
     length = float(np.hypot(*view.shadow))
     away = view.shadow / length
-    slopes = _slope(ground.relief, away, ground.gsd_m)
+    slopes = _slope(ground.relief, away, ground.gsd_m) * (1 - ground.water)
     steep = np.clip(_slope(ground.height, away, ground.gsd_m), -1.5, 1.5)
     shade = np.clip(1 + 0.9 * length * slopes + 0.28 * steep, 0.0, 1.7)
     out: Floats = shade * (1 - _shadows(ground.height, view.shadow / ground.gsd_m))

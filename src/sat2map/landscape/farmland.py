@@ -81,7 +81,7 @@ def divided(ground: Ground, limit_m: float, gap_m: float, slant: float) -> list[
     rng, width, height = ground.rng, *ground.size_m
     margin = 60.0
     whole = Plot(rectangle(-margin, -margin, width + margin, height + margin), (0.0,) * 4)
-    turn = rng.uniform(0, np.pi)
+    turn = ground.turn
     waiting, done = [whole], []
     while waiting:
         plot = waiting.pop()
@@ -232,7 +232,7 @@ def _orchard(ground: Ground, plot: Plot) -> Grove:
     rng = ground.rng
     share = ground.covered([plot.corners])
     leaves = ORCHARDS[rng.integers(len(ORCHARDS))]
-    ground.paint(share, gain(np.array(leaves.floor) * rng.uniform(0.85, 1.1), 0.09 * ground.noise(40, 5)), LAND)
+    ground.paint(share, gain(np.array(leaves.floor) * rng.uniform(0.85, 1.1), 0.09 * ground.worn(40, 5)), LAND)
     edge = plot.edges[int(plot.lengths.argmax())]
     vine = leaves.radius_m[1] < 1.2
     row = rng.uniform(2.2, 3.2) if vine else rng.uniform(2.1, 3.0) * leaves.radius_m[1]

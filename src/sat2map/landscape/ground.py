@@ -37,6 +37,8 @@ class Ground:
         self.shape = height_px, width_px
         self.gsd_m = gsd_m
         self.rng: Rng = rng_of(seed)
+        self.turn = self.rng.uniform(0, np.pi)
+        """Angle of most fields and roads."""
         self.size_m = np.array([width_px, height_px]) * gsd_m
         y, x = np.mgrid[:height_px, :width_px].astype(np.float32)
         self.x: Floats = (x + np.float32(0.5)) * np.float32(gsd_m)
@@ -49,6 +51,7 @@ class Ground:
         self.map_index: UInt8 = np.full(self.shape, MAP["land"][0], np.uint8)
         self.water: Floats = np.zeros(self.shape, np.float32)
         """How much of each pixel is water, which is seen without shade."""
+        self._worn: dict[tuple[float, int], Floats] = {}
 
     def noise(
         self, grain_m: float, octaves: int = 1, *, fall: float = 0.6, stretch: float = 1.0, angle: float | None = None
@@ -65,7 +68,10 @@ class Ground:
         turn = self.rng.uniform(0, np.pi) if angle is None else angle
         total, power = np.zeros(self.shape, np.float32), 0.0
         for k in range(octaves):
-            total += np.float32(fall**k) * self._grains(grain_m / 2**k / self.gsd_m, stretch, turn + (angle is None) * k)
+            cell_px = grain_m / 2**k / self.gsd_m
+            # Only the largest grains show which way their grid runs, and turning them costs five times as much.
+            level = self._grid(cell_px) if k and stretch == 1 else self._grains(cell_px, stretch, turn)
+            total += np.float32(fall**k) * level
             power += fall ** (2 * k)
         return total / np.float32(np.sqrt(power))
 
@@ -83,6 +89,24 @@ class Ground:
         matrix = (c / along, s / along, -u0, -s / across, c / across, -v0)
         fine = coarse.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
         return np.asarray(fine) / np.float32(0.72)
+
+    def worn(self, grain_m: float = 14, octaves: int = 3) -> Floats:
+        """Noise for small things: drawn once and mirrored, as it is wanted often."""
+        key = grain_m, octaves
+        if key not in self._worn:
+            self._worn[key] = self.noise(grain_m, octaves)
+        down, across = self.rng.choice((-1, 1), 2)
+        return self._worn[key][::down, ::across]
+
+    def _grid(self, cell_px: float) -> Floats:
+        height, width = self.shape
+        if cell_px < 1:
+            return self.rng.standard_normal(self.shape, np.float32)
+        x, y = self.rng.uniform(1, 2, 2)
+        size = int(height / cell_px + y) + 4, int(width / cell_px + x) + 4
+        coarse = Image.fromarray(self.rng.standard_normal(size, np.float32))
+        box = (x, y, x + width / cell_px, y + height / cell_px)
+        return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC, box)) / np.float32(0.72)
 
     def along(self, angle: float) -> Floats:
         """Metres in this direction."""

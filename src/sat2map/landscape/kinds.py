@@ -193,7 +193,7 @@ def _fill(ground: Ground, kind: Landscape) -> None:
 def _ways(ground: Ground, kind: Landscape) -> None:
     """Tracks, roads and rails; few of them run along a water."""
     rng = ground.rng
-    angle = rng.uniform(0, np.pi)
+    angle = ground.turn
     if rng.random() < kind.lanes * 0.7:
         for _ in range(int(rng.integers(1, 4))):
             ways.track(ground, ways.way(ground))
@@ -201,8 +201,8 @@ def _ways(ground: Ground, kind: Landscape) -> None:
     plan += [(ways.major, kind.major), (ways.motorway, kind.motorway)]
     for n, (lay, share) in enumerate(plan):
         if rng.random() < share:
-            line = ways.way(ground, angle + n % 2 * np.pi / 2 + rng.normal(0, 0.25))
-            if not ways.bridges_over(ground, line, 5):
+            line = ways.way(ground, angle + n % 2 * np.pi / 2 + rng.normal(0, 0.25) * (rng.random() < 0.5))
+            if not ways.wades(ground, line, 0.15 if n < 4 else 0.35):
                 lay(ground, line)
 
 

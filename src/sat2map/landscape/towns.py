@@ -109,7 +109,7 @@ def pave(ground: Ground, style: Style, lines: list[Points], area: Floats) -> Non
             if len(part) > 2 and ground.at(area, part[len(part) // 2][None])[0] >= 0.5:
                 share = ground.stroke(part, half)
                 own = tone if rng.random() < 0.8 else SURFACES[rng.integers(first, after)]
-                ground.paint(share, gain(own, 0.07 * ground.noise(14, 3)), lay_low=True)
+                ground.paint(share, gain(own, 0.07 * ground.worn()), lay_low=True)
                 ground.label(ground.stroke(part, max(half, 2.9)), ROAD)
 
 

@@ -24,7 +24,8 @@ def river(ground: Ground, *, wide_m: tuple[float, float] = (5, 70)) -> None:
     rng = ground.rng
     half = float(np.exp(rng.uniform(*np.log(wide_m)))) / 2
     line = winding(ground, half * rng.uniform(0.5, 2.2) + 8, wave_m=half * rng.uniform(9, 16) + 50)
-    waves = np.interp(np.arange(len(line)), np.arange(0, len(line) + 12, 12), rng.normal(0, 0.2, len(line) // 12 + 2))
+    n = len(line) // 12 + 2
+    waves = np.interp(np.arange(len(line)) / 12, np.arange(n), rng.normal(0, 0.2, n))
     widths = half * np.clip(1 + waves, 0.4, 1.8)
     bed = ground.stroke(line, widths + rng.uniform(1, 4) + half * rng.choice((0.0, 0.5)))
     bank = np.array([(112, 100, 78), (74, 84, 54), (142, 134, 116), (62, 70, 46)][rng.integers(4)])

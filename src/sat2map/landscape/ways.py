@@ -37,7 +37,7 @@ def track(ground: Ground, line: Points) -> None:
     rng = ground.rng
     tone = SURFACES[rng.integers(N_PAVED, len(SURFACES))] * rng.uniform(0.8, 1.1)
     for aside in (-0.9, 0.9):
-        share = ground.covered([ribbon(line, 0.45, aside)]) * np.clip(0.7 + 0.3 * ground.noise(30, 2), 0, 1)
+        share = ground.covered([ribbon(line, 0.45, aside)]) * np.clip(0.7 + 0.3 * ground.worn(30, 2), 0, 1)
         ground.paint(share * 0.8, tone)
 
 
@@ -49,9 +49,9 @@ def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: flo
     half = half_m or (rng.uniform(2.4, 4.2) if paved else rng.uniform(1.7, 3.2))
     kind = rng.integers(N_PAVED) if paved else rng.integers(N_PAVED, len(SURFACES))
     tone = SURFACES[kind] * rng.uniform(0.85, 1.15)
-    worn = 0.05 * ground.noise(12, 3) + 0.05 * ground.noise(100, 2)
+    worn = 0.05 * ground.worn(12, 3) + 0.05 * ground.worn(100, 2)
     verge = ground.colour.reshape(-1, 3)[:: 997].mean(0) * 0.6 + np.array([52, 48, 38])
-    ground.paint(ground.stroke(line, half + rng.uniform(0.6, 2.5)), gain(verge, 0.12 * ground.noise(6, 2)), lay_low=True)
+    ground.paint(ground.stroke(line, half + rng.uniform(0.6, 2.5)), gain(verge, 0.12 * ground.worn(6, 2)), lay_low=True)
     share = ground.stroke(line, half)
     ground.paint(share, gain(tone, worn), lay_low=True)
     # Maps draw narrow roads wider than they are.
@@ -67,8 +67,8 @@ def major(ground: Ground, line: Points) -> None:
     rng = ground.rng
     half = rng.uniform(4.2, 8)
     tone = SURFACES[rng.integers(N_PAVED - 1)] * rng.uniform(0.85, 1.2)
-    ground.paint(ground.stroke(line, half + rng.uniform(1, 5)), gain((112, 106, 84), 0.12 * ground.noise(8, 3)), LAND, lay_low=True)
-    ground.paint(ground.stroke(line, half), gain(tone, 0.04 * ground.noise(60, 4)), int(rng.choice(MAJOR[1:])), lay_low=True)
+    ground.paint(ground.stroke(line, half + rng.uniform(1, 5)), gain((112, 106, 84), 0.12 * ground.worn(8, 3)), LAND, lay_low=True)
+    ground.paint(ground.stroke(line, half), gain(tone, 0.04 * ground.worn(60, 4)), int(rng.choice(MAJOR[1:])), lay_low=True)
     _line(ground, line, 0.0, dashed=False)
     for aside in (-0.92, 0.92):
         _line(ground, line, aside * half, dashed=False)
@@ -88,7 +88,7 @@ def motorway(ground: Ground, line: Points) -> None:
         ground.paint(ground.stroke(line, gap / 2), gain(tone * 1.15, 0.05 * ground.noise(10, 2)), LAND)
     for side in (-1, 1):
         middle = line + side * aside * normals(line)
-        ground.paint(ground.stroke(middle, half), gain(tone, 0.035 * ground.noise(80, 4)), MAJOR[0], lay_low=True)
+        ground.paint(ground.stroke(middle, half), gain(tone, 0.035 * ground.worn(60, 4)), MAJOR[0], lay_low=True)
         for at in (-0.85, 0.85):
             _line(ground, middle, at * half, dashed=False)
         for at in (-0.28, 0.28) if half > 6 else (0.0,):
@@ -128,8 +128,8 @@ def traffic(ground: Ground, line: Points, lanes: tuple[float, ...], half_m: floa
     ground.build(bodies, np.array(colours), np.array(heights))
 
 
-def bridges_over(ground: Ground, line: Points, half_m: float) -> bool:
-    """Whether a line runs mostly over water."""
+def wades(ground: Ground, line: Points, share: float) -> bool:
+    """Whether more than a share of a line lies over water."""
     wet = ground.at(ground.water, line)
     inside = ((line > 0) & (line < ground.size_m)).all(-1)
-    return bool((wet[inside] > 0.5).mean() > 0.5) if inside.any() else False
+    return bool((wet[inside] > 0.5).mean() > share) if inside.any() else False

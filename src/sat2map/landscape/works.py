@@ -37,7 +37,7 @@ def greenhouses(ground: Ground) -> list[Grove]:
     for plot in divided(ground, rng.uniform(70, 180), rng.uniform(3, 9), slant=0.05):
         if rng.random() > 0.65:
             continue
-        ground.paint(ground.covered([plot.corners]), gain((132, 120, 98), 0.08 * ground.noise(9, 3)), LAND)
+        ground.paint(ground.covered([plot.corners]), gain((132, 120, 98), 0.08 * ground.worn()), LAND)
         wide = rng.uniform(5, 12)
         shapes = _rows(plot, _angle(plot), wide + rng.choice((0.4, 1.5, 3.0)), wide, rng.uniform(25, 90))
         tone = np.array([(222, 226, 224), (196, 206, 208), (152, 168, 176), (238, 238, 232), (110, 128, 136)])[rng.integers(5)]
@@ -55,7 +55,7 @@ def solar(ground: Ground) -> list[Grove]:
         if rng.random() > 0.7:
             continue
         soil = np.array([(128, 120, 94), (104, 112, 74), (168, 152, 124)][rng.integers(3)])
-        ground.paint(ground.covered([plot.corners]), gain(soil, 0.07 * ground.noise(10, 3)), LAND, lay_low=True)
+        ground.paint(ground.covered([plot.corners]), gain(soil, 0.07 * ground.worn()), LAND, lay_low=True)
         wide = rng.uniform(2.2, 4.2)
         shapes = _rows(plot, turn, wide * rng.uniform(1.5, 2.6), wide, rng.uniform(18, 60), 1.2)
         tone = np.array([(30, 36, 56), (24, 26, 34), (44, 56, 86), (52, 56, 66)])[rng.integers(4)]
@@ -109,7 +109,7 @@ def airfield(ground: Ground) -> list[Grove]:
     for n, (x0, y0, x1, y1) in enumerate(lay):
         share = ground.covered([middle + rectangle(x0, y0, x1, y1) @ turn])
         own = surface if n == 0 or rng.random() < 0.6 else SURFACES[rng.integers(3)]
-        ground.paint(share, gain(own, 0.06 * ground.noise(40, 4)), LAND)
+        ground.paint(share, gain(own, 0.06 * ground.worn(30, 4)), LAND)
     v = (ground.x - middle[0]) * -np.sin(angle) + (ground.y - middle[1]) * np.cos(angle)
     rubber = np.exp(-((v / (half * 0.35)) ** 2)) * np.clip(0.5 + 0.4 * ground.noise(200, 2), 0, 1)
     ground.paint((rubber * (np.abs(v) < half) * rng.uniform(0, 0.7)).astype(np.float32), (44, 44, 44))
@@ -142,7 +142,7 @@ def harbour(ground: Ground, inland_m: Points) -> None:
     rng = ground.rng
     quay = np.array([(150, 146, 138), (108, 106, 102), (128, 116, 98)])[rng.integers(3)]
     dry = ground.below(-inland_m, 0.0) * ground.below(inland_m, rng.uniform(70, 200))
-    ground.paint(dry, gain(quay, 0.06 * ground.noise(30, 4)), GREY if rng.random() < 0.5 else LAND, lay_low=True)
+    ground.paint(dry, gain(quay, 0.06 * ground.worn(30, 4)), GREY if rng.random() < 0.5 else LAND, lay_low=True)
     slope = np.gradient(inland_m)
     out = -np.array([float(slope[1].mean()), float(slope[0].mean())])
     out = out / max(np.hypot(*out), 1e-6)
@@ -155,7 +155,7 @@ def harbour(ground: Ground, inland_m: Points) -> None:
         root = np.array([columns[k], rows[k]]) * ground.gsd_m
         long_, half = rng.uniform(30, 160), rng.uniform(4, 26)
         pier = root + rectangle(-8, -half, long_, half) @ turn
-        ground.paint(ground.covered([pier]), gain(quay * rng.uniform(0.85, 1.1), 0.05 * ground.noise(20, 3)), GREY, lay_low=True)
+        ground.paint(ground.covered([pier]), gain(quay * rng.uniform(0.85, 1.1), 0.05 * ground.worn()), GREY, lay_low=True)
         _ships(ground, root, turn, long_, half)
     spots = _spots(ground, 60)
     for spot in spots[ground.at(dry, spots) > 0.5]:
@@ -185,12 +185,12 @@ def halls(ground: Ground) -> list[Grove]:
     """Shops and works at the edge of a town: large roofs, black or white, asphalt and cars; schools are places."""
     rng = ground.rng
     everywhere = np.ones(ground.shape, np.float32)
-    ground.paint(everywhere, gain(SURFACES[rng.integers(4)], 0.05 * ground.noise(14, 3)), MAP["road"][0])
+    ground.paint(everywhere, gain(SURFACES[rng.integers(4)], 0.05 * ground.worn()), MAP["road"][0])
     for plot in divided(ground, rng.uniform(60, 140), rng.uniform(8, 12), slant=0.05):
         place = rng.random() < 0.2
         tone = SURFACES[rng.integers(4)] * rng.uniform(0.6, 1.1) if rng.random() < 0.75 else np.array((96, 106, 66))
         label = int(rng.choice(PLACE)) if place else LAND
-        ground.paint(ground.covered([plot.corners]), gain(tone, 0.06 * ground.noise(30, 4)), label)
+        ground.paint(ground.covered([plot.corners]), gain(tone, 0.06 * ground.worn(30, 4)), label)
         inner = plot.inset(rng.uniform(6, 18))
         if len(inner.corners) > 2 and rng.random() < 0.75:
             roof = rng.choice((238.0, 200.0, 150.0, 90.0, 48.0, 34.0)) * np.array([1, 1, rng.uniform(0.95, 1.04)])
