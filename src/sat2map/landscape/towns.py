@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.city.bend import Bend
-from sat2map.city.geometry import Points, axis, boxes
+from sat2map.city.geometry import Points, axis, boxes, rectangle, rotation
 from sat2map.landscape.ground import BUILDING, MAP, Floats, Ground, gain
 from sat2map.landscape.trees import WOODS, Grove, Leaves, grove, spread
 from sat2map.landscape.ways import SURFACES
 
-ROAD, LAND = MAP["road"][0], MAP["land"][0]
+ROAD, LAND, PLACE = MAP["road"][0], MAP["land"][0], MAP["place"]
 
 
 class Style(NamedTuple):
@@ -64,15 +64,36 @@ def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) 
     field = np.hypot(ground.x - ground.size_m[0] * rng.uniform(0.2, 0.8), ground.y - ground.size_m[1] * rng.uniform(0.2, 0.8))
     field = field + 50 * ground.noise(150, 3)
     area = ground.below(field, float(np.quantile(field, rng.uniform(*share))) + 1)
-    area = area * (ground.water < 0.5)
+    area = area * (ground.water < 0.5) * ~np.isin(ground.map_index, (ROAD, *MAP["major road"]))
     tone = np.array(style.ground)[rng.integers(len(style.ground))] * rng.uniform(0.85, 1.1)
-    ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, lay_low=True)
+    ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, level=True)
     lines = [line for line in streets(ground, style) if (ground.at(area, line) >= 0.5).sum() > 4]
     _lots(ground, style, lines, area)
+    for _ in range(int(rng.integers(0, 4))):
+        _public(ground, area)
     pave(ground, style, lines, area)
     houses(ground, style, lines, area)
     gardens = area * (ground.map_index == LAND)
     return [garden_trees(ground, style, gardens)]
+
+
+def _public(ground: Ground, area: Floats) -> None:
+    """A school, a hospital or a square, which is a place on the map: halls, courts and lawns."""
+    rng = ground.rng
+    middle = rng.uniform(0.1, 0.9, 2) * ground.size_m
+    half = rng.uniform(18, 60, 2)
+    turn = rotation(ground.turn)
+    plot = middle + rectangle(-half[0], -half[1], half[0], half[1]) @ turn
+    if ground.at(area, plot).min() < 0.5:
+        return
+    tone = np.array([(104, 112, 72), (136, 130, 120), (150, 132, 104), (92, 92, 90)])[rng.integers(4)]
+    ground.paint(ground.covered([plot]) * area, gain(tone, 0.06 * ground.worn(30, 4)), int(rng.choice(PLACE)), level=True)
+    inner = np.array([(x, y) for x in np.arange(-0.8, 0.7, 0.55) for y in (-0.75, 0.15)]) * half
+    parts = [middle + (corner + rectangle(0, 0, *(half * rng.uniform(0.15, 0.5, 2)))) @ turn for corner in inner]
+    kept = rng.random(len(parts)) < 0.6
+    high = np.where(rng.random(len(parts)) < 0.3, 0, rng.uniform(5, 14, len(parts)))
+    tones = np.array([(196, 192, 184), (150, 146, 140), (142, 92, 72), (88, 116, 80), (126, 84, 70)])[rng.integers(5, size=len(parts))]
+    ground.build([p for p, k in zip(parts, kept, strict=True) if k], tones[kept], high[kept])
 
 
 def streets(ground: Ground, style: Style) -> list[Points]:
@@ -81,7 +102,7 @@ def streets(ground: Ground, style: Style) -> list[Points]:
     bend = Bend(rng, rng.uniform(0.2, 1.8))
     reach = float(np.hypot(*ground.size_m)) * 0.75
     blocks = rng.uniform(*style.block_m), rng.uniform(*style.block_m) * rng.uniform(1, 2)
-    turn = axis(rng.uniform(0, np.pi))
+    turn = axis(ground.turn + rng.normal(0, 0.3) * (rng.random() < 0.3))
     middle = ground.size_m / 2 - bend((ground.size_m / 2)[None])[0]
     found = []
     for k, step in enumerate(blocks):
@@ -109,8 +130,9 @@ def pave(ground: Ground, style: Style, lines: list[Points], area: Floats) -> Non
             if len(part) > 2 and ground.at(area, part[len(part) // 2][None])[0] >= 0.5:
                 share = ground.stroke(part, half)
                 own = tone if rng.random() < 0.8 else SURFACES[rng.integers(first, after)]
-                ground.paint(share, gain(own, 0.07 * ground.worn()), lay_low=True)
-                ground.label(ground.stroke(part, max(half, 2.9)), ROAD)
+                ground.paint(share, gain(own, 0.07 * ground.worn()), level=True)
+                major = np.isin(ground.map_index, MAP["major road"])
+                ground.label(np.where(major, np.float32(0), ground.stroke(part, max(half, 2.9))), ROAD)
 
 
 def _lots(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:
@@ -130,7 +152,7 @@ def _lots(ground: Ground, style: Style, lines: list[Points], area: Floats) -> No
             shapes.append(yard)
             colours.append(tone)
             heights.append(0.01)
-    ground.build(shapes, np.array(colours), np.array(heights))
+    ground.build(shapes, np.array(colours), np.array(heights), within=area)
 
 
 def houses(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:

@@ -35,8 +35,8 @@ def clearing(ground: Ground) -> None:
     rng = ground.rng
     tones = np.array([(98, 108, 66), (122, 112, 78), (84, 92, 58), (112, 94, 74), (134, 128, 92), (70, 66, 48)])
     a, b = tones[rng.integers(len(tones), size=2)] * rng.uniform(0.85, 1.15, (2, 1))
-    soil = mixed(a, b, 0.5 + 0.5 * ground.noise(70, 4))
-    ground.colour = soil * (1 + 0.1 * ground.noise(9, 4))[..., None]
+    soil = mixed(a, b, 0.5 + 0.4 * ground.noise(rng.uniform(60, 200), 7, fall=0.72))
+    ground.colour = soil * (1 + 0.09 * ground.noise(7, 4, fall=0.85))[..., None]
 
 
 def meadow(ground: Ground) -> list[Grove]:
@@ -50,7 +50,7 @@ def moor(ground: Ground) -> list[Grove]:
     rng = ground.rng
     tones = np.array([(58, 50, 38), (72, 60, 44), (48, 46, 36), (88, 78, 54), (66, 68, 44)])
     a, b, c = tones[rng.choice(len(tones), 3, replace=False)] * rng.uniform(0.75, 1.1)
-    ground.colour = mixed(mixed(a, b, 0.5 + 0.5 * ground.noise(80, 5)), c, ground.noise(25, 4))
+    ground.colour = mixed(mixed(a, b, 0.5 + 0.4 * ground.noise(90, 7, fall=0.7)), c, ground.noise(25, 5, fall=0.75))
     ground.colour *= (1 + 0.12 * ground.noise(5, 3))[..., None]
     if rng.random() < 0.5:
         angle = rng.uniform(0, np.pi)
