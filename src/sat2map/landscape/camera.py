@@ -12,8 +12,10 @@ from sat2map.arrays import UInt8
 from sat2map.city.geometry import Points, Rng
 from sat2map.landscape.ground import Floats, Ground
 
-EXPOSED = 0.75
+EXPOSED = 0.6
 """How much of the way: what is bright in nature stays brighter than what is dark."""
+TINT = np.array([0.98, 1.04, 1.13])
+"""The usual cast of surveys from the air, by which their grey is a little green and blue."""
 AIR = np.array([128, 140, 150], np.float32)
 
 
@@ -41,11 +43,11 @@ def camera(rng: Rng) -> Camera:
     turn = rng.uniform(-1.1, 1.1) + (np.pi if rng.random() < 0.15 else 0)
     return Camera(
         shadow=rng.uniform(0.35, 1.5) * np.array([np.sin(turn), -np.cos(turn)]),
-        sky=rng.uniform(0.16, 0.42) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
-        level=rng.uniform(45, 75) if rng.random() < 0.35 else rng.uniform(75, 150),
+        sky=rng.uniform(0.2, 0.5) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
+        level=rng.uniform(45, 75) if rng.random() < 0.3 else rng.uniform(85, 165),
         gamma=rng.uniform(0.85, 1.2),
         saturation=rng.uniform(0.55, 1.3),
-        tint=1 + rng.normal(0, 0.045, 3),
+        tint=TINT * (1 + rng.normal(0, 0.05, 3)),
         haze=rng.beta(1.2, 6) * 0.6,
         blur_px=float(rng.uniform(0.3, 1.1) * (rng.random() < 0.6)),
         noise=rng.uniform(0.3, 3.5),
@@ -97,7 +99,7 @@ def _light(ground: Ground, view: Camera) -> Floats:
     away = view.shadow / length
     slopes = _slope(ground.relief, away, ground.gsd_m) * (1 - ground.level)
     steep = np.clip(_slope(ground.height, away, ground.gsd_m), -1.5, 1.5)
-    shade = np.clip(1 + 0.9 * length * slopes + 0.28 * steep, 0.0, 1.7)
+    shade = np.clip(1 + 0.9 * length * slopes + 0.2 * steep, 0.0, 1.7)
     out: Floats = shade * (1 - _shadows(ground.height, view.shadow / ground.gsd_m))
     return np.where(ground.water > 0.5, np.maximum(out, 0.6 * (out > 0.02)), out)
 
