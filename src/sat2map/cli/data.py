@@ -47,18 +47,27 @@ data.add_command(inspect)
     metavar="SIDE_PX",
     help="Write one square GeoTIFF to OUT, and its true map beside it.",
 )
+@click.option(
+    "--landscapes",
+    metavar="NAME,...",
+    default="city",
+    show_default=True,
+    help="What the pairs show: some of forest, fields, desert and many more, or `all`.",
+)
 @seed_option
 @overwrite_option
 @log_options
-def synth(out: Path, n_pairs: int | None, side_px: int | None, seed: int, overwrite: bool, quiet: bool) -> None:
-    """Draw synthetic cities with their true maps: pairs in the folder OUT, or a scene in the file OUT.
+def synth(
+    out: Path, n_pairs: int | None, side_px: int | None, landscapes: str, seed: int, overwrite: bool, quiet: bool
+) -> None:
+    """Draw synthetic ground with its true map: pairs in the folder OUT, or a scene of a city in the file OUT.
 
     Of one seed, pair n is always the same, and a small scene is the upper left part of a larger one.
     """
     if (n_pairs is None) == (side_px is None):
         raise click.UsageError("give either --pairs or --scene")
     if n_pairs is not None:
-        written = _write_pairs(out, n_pairs, seed, overwrite)
+        written = _write_pairs(out, n_pairs, seed, landscapes, overwrite)
     else:
         assert side_px is not None
         written = _write_scene(out, side_px, seed, overwrite)
@@ -66,14 +75,18 @@ def synth(out: Path, n_pairs: int | None, side_px: int | None, seed: int, overwr
         click.echo(f"wrote {written}", err=True)
 
 
-def _write_pairs(folder: Path, n: int, seed: int, overwrite: bool) -> str:
-    from sat2map.city import write_pairs
+def _write_pairs(folder: Path, n: int, seed: int, landscapes: str, overwrite: bool) -> str:
+    from sat2map.landscape import NAMES, write_pairs
 
+    names = NAMES if landscapes == "all" else tuple(name.strip() for name in landscapes.split(","))
+    for name in names:
+        if name not in NAMES:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(NAMES)}, or all", param_hint="--landscapes")
     if folder.exists() and not folder.is_dir():
         raise OutputError("output is not a folder", folder, hint="pairs go to a folder; choose another name")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputError("output exists and is not empty", folder, hint="--overwrite, or another folder")
-    return f"{len(write_pairs(folder, n, seed=seed))} pairs to {folder}"
+    return f"{len(write_pairs(folder, n, seed=seed, names=names))} pairs to {folder}"
 
 
 def _write_scene(path: Path, side_px: int, seed: int, overwrite: bool) -> str:
