@@ -12,6 +12,10 @@ from sat2map.arrays import UInt8
 from sat2map.city.geometry import Points, Rng
 from sat2map.landscape.ground import Floats, Ground
 
+EXPOSED = 0.6
+"""How much of the way: what is bright in nature stays brighter than what is dark."""
+TINT = np.array([0.98, 1.04, 1.13])
+"""The usual cast of surveys from the air, by which their grey is a little green and blue."""
 AIR = np.array([128, 140, 150], np.float32)
 
 
@@ -22,7 +26,8 @@ class Camera(NamedTuple):
     """Where the shadow of one metre of height falls: metres, shape (2,)."""
     sky: Points
     """Of the light, what is left in a shadow: shape (3,)."""
-    exposure: float
+    level: float
+    """What the mean of the image is brought near to, as cameras and their makers do."""
     gamma: float
     saturation: float
     tint: Points
@@ -36,14 +41,13 @@ class Camera(NamedTuple):
 def camera(rng: Rng) -> Camera:
     """The camera of one image, mostly as aerial surveys and satellites are."""
     turn = rng.uniform(-1.1, 1.1) + (np.pi if rng.random() < 0.15 else 0)
-    dark = rng.random() < 0.35
     return Camera(
         shadow=rng.uniform(0.35, 1.5) * np.array([np.sin(turn), -np.cos(turn)]),
-        sky=rng.uniform(0.16, 0.42) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
-        exposure=rng.uniform(0.5, 0.8) if dark else rng.uniform(0.85, 1.35),
+        sky=rng.uniform(0.2, 0.5) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
+        level=rng.uniform(45, 75) if rng.random() < 0.3 else rng.uniform(85, 165),
         gamma=rng.uniform(0.85, 1.2),
         saturation=rng.uniform(0.55, 1.3),
-        tint=1 + rng.normal(0, 0.045, 3),
+        tint=TINT * (1 + rng.normal(0, 0.05, 3)),
         haze=rng.beta(1.2, 6) * 0.6,
         blur_px=float(rng.uniform(0.3, 1.1) * (rng.random() < 0.6)),
         noise=rng.uniform(0.3, 3.5),
@@ -58,13 +62,20 @@ def photograph(ground: Ground, view: Camera) -> UInt8:
     sky = view.sky.astype(np.float32)
     image = ground.colour * (sky + (1 - sky) * light[..., None])
     image *= (1 + 0.05 * ground.noise(260, 2))[..., None]
+    haze = 1 + 0.25 * ground.noise(400, 1)[..., None]
+    return developed(image, view, rng, haze)
+
+
+def developed(image: Floats | UInt8, view: Camera, rng: Rng, uneven: Floats | float = 1.0) -> UInt8:
+    """What a camera makes of light: uint8, shape (H, W, 3); the haze may be uneven."""
+    image = np.asarray(image, np.float32)
     grey = image.mean(-1, keepdims=True)
     image = (grey + view.saturation * (image - grey)) * view.tint.astype(np.float32)
-    image = 255 * np.clip(image * view.exposure / 255, 0, 2) ** view.gamma
+    exposure = float(np.clip((view.level / max(float(image.mean()), 1.0)) ** EXPOSED, 0.4, 2.2))
+    image = 255 * np.clip(image * exposure / 255, 0, 2) ** view.gamma
     # Bright ground is held back in place of being cut off.
     image = np.where(image > 205, 205 + 50 * np.tanh((image - 205) / 50), image)
-    haze = view.haze * (1 + 0.25 * ground.noise(400, 1))[..., None]
-    image = image + haze * (AIR * min(view.exposure, 1.0) - image)
+    image = image + view.haze * uneven * (AIR * min(view.level / 100, 1.2) - image)
     return _sensed(image, view, rng)
 
 
@@ -86,9 +97,9 @@ def _light(ground: Ground, view: Camera) -> Floats:
     """How much of the sun's light falls on each pixel: about 1 on level ground, 0 in shadow."""
     length = float(np.hypot(*view.shadow))
     away = view.shadow / length
-    slopes = _slope(ground.relief, away, ground.gsd_m) * (1 - ground.water)
+    slopes = _slope(ground.relief, away, ground.gsd_m) * (1 - ground.level)
     steep = np.clip(_slope(ground.height, away, ground.gsd_m), -1.5, 1.5)
-    shade = np.clip(1 + 0.9 * length * slopes + 0.28 * steep, 0.0, 1.7)
+    shade = np.clip(1 + 0.9 * length * slopes + 0.2 * steep, 0.0, 1.7)
     out: Floats = shade * (1 - _shadows(ground.height, view.shadow / ground.gsd_m))
     return np.where(ground.water > 0.5, np.maximum(out, 0.6 * (out > 0.02)), out)
 

@@ -119,12 +119,13 @@ def _crop_light(ground: Ground, window: tuple[slice, slice], crop: Crop, angle: 
     """How the brightness of a field varies: its soil, its rows, and the tracks of machines."""
     rng = ground.rng
     part = _view(ground, window)
-    light = crop.uneven * part.noise(rng.uniform(40, 160), 4, fall=0.65) + 0.035 * part.noise(2.0, 1)
-    light += crop.uneven * 0.5 * part.noise(30, 3, stretch=5, angle=angle)
+    light = 0.7 * crop.uneven * part.noise(rng.uniform(40, 160), 6, fall=0.75)
+    light += rng.uniform(0.02, 0.09) * part.noise(1.6, 1)
+    light += crop.uneven * 0.4 * part.noise(30, 3, stretch=5, angle=angle)
     across = part.along(angle + np.pi / 2) + 0.3 * part.noise(60, 1)
-    row = max(rng.uniform(*crop.row_m), 2.4 * ground.gsd_m)
+    row = max(rng.uniform(*crop.row_m) * rng.choice((0.5, 1)), 2.2 * ground.gsd_m)
     fade = np.clip(0.7 + 0.5 * part.noise(70, 2), 0, 1.4)
-    light += crop.rows * fade * np.sin(2 * np.pi * across / np.float32(row))
+    light += rng.uniform(0.5, 3) * crop.rows * fade * np.sin(2 * np.pi * across / np.float32(row))
     if rng.random() < 0.5:
         lane = rng.uniform(14, 32)
         light -= rng.uniform(0.05, 0.22) * (np.abs((across / lane) % 1 - 0.5) < 0.7 / lane)
@@ -174,7 +175,7 @@ def terraces(ground: Ground, *, paddies: bool) -> list[Grove]:
     hill = ground.noise(rng.uniform(200, 420), 2, fall=0.35)
     other = ground.noise(rng.uniform(120, 240), 2, fall=0.4)
     if plain:
-        turn = rng.uniform(0, np.pi)
+        turn = ground.turn
         hill = ground.along(turn) / 90 + 0.06 * hill
         other = ground.along(turn + np.pi / 2) / 90 + 0.05 * other
     steps, lengths = rng.uniform(2.2, 6) if plain else rng.uniform(5, 16), rng.uniform(1.2, 3.5)

@@ -50,7 +50,9 @@ class Ground:
         """Height of the ground itself, metres: it is shaded and throws no shadow."""
         self.map_index: UInt8 = np.full(self.shape, MAP["land"][0], np.uint8)
         self.water: Floats = np.zeros(self.shape, np.float32)
-        """How much of each pixel is water, which is seen without shade."""
+        """How much of each pixel is water."""
+        self.level: Floats = np.zeros(self.shape, np.float32)
+        """How much of each pixel is level, whatever the relief about it."""
         self._worn: dict[tuple[float, int], Floats] = {}
 
     def noise(
@@ -138,16 +140,20 @@ class Ground:
                 pen.ellipse((*low, *high), fill=255)
         return np.asarray(image.reduce(FINER), np.float32) / np.float32(255)
 
-    def paint(self, share: Floats, colour: Colour, map_index: int | None = None, *, lay_low: bool = False) -> None:
-        """Paint a share of each pixel; the map changes where it is half or more, unless `map_index` is None."""
+    def paint(self, share: Floats, colour: Colour, map_index: int | None = None, *, level: bool = False) -> None:
+        """Paint a share of each pixel; the map changes where it is half or more, unless `map_index` is None.
+
+        Ground that is made level has no slopes, and nothing stands on it.
+        """
         self.colour += share[..., None] * (np.asarray(colour, np.float32) - self.colour)
         if map_index is not None:
             inside = share >= 0.5
             self.map_index[inside] = map_index
             wet = map_index == MAP["water"][0]
             self.water = np.maximum(self.water, share) if wet else self.water * (1 - share)
-        if lay_low:
+        if level:
             self.height *= share < 0.5
+            self.level = np.maximum(self.level, share)
 
     def label(self, share: Floats, map_index: int) -> None:
         """Change the map alone."""
@@ -159,8 +165,9 @@ class Ground:
         colours: npt.NDArray[np.floating],
         heights_m: npt.NDArray[np.floating],
         map_index: int | None = None,
+        within: Floats | None = None,
     ) -> None:
-        """Raise things with flat tops, in this order; heights of 0 lie on the ground."""
+        """Raise things with flat tops, in this order, where `within` is 1; heights of 0 lie on the ground."""
         if not len(polygons):
             return
         image, pen = self._sheet("RGB")
@@ -175,6 +182,9 @@ class Ground:
                 high_pen.polygon([v / FINER for v in corners], fill=float(height_m))
         covered = np.asarray(share.reduce(FINER), np.float32)[..., None] / np.float32(255)
         laid = np.asarray(image.reduce(FINER), np.float32)
+        if within is not None:
+            covered, laid = covered * within[..., None], laid * within[..., None]
+            high = np.where(within >= 0.5, np.array(high), self.height)
         self.colour = laid + (1 - covered) * self.colour
         self.height = np.array(high)
         if map_index is not None:

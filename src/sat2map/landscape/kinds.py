@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sat2map.city.draw import city
+from sat2map.city.draw import City
+from sat2map.city.geometry import rng_of
+from sat2map.city.options import CityOptions
 from sat2map.classes import COLOURS_RGB
 from sat2map.data.pairs import Pair
 from sat2map.landscape import farmland, towns, water, ways, wild, works
-from sat2map.landscape.camera import camera, photograph
+from sat2map.landscape.camera import camera, developed, photograph
 from sat2map.landscape.ground import Ground
 from sat2map.landscape.trees import Grove, plant, wood
+from sat2map.tiling import Window
 
 Cover = Callable[[Ground], list[Grove]]
 
@@ -32,8 +35,10 @@ class Landscape(NamedTuple):
     motorway: float = 0.08
     railway: float = 0.04
     hamlet: float = 0.0
-    village: str = "village"
-    """Style of the houses."""
+    houses: tuple[str, ...] = ("village",)
+    """Styles of the houses, one of these."""
+    built: tuple[float, float] = (0.05, 0.2)
+    """Share of the image that is built on, where anything is."""
     woods: float = 0.0
 
 
@@ -89,45 +94,35 @@ def _open_water(ground: Ground) -> list[Grove]:
     return []
 
 
-def _desert_town(ground: Ground) -> list[Grove]:
-    groves = wild.desert(ground)
-    return groves + towns.town(ground, "desert")
-
-
-def _tropical_town(ground: Ground) -> list[Grove]:
-    groves = [] if ground.rng.random() < 0.5 else [wood(ground, np.ones(ground.shape, np.float32), "lush")]
-    if not groves:
-        wild.clearing(ground)
-    return groves + towns.town(ground, "tropical")
-
-
-def _village(ground: Ground) -> list[Grove]:
-    groves = farmland.farmland(ground)
-    return groves + towns.town(ground, str(ground.rng.choice(("village", "bright"))), share=(0.3, 0.9))
+def _jungle(ground: Ground) -> list[Grove]:
+    return [wood(ground, np.ones(ground.shape, np.float32), "lush")]
 
 
 LANDSCAPES = {
     "forest": Landscape((wild.forest,), 1.6, river=0.15, ponds=0.15, lanes=0.7, hamlet=0.15),
     "fields": Landscape((farmland.farmland,), 2.0, river=0.15, ponds=0.25, lanes=0.75, hamlet=0.3, woods=0.4, railway=0.08),
     "circles": Landscape((farmland.circles,), 0.3, ponds=0.1, lanes=0.7),
-    "terraces": Landscape((_terraces,), 0.4, river=0.1, ponds=0.1, hamlet=0.3, village="tropical", woods=0.4),
-    "orchards": Landscape((farmland.orchards,), 0.6, river=0.1, ponds=0.3, hamlet=0.3, village="bright"),
-    "paddies": Landscape((_paddies,), 0.9, river=0.25, ponds=0.45, hamlet=0.35, village="tropical", woods=0.25),
+    "terraces": Landscape((_terraces,), 0.4, river=0.1, ponds=0.1, hamlet=0.3, houses=("tropical",), woods=0.4),
+    "orchards": Landscape((farmland.orchards,), 0.6, river=0.1, ponds=0.3, hamlet=0.3, houses=("bright",)),
+    "paddies": Landscape((_paddies,), 0.9, river=0.25, ponds=0.45, hamlet=0.35, houses=("tropical",), woods=0.25),
     "meadow": Landscape((wild.meadow,), 0.6, river=0.25, ponds=0.35, hamlet=0.3, woods=0.5),
     "moor": Landscape((wild.moor,), 0.6, river=0.2, ponds=0.3, lanes=0.5, woods=0.2),
     "river": Landscape((_rivers,), 1.3, hamlet=0.25, lanes=0.5, woods=0.3),
     "lake": Landscape((_lakes,), 1.2, hamlet=0.25, lanes=0.5, ponds=0.1),
-    "coast": Landscape((_coast,), 1.0, hamlet=0.2, lanes=0.4, village="bright"),
+    "coast": Landscape((_coast,), 1.0, hamlet=0.2, lanes=0.4, houses=("bright",)),
     "tidal": Landscape((_tidal,), 0.4, lanes=0.15, major=0.03, motorway=0.02),
     "open water": Landscape((_open_water,), 0.3, lanes=0.0, major=0.0, motorway=0.05),
-    "harbour": Landscape((_harbour,), 0.6, lanes=0.7, railway=0.2, village="bright"),
-    "scrub": Landscape((wild.scrub,), 0.8, river=0.08, ponds=0.1, lanes=0.6, hamlet=0.12, village="desert"),
-    "desert": Landscape((wild.desert,), 0.9, ponds=0.08, lanes=0.6, motorway=0.14, hamlet=0.12, village="desert"),
+    "harbour": Landscape((_harbour,), 0.6, lanes=0.7, railway=0.2, houses=("bright",)),
+    "scrub": Landscape((wild.scrub,), 0.8, river=0.08, ponds=0.1, lanes=0.6, hamlet=0.12, houses=("desert",)),
+    "desert": Landscape((wild.desert,), 0.9, ponds=0.08, lanes=0.6, motorway=0.14, hamlet=0.12, houses=("desert",)),
     "mountains": Landscape((wild.mountains,), 0.5, river=0.15, ponds=0.1, lanes=0.35, major=0.05, motorway=0.02),
     "snow": Landscape((wild.snow,), 0.4, river=0.2, ponds=0.15, hamlet=0.25),
-    "village": Landscape((_village,), 1.1, river=0.15, ponds=0.15, lanes=0.6, major=0.3, woods=0.2),
-    "desert town": Landscape((_desert_town,), 1.2, ponds=0.05, lanes=0.2, major=0.35, motorway=0.15),
-    "tropical town": Landscape((_tropical_town,), 0.9, river=0.25, ponds=0.15, lanes=0.3, major=0.25),
+    "village": Landscape((farmland.farmland, wild.meadow), 1.1, river=0.15, ponds=0.15, lanes=0.5, major=0.3, woods=0.2,
+                         hamlet=1, houses=("village", "village", "bright"), built=(0.3, 0.9)),
+    "desert town": Landscape((wild.desert, wild.desert, wild.scrub), 1.2, ponds=0.05, lanes=0.2, major=0.35, motorway=0.15,
+                             hamlet=1, houses=("desert",), built=(0.6, 1)),
+    "tropical town": Landscape((_jungle, wild.meadow, _paddies), 0.9, river=0.25, ponds=0.15, lanes=0.3, major=0.25,
+                               hamlet=1, houses=("tropical",), built=(0.5, 1)),
     "halls": Landscape((works.halls,), 0.7, ponds=0.0, lanes=0.0, major=0.3, motorway=0.25),
     "greenhouses": Landscape((works.greenhouses,), 0.4, ponds=0.4, lanes=0.7),
     "solar": Landscape((works.solar,), 0.4, ponds=0.1, lanes=0.6),
@@ -154,7 +149,7 @@ def landscape(height_px: int, width_px: int, *, seed: int | tuple[int, ...], nam
     """
     seeds = (seed,) if isinstance(seed, int) else seed
     if name == "city":
-        return city(height_px, width_px, seed=seeds, gsd_m=gsd_m or 0.9)
+        return _city(height_px, width_px, seeds, gsd_m)
     number = list(LANDSCAPES).index(name)
     ground = Ground(height_px, width_px, 0.9, (*seeds, 20, number))
     if gsd_m is None:
@@ -163,6 +158,20 @@ def landscape(height_px: int, width_px: int, *, seed: int | tuple[int, ...], nam
     view = camera(ground.rng)
     _fill(ground, LANDSCAPES[name])
     return Pair(photograph(ground, view), COLOURS_RGB[ground.map_index])
+
+
+def _city(height_px: int, width_px: int, seed: tuple[int, ...], gsd_m: float | None) -> Pair:
+    """A window from somewhere in a city of some kind, by some camera."""
+    rng = rng_of(seed, 20)
+    options = CityOptions(
+        block_m=(rng.uniform(90, 240), rng.uniform(60, 100)), street_m=rng.uniform(7.5, 14), avenue_m=rng.uniform(13, 24),
+        irregularity=rng.uniform(0, 0.7), curviness=rng.uniform(0, 1.8), motorway_every_m=1500, river_every_m=2000,
+        park_share=rng.uniform(0.04, 0.2), major_share=0.4, motorway_m=rng.uniform(22, 34),
+    )  # fmt: skip
+    row, col = rng.integers(-50_000, 50_000, 2).tolist()
+    town = City(seed, gsd_m or float(rng.uniform(0.6, 1.0)), options)
+    pair = town.draw(Window(row, col, height_px, width_px))
+    return Pair(developed(pair.source_hwc, camera(rng), rng) if rng.random() < 0.6 else pair.source_hwc, pair.target_hwc)
 
 
 def drawn_name(seed: tuple[int, ...], names: tuple[str, ...] = NAMES) -> str:
@@ -183,9 +192,9 @@ def _fill(ground: Ground, kind: Landscape) -> None:
         water.river(ground)
     if rng.random() < kind.ponds:
         water.ponds(ground, int(rng.integers(1, 5)))
-    if rng.random() < kind.hamlet:
-        groves += towns.town(ground, kind.village, share=(0.05, 0.2))
     _ways(ground, kind)
+    if rng.random() < kind.hamlet:
+        groves += towns.town(ground, kind.houses[rng.integers(len(kind.houses))], share=kind.built)
     for trees in groves:
         plant(ground, trees)
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.city.bend import Bend
-from sat2map.city.geometry import Points, axis, boxes
+from sat2map.city.geometry import Points, axis, boxes, rectangle, rotation
 from sat2map.landscape.ground import BUILDING, MAP, Floats, Ground, gain
 from sat2map.landscape.trees import WOODS, Grove, Leaves, grove, spread
 from sat2map.landscape.ways import SURFACES
 
-ROAD, LAND = MAP["road"][0], MAP["land"][0]
+ROAD, LAND, PLACE = MAP["road"][0], MAP["land"][0], MAP["place"]
 
 
 class Style(NamedTuple):
@@ -38,8 +38,8 @@ class Style(NamedTuple):
 
 STYLES = {
     "village": Style(
-        ((142, 84, 62), (120, 72, 58), (92, 84, 78), (76, 72, 70), (160, 108, 82), (110, 104, 98), (50, 50, 52)),
-        0.9, (7, 15), (4, 8), (13, 28), (60, 160), (4.5, 8), (0, 4), ((92, 104, 62), (104, 110, 74)), 0.0, "broadleaf", 0.5,
+        ((142, 84, 62), (120, 72, 58), (92, 84, 78), (76, 72, 70), (160, 108, 82), (168, 166, 160), (50, 50, 52)),
+        0.85, (8, 17), (4, 8), (11, 23), (45, 110), (5, 10), (0, 4), ((92, 104, 62), (122, 120, 84), (140, 134, 118), (104, 110, 74)), 0.0, "broadleaf", 0.9,
     ),
     "desert": Style(
         ((214, 202, 180), (236, 230, 218), (188, 170, 142), (168, 152, 128), (246, 246, 242), (150, 140, 126)),
@@ -47,13 +47,13 @@ STYLES = {
         0.8, "dry", 0.12,
     ),
     "tropical": Style(
-        ((150, 94, 70), (176, 172, 166), (112, 84, 70), (92, 116, 140), (204, 200, 192), (128, 116, 104), (74, 96, 82)),
+        ((150, 94, 70), (206, 204, 198), (112, 84, 70), (92, 116, 140), (204, 200, 192), (128, 116, 104), (74, 96, 82)),
         0.75, (6, 12), (3, 6), (8, 16), (40, 110), (3.4, 7.5), (3, 9), ((130, 104, 76), (106, 108, 66), (146, 122, 94)),
-        0.1, "lush", 0.6,
+        0.1, "lush", 0.9,
     ),
     "bright": Style(
         ((172, 100, 74), (190, 118, 88), (206, 200, 188), (158, 90, 66), (220, 214, 204)),
-        0.75, (8, 15), (4, 9), (12, 20), (50, 110), (5, 9), (0, 6), ((142, 128, 98), (112, 108, 76)), 0.2, "dry", 0.3,
+        0.75, (8, 16), (4, 9), (11, 18), (40, 90), (5, 9), (0, 6), ((142, 128, 98), (112, 108, 76)), 0.2, "dry", 0.3,
     ),
 }  # fmt: skip
 
@@ -64,15 +64,36 @@ def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) 
     field = np.hypot(ground.x - ground.size_m[0] * rng.uniform(0.2, 0.8), ground.y - ground.size_m[1] * rng.uniform(0.2, 0.8))
     field = field + 50 * ground.noise(150, 3)
     area = ground.below(field, float(np.quantile(field, rng.uniform(*share))) + 1)
-    area = area * (ground.water < 0.5)
+    area = area * (ground.water < 0.5) * ~np.isin(ground.map_index, (ROAD, *MAP["major road"]))
     tone = np.array(style.ground)[rng.integers(len(style.ground))] * rng.uniform(0.85, 1.1)
-    ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, lay_low=True)
+    ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, level=True)
     lines = [line for line in streets(ground, style) if (ground.at(area, line) >= 0.5).sum() > 4]
     _lots(ground, style, lines, area)
+    for _ in range(int(rng.integers(0, 4))):
+        _public(ground, area)
     pave(ground, style, lines, area)
     houses(ground, style, lines, area)
     gardens = area * (ground.map_index == LAND)
     return [garden_trees(ground, style, gardens)]
+
+
+def _public(ground: Ground, area: Floats) -> None:
+    """A school, a hospital or a square, which is a place on the map: halls, courts and lawns."""
+    rng = ground.rng
+    middle = rng.uniform(0.1, 0.9, 2) * ground.size_m
+    half = rng.uniform(18, 60, 2)
+    turn = rotation(ground.turn)
+    plot = middle + rectangle(-half[0], -half[1], half[0], half[1]) @ turn
+    if ground.at(area, plot).min() < 0.5:
+        return
+    tone = np.array([(104, 112, 72), (136, 130, 120), (150, 132, 104), (92, 92, 90)])[rng.integers(4)]
+    ground.paint(ground.covered([plot]) * area, gain(tone, 0.06 * ground.worn(30, 4)), int(rng.choice(PLACE)), level=True)
+    inner = np.array([(x, y) for x in np.arange(-0.8, 0.7, 0.55) for y in (-0.75, 0.15)]) * half
+    parts = [middle + (corner + rectangle(0, 0, *(half * rng.uniform(0.15, 0.5, 2)))) @ turn for corner in inner]
+    kept = rng.random(len(parts)) < 0.6
+    high = np.where(rng.random(len(parts)) < 0.3, 0, rng.uniform(5, 14, len(parts)))
+    tones = np.array([(196, 192, 184), (150, 146, 140), (142, 92, 72), (88, 116, 80), (126, 84, 70)])[rng.integers(5, size=len(parts))]
+    ground.build([p for p, k in zip(parts, kept, strict=True) if k], tones[kept], high[kept])
 
 
 def streets(ground: Ground, style: Style) -> list[Points]:
@@ -81,7 +102,7 @@ def streets(ground: Ground, style: Style) -> list[Points]:
     bend = Bend(rng, rng.uniform(0.2, 1.8))
     reach = float(np.hypot(*ground.size_m)) * 0.75
     blocks = rng.uniform(*style.block_m), rng.uniform(*style.block_m) * rng.uniform(1, 2)
-    turn = axis(rng.uniform(0, np.pi))
+    turn = axis(ground.turn + rng.normal(0, 0.3) * (rng.random() < 0.3))
     middle = ground.size_m / 2 - bend((ground.size_m / 2)[None])[0]
     found = []
     for k, step in enumerate(blocks):
@@ -109,8 +130,9 @@ def pave(ground: Ground, style: Style, lines: list[Points], area: Floats) -> Non
             if len(part) > 2 and ground.at(area, part[len(part) // 2][None])[0] >= 0.5:
                 share = ground.stroke(part, half)
                 own = tone if rng.random() < 0.8 else SURFACES[rng.integers(first, after)]
-                ground.paint(share, gain(own, 0.07 * ground.worn()), lay_low=True)
-                ground.label(ground.stroke(part, max(half, 2.9)), ROAD)
+                ground.paint(share, gain(own, 0.07 * ground.worn()), level=True)
+                major = np.isin(ground.map_index, MAP["major road"])
+                ground.label(np.where(major, np.float32(0), ground.stroke(part, max(half, 2.9))), ROAD)
 
 
 def _lots(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:
@@ -130,7 +152,7 @@ def _lots(ground: Ground, style: Style, lines: list[Points], area: Floats) -> No
             shapes.append(yard)
             colours.append(tone)
             heights.append(0.01)
-    ground.build(shapes, np.array(colours), np.array(heights))
+    ground.build(shapes, np.array(colours), np.array(heights), within=area)
 
 
 def houses(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:

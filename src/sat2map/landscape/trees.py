@@ -95,8 +95,8 @@ def wood(ground: Ground, share: Floats, kind: str, *, rows: bool = False, densit
     trees = grove(rng, places, leaves, scale * (0.9 if rows else 1.0))
     # Stands differ: some are higher and of another green than those beside them.
     stand = ground.at(ground.noise(70, 2), places).astype(float)
-    tones = trees.colours * (1 + 0.11 * stand[:, None] * np.array([1.3, 1.0, 0.5]))
-    return trees._replace(closed=True, heights_m=trees.heights_m * np.clip(1 + 0.15 * stand, 0.5, 1.6), colours=tones)
+    tones = trees.colours * (1 + 0.07 * stand[:, None] * np.array([1.3, 1.0, 0.5]))
+    return trees._replace(closed=True, heights_m=trees.heights_m * np.clip(1 + 0.12 * stand, 0.5, 1.6), colours=tones)
 
 
 def plant(ground: Ground, trees: Grove, *, free: float = 0.75) -> None:

@@ -29,7 +29,7 @@ def river(ground: Ground, *, wide_m: tuple[float, float] = (5, 70)) -> None:
     widths = half * np.clip(1 + waves, 0.4, 1.8)
     bed = ground.stroke(line, widths + rng.uniform(1, 4) + half * rng.choice((0.0, 0.5)))
     bank = np.array([(112, 100, 78), (74, 84, 54), (142, 134, 116), (62, 70, 46)][rng.integers(4)])
-    ground.paint(bed, gain(bank, 0.14 * ground.noise(8, 3)), MAP["land"][0], lay_low=True)
+    ground.paint(bed, gain(bank, 0.14 * ground.noise(8, 3)), MAP["land"][0], level=True)
     wet = ground.stroke(line, widths)
     if half > 9 and rng.random() < 0.4:
         # Bars of gravel that the river leaves dry.
@@ -45,7 +45,7 @@ def lakes(ground: Ground, *, share: tuple[float, float] = (0.1, 0.45), grain_m: 
     rim = rng.uniform(0.02, 0.1)
     bank = np.array([(104, 96, 76), (70, 82, 50), (150, 140, 118), (48, 56, 38)][rng.integers(4)])
     shore = ground.below(field, level + rim)
-    ground.paint(shore, gain(bank, 0.12 * ground.noise(7, 3)), MAP["land"][0], lay_low=True)
+    ground.paint(shore, gain(bank, 0.12 * ground.noise(7, 3)), MAP["land"][0], level=True)
     fill(ground, ground.below(field, level), FRESH[rng.integers(len(FRESH))], rough=rng.uniform(0, 0.8))
 
 
@@ -63,33 +63,33 @@ def ponds(ground: Ground, n: int) -> None:
         shore = middle + np.stack((u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)), -1)
         bank = middle + (shore - middle) * (1 + rng.uniform(1, 5) / radius)
         tone = np.array([(108, 98, 76), (66, 78, 48)][rng.integers(2)])
-        ground.paint(ground.covered([bank]), gain(tone, 0.14 * ground.noise(5, 2)), MAP["land"][0], lay_low=True)
+        ground.paint(ground.covered([bank]), gain(tone, 0.14 * ground.noise(5, 2)), MAP["land"][0], level=True)
         fill(ground, ground.covered([shore]), FRESH[rng.integers(len(FRESH))], rough=rng.uniform(0, 0.3), detail=False)
 
 
-def fill(ground: Ground, wet: Floats, colour: Points, *, rough: float = 0.3, detail: bool = True) -> None:
+def fill(ground: Ground, wet: Floats, colour: Points, *, rough: float = 0.3, detail: bool = True, weed: float = 0.2) -> None:
     """Water of a colour: even or rough, with shallows, weed, glint and drift."""
     rng = ground.rng
     tone = np.asarray(colour) * rng.uniform(0.8, 1.25) * (1 + 0.05 * rng.normal(0, 1, 3))
     light = 0.03 * ground.noise(120, 2)
     if not detail:
-        ground.paint(wet, gain(tone, light), WATER, lay_low=True)
+        ground.paint(wet, gain(tone, light), WATER, level=True)
         return
     wind = rng.uniform(0, np.pi)
-    light += 0.10 * rough * ground.noise(rng.uniform(4, 14), 3, stretch=rng.uniform(2, 6), angle=wind)
+    light += 0.08 * rough * ground.noise(rng.uniform(3, 9), 2, stretch=rng.uniform(2, 5), angle=wind)
     if rng.random() < 0.5:
-        light += 0.09 * ground.noise(rng.uniform(30, 90), 4, stretch=rng.uniform(1.5, 5), angle=wind)
+        light += rng.uniform(0.02, 0.07) * ground.noise(rng.uniform(30, 90), 4, stretch=rng.uniform(1.5, 5), angle=wind)
     surface = gain(tone, light)
     if rng.random() < 0.6:
         near = 1 - blurred(wet, rng.uniform(3, 16) / ground.gsd_m) * 2 + 1
         surface = mixed(surface, tone * 0.5 + np.array([70, 66, 48]), np.clip(near, 0, 1) * rng.uniform(0.2, 0.9))
-    if rng.random() < 0.2:
-        weed = np.clip(ground.noise(rng.uniform(15, 60), 4, stretch=2, angle=wind) - rng.uniform(0.2, 1.2), 0, 1)
-        surface = mixed(surface, np.array([84, 108, 48]) * rng.uniform(0.7, 1.2), weed)
+    if rng.random() < weed:
+        algae = np.clip(ground.noise(rng.uniform(15, 60), 4, stretch=2, angle=wind) - rng.uniform(0.2, 1.2), 0, 1)
+        surface = mixed(surface, np.array([84, 108, 48]) * rng.uniform(0.7, 1.2), algae)
     if rng.random() < 0.25:
         glint = np.clip(ground.noise(300, 1) * 0.7 + 0.5 * ground.noise(rng.uniform(2, 6), 2, stretch=2, angle=wind), 0, 3)
         surface = surface + (28 * rng.random() * glint[..., None]).astype(np.float32)
-    ground.paint(wet, surface, WATER, lay_low=True)
+    ground.paint(wet, surface, WATER, level=True)
 
 
 def sea(ground: Ground, *, share: tuple[float, float] = (0.2, 0.7), surf: bool = True) -> Floats:
@@ -102,7 +102,7 @@ def sea(ground: Ground, *, share: tuple[float, float] = (0.2, 0.7), surf: bool =
         _beach(ground, inland)
     wet = ground.below(inland, 0.0)
     deep = SALT[rng.integers(len(SALT))]
-    fill(ground, wet, deep, rough=rng.uniform(0.1, 1))
+    fill(ground, wet, deep, rough=rng.uniform(0.1, 1), weed=0)
     shallow = deep * 0.6 + np.array([70, 84, 74]) * rng.uniform(0.6, 1.1)
     near = np.exp(np.minimum(inland, 0) / rng.uniform(8, 60)) * rng.uniform(0.2, 1)
     ground.paint(wet * np.clip(near + 0.08 * ground.noise(25, 3), 0, 1), shallow)

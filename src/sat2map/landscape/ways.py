@@ -38,7 +38,7 @@ def track(ground: Ground, line: Points) -> None:
     tone = SURFACES[rng.integers(N_PAVED, len(SURFACES))] * rng.uniform(0.8, 1.1)
     for aside in (-0.9, 0.9):
         share = ground.covered([ribbon(line, 0.45, aside)]) * np.clip(0.7 + 0.3 * ground.worn(30, 2), 0, 1)
-        ground.paint(share * 0.8, tone)
+        ground.paint(share * 0.8 * (1 - ground.water), tone)
 
 
 def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: float | None = None) -> None:
@@ -51,9 +51,9 @@ def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: flo
     tone = SURFACES[kind] * rng.uniform(0.85, 1.15)
     worn = 0.05 * ground.worn(12, 3) + 0.05 * ground.worn(100, 2)
     verge = ground.colour.reshape(-1, 3)[:: 997].mean(0) * 0.6 + np.array([52, 48, 38])
-    ground.paint(ground.stroke(line, half + rng.uniform(0.6, 2.5)), gain(verge, 0.12 * ground.worn(6, 2)), lay_low=True)
+    ground.paint(ground.stroke(line, half + rng.uniform(0.6, 2.5)), gain(verge, 0.12 * ground.worn(6, 2)), level=True)
     share = ground.stroke(line, half)
-    ground.paint(share, gain(tone, worn), lay_low=True)
+    ground.paint(share, gain(tone, worn), level=True)
     # Maps draw narrow roads wider than they are.
     ground.label(ground.stroke(line, max(half, 2.9)), ROAD)
     ground.water *= share < 0.5
@@ -67,8 +67,8 @@ def major(ground: Ground, line: Points) -> None:
     rng = ground.rng
     half = rng.uniform(4.2, 8)
     tone = SURFACES[rng.integers(N_PAVED - 1)] * rng.uniform(0.85, 1.2)
-    ground.paint(ground.stroke(line, half + rng.uniform(1, 5)), gain((112, 106, 84), 0.12 * ground.worn(8, 3)), LAND, lay_low=True)
-    ground.paint(ground.stroke(line, half), gain(tone, 0.04 * ground.worn(60, 4)), int(rng.choice(MAJOR[1:])), lay_low=True)
+    ground.paint(ground.stroke(line, half + rng.uniform(1, 5)), gain((112, 106, 84), 0.12 * ground.worn(8, 3)), LAND, level=True)
+    ground.paint(ground.stroke(line, half), gain(tone, 0.04 * ground.worn(60, 4)), int(rng.choice(MAJOR[1:])), level=True)
     _line(ground, line, 0.0, dashed=False)
     for aside in (-0.92, 0.92):
         _line(ground, line, aside * half, dashed=False)
@@ -83,12 +83,12 @@ def motorway(ground: Ground, line: Points) -> None:
     verge = np.array([(96, 102, 64), (128, 116, 88), (70, 80, 50), (170, 152, 122)][rng.integers(4)])
     aside = half + gap / 2
     wide = ground.stroke(line, aside + half + rng.uniform(3, 14))
-    ground.paint(wide, gain(verge, 0.1 * ground.noise(10, 4)), LAND, lay_low=True)
+    ground.paint(wide, gain(verge, 0.1 * ground.noise(10, 4)), LAND, level=True)
     if rng.random() < 0.5:
         ground.paint(ground.stroke(line, gap / 2), gain(tone * 1.15, 0.05 * ground.noise(10, 2)), LAND)
     for side in (-1, 1):
         middle = line + side * aside * normals(line)
-        ground.paint(ground.stroke(middle, half), gain(tone, 0.035 * ground.worn(60, 4)), MAJOR[0], lay_low=True)
+        ground.paint(ground.stroke(middle, half), gain(tone, 0.035 * ground.worn(60, 4)), MAJOR[0], level=True)
         for at in (-0.85, 0.85):
             _line(ground, middle, at * half, dashed=False)
         for at in (-0.28, 0.28) if half > 6 else (0.0,):
@@ -99,7 +99,7 @@ def motorway(ground: Ground, line: Points) -> None:
 def railway(ground: Ground, line: Points) -> None:
     """Ballast and rails, which are land."""
     rng = ground.rng
-    ground.paint(ground.stroke(line, rng.uniform(3, 6)), gain((104, 94, 84), 0.08 * ground.noise(6, 2)), LAND, lay_low=True)
+    ground.paint(ground.stroke(line, rng.uniform(3, 6)), gain((104, 94, 84), 0.08 * ground.noise(6, 2)), LAND, level=True)
     for aside in (-0.75, 0.75):
         ground.paint(ground.covered([ribbon(line, 0.25, aside)]), (60, 54, 50))
 

@@ -35,8 +35,8 @@ def clearing(ground: Ground) -> None:
     rng = ground.rng
     tones = np.array([(98, 108, 66), (122, 112, 78), (84, 92, 58), (112, 94, 74), (134, 128, 92), (70, 66, 48)])
     a, b = tones[rng.integers(len(tones), size=2)] * rng.uniform(0.85, 1.15, (2, 1))
-    soil = mixed(a, b, 0.5 + 0.5 * ground.noise(70, 4))
-    ground.colour = soil * (1 + 0.1 * ground.noise(9, 4))[..., None]
+    soil = mixed(a, b, 0.5 + 0.4 * ground.noise(rng.uniform(60, 200), 7, fall=0.72))
+    ground.colour = soil * (1 + 0.09 * ground.noise(7, 4, fall=0.85))[..., None]
 
 
 def meadow(ground: Ground) -> list[Grove]:
@@ -50,7 +50,7 @@ def moor(ground: Ground) -> list[Grove]:
     rng = ground.rng
     tones = np.array([(58, 50, 38), (72, 60, 44), (48, 46, 36), (88, 78, 54), (66, 68, 44)])
     a, b, c = tones[rng.choice(len(tones), 3, replace=False)] * rng.uniform(0.75, 1.1)
-    ground.colour = mixed(mixed(a, b, 0.5 + 0.5 * ground.noise(80, 5)), c, ground.noise(25, 4))
+    ground.colour = mixed(mixed(a, b, 0.5 + 0.4 * ground.noise(90, 7, fall=0.7)), c, ground.noise(25, 5, fall=0.75))
     ground.colour *= (1 + 0.12 * ground.noise(5, 3))[..., None]
     if rng.random() < 0.5:
         angle = rng.uniform(0, np.pi)
@@ -71,15 +71,15 @@ def scrub(ground: Ground) -> list[Grove]:
     """Chaparral, maquis, savanna: bushes with bare soil between them."""
     rng = ground.rng
     soils = np.array([(176, 146, 112), (186, 168, 136), (158, 138, 106), (164, 156, 108), (140, 112, 86), (120, 112, 84)])
-    soil = soils[rng.integers(len(soils))] * rng.uniform(0.85, 1.1)
-    ground.colour = gain(soil, 0.07 * ground.noise(110, 5) + 0.05 * ground.noise(2.5, 2))
-    bush = np.array([(92, 78, 54), (74, 74, 48), (58, 62, 42), (98, 96, 66), (66, 56, 44), (46, 52, 36)])
+    soil = soils[rng.integers(len(soils))] * rng.uniform(0.9, 1.15)
+    ground.colour = gain(soil, 0.06 * ground.noise(110, 6, fall=0.7) + 0.05 * ground.noise(2.0, 1))
+    bush = np.array([(82, 68, 48), (62, 62, 42), (48, 54, 36), (88, 86, 60), (58, 48, 38), (40, 46, 32)])
     pick = bush[rng.choice(len(bush), 2, replace=False)]
     leaves = Leaves(tuple(map(tuple, pick.tolist())), (0.5, rng.uniform(1.3, 2.6)), 0.9, 0.5, (0, 0, 0))
     groves = []
     for grain in (rng.uniform(20, 60), rng.uniform(100, 200)):
-        where = ground.below(ground.noise(grain, 3), float(rng.uniform(-0.6, 1.6)))
-        groves.append(grove(rng, spread(ground, where, rng.uniform(2.6, 5.5), jitter=1.2, kept=rng.uniform(0.3, 0.95)), leaves))
+        where = ground.below(ground.noise(grain, 3), float(rng.uniform(-0.2, 2.2)))
+        groves.append(grove(rng, spread(ground, where, rng.uniform(2.2, 4.2), jitter=1.2, kept=rng.uniform(0.4, 0.95)), leaves))
     if rng.random() < 0.5:
         hills(ground, rng.uniform(10, 40))
     return groves

@@ -14,6 +14,8 @@ from sat2map.landscape.wild import clearing, desert, scattered_trees, scrub
 
 LAND, GREY, PLACE = MAP["land"][0], MAP["land"][2], MAP["place"]
 
+CONTAINERS = np.array([(132, 62, 52), (58, 82, 116), (96, 106, 98), (176, 174, 170), (150, 96, 58), (70, 74, 78), (66, 98, 84)])
+
 
 def _rows(plot: Plot, angle: float, step_m: float, wide_m: float, long_m: float, gap_m: float = 2.0) -> Points:
     """Boxes in rows along a direction, those that lie within a plot: shape (n, 4, 2)."""
@@ -55,7 +57,7 @@ def solar(ground: Ground) -> list[Grove]:
         if rng.random() > 0.7:
             continue
         soil = np.array([(128, 120, 94), (104, 112, 74), (168, 152, 124)][rng.integers(3)])
-        ground.paint(ground.covered([plot.corners]), gain(soil, 0.07 * ground.worn()), LAND, lay_low=True)
+        ground.paint(ground.covered([plot.corners]), gain(soil, 0.07 * ground.worn()), LAND, level=True)
         wide = rng.uniform(2.2, 4.2)
         shapes = _rows(plot, turn, wide * rng.uniform(1.5, 2.6), wide, rng.uniform(18, 60), 1.2)
         tone = np.array([(30, 36, 56), (24, 26, 34), (44, 56, 86), (52, 56, 66)])[rng.integers(4)]
@@ -80,7 +82,7 @@ def quarry(ground: Ground) -> list[Grove]:
     tone = stone[rng.integers(len(stone))] * rng.uniform(0.85, 1.05)
     benches = np.floor((level - depth) * rng.uniform(3, 6))
     light = 0.06 * ground.noise(40, 5) + 0.04 * np.sin(benches * 2.4)
-    ground.paint(pit, gain(tone, light), LAND, lay_low=True)
+    ground.paint(pit, gain(tone, light), LAND, level=True)
     high = np.where(pit > 0.5, -benches * rng.uniform(3, 7) + 1.2 * np.clip(ground.noise(12, 2), 0, 2), 0)
     ground.relief = ground.relief + high.astype(np.float32)
     if rng.random() < 0.5:
@@ -142,7 +144,7 @@ def harbour(ground: Ground, inland_m: Points) -> None:
     rng = ground.rng
     quay = np.array([(150, 146, 138), (108, 106, 102), (128, 116, 98)])[rng.integers(3)]
     dry = ground.below(-inland_m, 0.0) * ground.below(inland_m, rng.uniform(70, 200))
-    ground.paint(dry, gain(quay, 0.06 * ground.worn(30, 4)), GREY if rng.random() < 0.5 else LAND, lay_low=True)
+    ground.paint(dry, gain(quay, 0.06 * ground.worn(30, 4)), GREY if rng.random() < 0.5 else LAND, level=True)
     slope = np.gradient(inland_m)
     out = -np.array([float(slope[1].mean()), float(slope[0].mean())])
     out = out / max(np.hypot(*out), 1e-6)
@@ -155,12 +157,12 @@ def harbour(ground: Ground, inland_m: Points) -> None:
         root = np.array([columns[k], rows[k]]) * ground.gsd_m
         long_, half = rng.uniform(30, 160), rng.uniform(4, 26)
         pier = root + rectangle(-8, -half, long_, half) @ turn
-        ground.paint(ground.covered([pier]), gain(quay * rng.uniform(0.85, 1.1), 0.05 * ground.worn()), GREY, lay_low=True)
+        ground.paint(ground.covered([pier]), gain(quay * rng.uniform(0.85, 1.1), 0.05 * ground.worn()), GREY, level=True)
         _ships(ground, root, turn, long_, half)
     spots = _spots(ground, 60)
     for spot in spots[ground.at(dry, spots) > 0.5]:
         shapes = boxes(spot + rng.uniform(-20, 20, (24, 2)).round(-1) @ turn, turn[0] * 12, turn[1] * 2.6)
-        ground.build(list(shapes), rng.uniform(40, 210, (24, 3)), rng.choice((2.6, 5.2, 7.8), 24))
+        ground.build(list(shapes), CONTAINERS[rng.integers(len(CONTAINERS), size=24)] * rng.uniform(0.7, 1.1, (24, 1)), rng.choice((2.6, 5.2, 7.8), 24))
 
 
 def _spots(ground: Ground, n: int) -> Points:
