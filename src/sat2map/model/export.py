@@ -106,7 +106,7 @@ def _nodes_behind(graph: Any, tensor: str) -> set[int]:
 
 
 def _switched(graph: Any, output: Any, indices: list[int]) -> Any:
-    """Make the node that computes `output` by the nodes at `indices` if its switch is on, else gives an empty tensor."""
+    """Make the node that computes `output` by the nodes at `indices` if its switch is on, or else an empty tensor."""
     switch = onnx_file.SWITCH.format(output.name)
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, []))
     graph.initializer.append(helper.make_tensor(switch, TensorProto.BOOL, [], [True]))
