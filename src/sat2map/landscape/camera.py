@@ -99,7 +99,7 @@ def _light(ground: Ground, view: Camera) -> Floats:
     away = view.shadow / length
     slopes = _slope(ground.relief, away, ground.gsd_m) * (1 - ground.level)
     steep = np.clip(_slope(ground.height, away, ground.gsd_m), -1.5, 1.5)
-    shade = np.clip(1 + 0.9 * length * slopes + 0.2 * steep, 0.0, 1.7)
+    shade: Floats = np.clip(1 + 0.9 * length * slopes + 0.2 * steep, 0.0, 1.7)
     out: Floats = shade * (1 - _shadows(ground.height, view.shadow / ground.gsd_m))
     return np.where(ground.water > 0.5, np.maximum(out, 0.6 * (out > 0.02)), out)
 
@@ -107,8 +107,7 @@ def _light(ground: Ground, view: Camera) -> Floats:
 def _slope(height: Floats, away: Points, gsd_m: float) -> Floats:
     """How steeply the ground rises away from the sun."""
     down, across = np.gradient(height)
-    rise: Floats = (across * np.float32(away[0]) + down * np.float32(away[1])) / np.float32(gsd_m)
-    return rise
+    return np.asarray((across * np.float32(away[0]) + down * np.float32(away[1])) / np.float32(gsd_m))
 
 
 def _shadows(height: Floats, per_m_px: Points) -> Floats:

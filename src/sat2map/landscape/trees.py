@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,11 @@ WOODS = {
     "broadleaf": Leaves(((66, 92, 48), (56, 82, 44), (78, 104, 56), (50, 74, 46)), (2.4, 5.6), 2.4, 0.55, (40, 46, 32)),
     "lush": Leaves(((58, 100, 50), (44, 84, 46), (74, 116, 60), (88, 118, 70)), (2.0, 7.0), 2.2, 0.5, (30, 44, 28)),
     "autumn": Leaves(
-        ((150, 128, 62), (128, 132, 66), (166, 108, 58), (96, 112, 62), (140, 80, 52)), (2.2, 5.2), 2.4, 0.6, (84, 74, 52)
+        ((150, 128, 62), (128, 132, 66), (166, 108, 58), (96, 112, 62), (140, 80, 52)),
+        (2.2, 5.2),
+        2.4,
+        0.6,
+        (84, 74, 52),
     ),
     "bare": Leaves(((112, 102, 92), (100, 92, 84), (124, 112, 98)), (1.8, 4.4), 1.6, 0.7, (92, 84, 72)),
     "mixed": Leaves(((34, 52, 38), (66, 92, 48), (82, 100, 56), (40, 58, 42)), (1.6, 4.8), 3.0, 0.7, (40, 42, 32)),
@@ -51,9 +55,11 @@ class Grove(NamedTuple):
     closed: bool = False
     """Part of a wood: they stand where the map shows a park, and nowhere else."""
 
-    def only(self, which: npt.NDArray[np.generic]) -> Grove:
+    def only(self, which: npt.NDArray[Any]) -> Grove:
         """Those of them."""
-        return self._replace(**{name: getattr(self, name)[which] for name in ("places", "radii_m", "heights_m", "colours")})
+        return self._replace(
+            **{name: getattr(self, name)[which] for name in ("places", "radii_m", "heights_m", "colours")}
+        )
 
 
 def spread(ground: Ground, share: Floats, step_m: float, *, angle: float | None = None, jitter: float = 0.8,
@@ -105,7 +111,7 @@ def plant(ground: Ground, trees: Grove, *, free: float = 0.75) -> None:
         return
     open_ = ~np.isin(ground.map_index, (*MAP["water"], *MAP["road"], *MAP["major road"], MAP["land"][1]))
     around = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]) * free
-    fits = ground.at(open_, trees.places[:, None] + around * trees.radii_m[:, None, None]).all(1)
+    fits = np.asarray(ground.at(open_, trees.places[:, None] + around * trees.radii_m[:, None, None]).all(1))
     if trees.closed:
         fits &= ground.at(ground.map_index, trees.places) == MAP["park"][0]
     kept = trees.only(fits)
