@@ -43,12 +43,12 @@ def camera(rng: Rng) -> Camera:
     turn = rng.uniform(-1.1, 1.1) + (np.pi if rng.random() < 0.15 else 0)
     return Camera(
         shadow=rng.uniform(0.35, 1.5) * np.array([np.sin(turn), -np.cos(turn)]),
-        sky=rng.uniform(0.2, 0.5) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
+        sky=rng.uniform(0.22, 0.58) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
         level=rng.uniform(45, 75) if rng.random() < 0.3 else rng.uniform(85, 165),
         gamma=rng.uniform(0.85, 1.2),
         saturation=rng.uniform(0.55, 1.3),
         tint=TINT * (1 + rng.normal(0, 0.05, 3)),
-        haze=rng.beta(1.2, 6) * 0.6,
+        haze=rng.beta(1.2, 5) * 0.65,
         blur_px=float(rng.uniform(0.3, 1.1) * (rng.random() < 0.6)),
         noise=rng.uniform(0.3, 3.5),
         quality=int(rng.integers(45, 95) * (rng.random() < 0.5)),

@@ -80,8 +80,8 @@ def _orchard(ground: Ground, plot: Plot) -> Grove:
     step = 1.1 if vine else row * rng.uniform(0.7, 1.0)
     angle = float(np.arctan2(edge[1], edge[0]))
     inner = ground.covered([plot.inset(2.5).corners]) if len(plot.inset(2.5).corners) > 2 else share * 0
-    places = spread(ground, inner, step, angle=-angle, jitter=0.12, row_m=row, kept=rng.uniform(0.85, 1))
-    return grove(rng, places, leaves)
+    positions = spread(ground, inner, step, angle=-angle, jitter=0.12, row_m=row, kept=rng.uniform(0.85, 1))
+    return grove(rng, positions, leaves)
 
 
 def orchards(ground: Ground) -> list[Grove]:
@@ -106,6 +106,6 @@ def hedges(ground: Ground, plots: list[Plot], share: float) -> Grove:
                 at = np.arange(0, length, rng.uniform(2.2, 7))[:, None] / length
                 lines.append(corner + edge * at + rng.normal(0, 0.7, (len(at), 2)))
     leaves = Leaves(((58, 78, 44), (66, 84, 48), (46, 62, 40)), (1.0, 3.4), 2.0, 0.55, (0, 0, 0))
-    places = np.concatenate(lines) if lines else np.zeros((0, 2))
-    places = places[((places > 0) & (places < ground.size_m)).all(-1)]
-    return grove(rng, places, leaves)
+    positions = np.concatenate(lines) if lines else np.zeros((0, 2))
+    positions = positions[((positions > 0) & (positions < ground.size_m)).all(-1)]
+    return grove(rng, positions, leaves)

@@ -183,8 +183,8 @@ class Ground:
             share_pen.polygon(corners, fill=255)
             if height_m > 0:
                 high_pen.polygon([v / FINER for v in corners], fill=float(height_m))
-        covered = np.asarray(share.reduce(FINER), np.float32)[..., None] / np.float32(255)
-        laid = np.asarray(image.reduce(FINER), np.float32)
+        covered: Floats = np.asarray(share.reduce(FINER), np.float32)[..., None] / np.float32(255)
+        laid: Floats = np.asarray(image.reduce(FINER), np.float32)
         high = np.array(heights, np.float32)
         if within is not None:
             covered, laid = covered * within[..., None], laid * within[..., None]

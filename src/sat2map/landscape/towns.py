@@ -226,8 +226,8 @@ def garden_trees(ground: Ground, style: Style, area: Floats) -> Grove:
     """Trees of gardens and streets: land on the map."""
     rng = ground.rng
     where = area * (ground.noise(60, 2) < rng.uniform(-0.5, 2) * 1.0)
-    places = spread(ground, where, rng.uniform(6, 9), jitter=1.2, kept=style.lush * rng.uniform(0.4, 1.3))
+    positions = spread(ground, where, rng.uniform(6, 9), jitter=1.2, kept=style.lush * rng.uniform(0.4, 1.3))
     leaves = WOODS[style.trees]
     if style.trees == "dry" and rng.random() < 0.5:
         leaves = Leaves(((70, 92, 54), (58, 78, 46)), (1.2, 3.0), 2.6, 0.6, (0, 0, 0))
-    return grove(rng, places, leaves, rng.uniform(0.5, 0.85))
+    return grove(rng, positions, leaves, rng.uniform(0.5, 0.85))

@@ -132,11 +132,11 @@ def traffic(ground: Ground, line: Points, lanes: tuple[float, ...], half_m: floa
     rng, side = ground.rng, normals(line)
     along = np.stack((-side[:, 1], side[:, 0]), -1)
     bodies, colours, heights = [], [], []
-    for place in lanes:
+    for position in lanes:
         for k in np.flatnonzero(rng.random(len(line)) < share):
             lorry = rng.random() < 0.18
             size = rng.uniform(9, 16) if lorry else rng.uniform(4, 5)
-            corner = line[k] + side[k] * (place * half_m - 0.95) - along[k] * size / 2
+            corner = line[k] + side[k] * (position * half_m - 0.95) - along[k] * size / 2
             bodies.append(boxes(corner, along[k] * size, side[k] * (2.4 if lorry else 1.8)))
             colours.append(CARS[rng.integers(len(CARS))] * rng.uniform(0.85, 1.1))
             heights.append(3.4 if lorry else 1.5)

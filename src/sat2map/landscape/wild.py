@@ -23,7 +23,7 @@ def forest(ground: Ground) -> list[Grove]:
     if rng.random() < 0.45:
         second = ground.below(ground.noise(180, 3), rng.uniform(-0.8, 0.4)) * everywhere
         first = groves[0]
-        outside = ground.at(second, first.places) < 0.5
+        outside = ground.at(second, first.positions) < 0.5
         groves = [first.only(outside), wood(ground, second, str(kinds[1]))]
     if rng.random() < 0.5:
         hills(ground, rng.uniform(15, 60))

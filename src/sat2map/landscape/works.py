@@ -72,7 +72,7 @@ def solar(ground: Ground) -> list[Grove]:
 
 
 def _outside(trees: Grove, plot: Plot) -> Grove:
-    free = np.asarray((plot.depths(trees.places) < 0).any(-1))
+    free = np.asarray((plot.depths(trees.positions) < 0).any(-1))
     return trees.only(free)
 
 
@@ -100,7 +100,7 @@ def quarry(ground: Ground) -> list[Grove]:
             np.array([(88, 150, 146), (54, 92, 96), (122, 132, 110), (30, 44, 48)])[rng.integers(4)],
             rough=0.1,
         )
-    inside = [ground.at(pit, trees.places) > 0.2 for trees in groves]
+    inside = [ground.at(pit, trees.positions) > 0.2 for trees in groves]
     return [trees.only(~gone) for trees, gone in zip(groves, inside, strict=True)]
 
 
@@ -214,17 +214,17 @@ def halls(ground: Ground) -> list[Grove]:
     everywhere = np.ones(ground.shape, np.float32)
     ground.paint(everywhere, gain(SURFACES[rng.integers(4)], 0.05 * ground.worn()), MAP["road"][0])
     for plot in divided(ground, rng.uniform(60, 140), rng.uniform(8, 12), slant=0.05):
-        place = rng.random() < 0.2
+        position = rng.random() < 0.2
         sealed = rng.random() < 0.75
         tone = SURFACES[rng.integers(4)] * rng.uniform(0.6, 1.1) if sealed else np.array((96, 106, 66))
-        label = int(rng.choice(PLACE)) if place else LAND
+        label = int(rng.choice(PLACE)) if position else LAND
         ground.paint(ground.covered([plot.corners]), gain(tone, 0.06 * ground.worn(30, 4)), label)
         inner = plot.inset(rng.uniform(6, 18))
         if len(inner.corners) > 2 and rng.random() < 0.65:
             roof = rng.choice((238.0, 200.0, 150.0, 90.0, 48.0, 34.0)) * np.array([1, 1, rng.uniform(0.95, 1.04)])
             middle = inner.corners.mean(0)
             body = middle + (inner.corners - middle) * (rng.uniform(0.5, 1), rng.uniform(0.6, 1))
-            ground.build([body], roof[None], np.array([rng.uniform(5, 14)]), None if place else BUILDING)
+            ground.build([body], roof[None], np.array([rng.uniform(5, 14)]), None if position else BUILDING)
             continue
         if not sealed:
             continue
