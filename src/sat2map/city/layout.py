@@ -1,4 +1,4 @@
-"""The lie of an endless city: what crosses it, its districts and their blocks, each found from its place alone."""
+"""The lie of an endless city: what crosses it, its districts and their blocks, each found from its position alone."""
 
 from __future__ import annotations
 

@@ -79,22 +79,27 @@ def write_scene(
     Raises:
         OutputError: the folder is missing or cannot be written to.
     """
+    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
+    return write_windows(path, (height, width), gsd_m, City(seed, gsd_m, options).draw)
+
+
+def write_windows(path: Path, size_px: tuple[int, int], gsd_m: float, draw: Callable[[Window], Pair]) -> Path:
+    """Write a scene that is drawn window by window, and its true map, as `write_scene` does."""
     from rasterio import Affine
 
     from sat2map.scene.destination import open_writer
     from sat2map.scene.source import Grid
 
-    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
+    height, width = size_px
     grid = Grid(height, width, CRS, Affine(gsd_m, 0, WEST_M, 0, -gsd_m, NORTH_M))
     tags = {"SAT2MAP_SYNTHETIC": "yes"}
-    drawn = City(seed, gsd_m, options)
     # The scene is finished last: where it is, its truth is too.
     with (
         open_writer(path, grid, with_mask=False, tags=tags) as scene,
         open_writer(truth_path(path), grid, with_mask=False, tags=tags) as truth,
     ):
         for window in _windows(height, width):
-            pair = drawn.draw(window)
+            pair = draw(window)
             scene.write(window, pair.source_hwc, None)
             truth.write(window, pair.target_hwc, None)
     return truth_path(path)

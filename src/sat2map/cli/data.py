@@ -52,7 +52,7 @@ data.add_command(inspect)
     metavar="NAME,...",
     default="city",
     show_default=True,
-    help="What the pairs show: some of forest, fields, desert and many more, or `all`.",
+    help="What is drawn: `all`, or names such as forest,fields,desert; an unknown name is answered with all of them.",
 )
 @seed_option
 @overwrite_option
@@ -60,42 +60,58 @@ data.add_command(inspect)
 def synth(
     out: Path, n_pairs: int | None, side_px: int | None, landscapes: str, seed: int, overwrite: bool, quiet: bool
 ) -> None:
-    """Draw synthetic ground with its true map: pairs in the folder OUT, or a scene of a city in the file OUT.
+    """Draw synthetic ground with its true map: pairs in the folder OUT, or a scene in the file OUT.
 
-    With the same seed, pair n is always the same, and a small scene is the upper left part of a larger one.
+    With the same seed, pair n is always the same. A small scene of a city is the upper left part of a larger one.
     """
     if (n_pairs is None) == (side_px is None):
         raise click.UsageError("give either --pairs or --scene")
+    names = _landscape_names(landscapes)
     if n_pairs is not None:
-        written = _write_pairs(out, n_pairs, seed, landscapes, overwrite)
+        written = _write_pairs(out, n_pairs, seed, names, overwrite)
     else:
         assert side_px is not None
-        written = _write_scene(out, side_px, seed, overwrite)
+        written = _write_scene(out, side_px, seed, names, overwrite)
     if not quiet:
         click.echo(f"wrote {written}", err=True)
 
 
-def _write_pairs(folder: Path, n: int, seed: int, landscapes: str, overwrite: bool) -> str:
-    from sat2map.landscape import NAMES, write_pairs
+def _landscape_names(landscapes: str) -> tuple[str, ...]:
+    """What was asked for, in a list that the names are checked against."""
+    from sat2map.landscape import NAMES
 
     names = NAMES if landscapes == "all" else tuple(name.strip() for name in landscapes.split(","))
     for name in names:
         if name not in NAMES:
             raise click.BadParameter(f"{name!r} is none of {', '.join(NAMES)}, or all", param_hint="--landscapes")
+    return names
+
+
+def _write_pairs(folder: Path, n: int, seed: int, names: tuple[str, ...], overwrite: bool) -> str:
+    from sat2map import city, landscape
+
     if folder.exists() and not folder.is_dir():
         raise OutputError("output is not a folder", folder, hint="pairs go to a folder; choose another name")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputError("output exists and is not empty", folder, hint="--overwrite, or another folder")
-    return f"{len(write_pairs(folder, n, seed=seed, names=names))} pairs to {folder}"
+    if names == ("city",):
+        return f"{len(city.write_pairs(folder, n, seed=seed))} pairs to {folder}"
+    return f"{len(landscape.write_pairs(folder, n, seed=seed, names=names))} pairs to {folder}"
 
 
-def _write_scene(path: Path, side_px: int, seed: int, overwrite: bool) -> str:
-    from sat2map.city import truth_path, write_scene
+def _write_scene(path: Path, side_px: int, seed: int, names: tuple[str, ...], overwrite: bool) -> str:
+    from sat2map import city, landscape
 
+    if len(names) > 1:
+        raise click.UsageError("a scene is of one landscape; give --landscapes one name")
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError("a scene is written as GeoTIFF", path, hint=f"use {path.with_suffix('.tif')}")
-    refuse_existing(path, truth_path(path), overwrite=overwrite)
-    return f"{path} and its true map, {write_scene(path, side_px, seed=seed)}"
+    refuse_existing(path, city.truth_path(path), overwrite=overwrite)
+    if names == ("city",):
+        truth = city.write_scene(path, side_px, seed=seed)
+    else:
+        truth = landscape.write_scene(path, side_px, seed=seed, name=names[0])
+    return f"{path} and its true map, {truth}"
 
 
 @data.command(short_help="Divide a data set, so that no ground is on both sides.")

@@ -43,12 +43,12 @@ def camera(rng: Rng) -> Camera:
     turn = rng.uniform(-1.1, 1.1) + (np.pi if rng.random() < 0.15 else 0)
     return Camera(
         shadow=rng.uniform(0.35, 1.5) * np.array([np.sin(turn), -np.cos(turn)]),
-        sky=rng.uniform(0.2, 0.5) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
+        sky=rng.uniform(0.22, 0.58) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
         level=rng.uniform(45, 75) if rng.random() < 0.3 else rng.uniform(85, 165),
         gamma=rng.uniform(0.85, 1.2),
         saturation=rng.uniform(0.55, 1.3),
         tint=TINT * (1 + rng.normal(0, 0.05, 3)),
-        haze=rng.beta(1.2, 6) * 0.6,
+        haze=rng.beta(1.2, 5) * 0.65,
         blur_px=float(rng.uniform(0.3, 1.1) * (rng.random() < 0.6)),
         noise=rng.uniform(0.3, 3.5),
         quality=int(rng.integers(45, 95) * (rng.random() < 0.5)),
@@ -99,7 +99,7 @@ def _light(ground: Ground, view: Camera) -> Floats:
     away = view.shadow / length
     slopes = _slope(ground.relief, away, ground.gsd_m) * (1 - ground.level)
     steep = np.clip(_slope(ground.height, away, ground.gsd_m), -1.5, 1.5)
-    shade = np.clip(1 + 0.9 * length * slopes + 0.2 * steep, 0.0, 1.7)
+    shade: Floats = np.clip(1 + 0.9 * length * slopes + 0.2 * steep, 0.0, 1.7)
     out: Floats = shade * (1 - _shadows(ground.height, view.shadow / ground.gsd_m))
     return np.where(ground.water > 0.5, np.maximum(out, 0.6 * (out > 0.02)), out)
 
@@ -107,8 +107,7 @@ def _light(ground: Ground, view: Camera) -> Floats:
 def _slope(height: Floats, away: Points, gsd_m: float) -> Floats:
     """How steeply the ground rises away from the sun."""
     down, across = np.gradient(height)
-    rise: Floats = (across * np.float32(away[0]) + down * np.float32(away[1])) / np.float32(gsd_m)
-    return rise
+    return np.asarray((across * np.float32(away[0]) + down * np.float32(away[1])) / np.float32(gsd_m))
 
 
 def _shadows(height: Floats, per_m_px: Points) -> Floats:

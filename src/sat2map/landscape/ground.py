@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from sat2map.arrays import UInt8
 from sat2map.city.geometry import Points, Rng, normals, rng_of
 from sat2map.classes import CLASSES, COLOURS_RGB
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
 Colour = tuple[float, float, float] | npt.NDArray[np.floating]
 """Of sunlit ground, levels 0..255, RGB: of all, or of each pixel (H, W, 3)."""
 FINER = 2
@@ -132,7 +133,9 @@ class Ground:
         image, pen = self._sheet("L")
         half = np.broadcast_to(half_m, len(line))[:, None]
         aside = normals(line) * half
-        quads = np.stack((line[:-1] + aside[:-1], line[1:] + aside[1:], line[1:] - aside[1:], line[:-1] - aside[:-1]), 1)
+        quads = np.stack(
+            (line[:-1] + aside[:-1], line[1:] + aside[1:], line[1:] - aside[1:], line[:-1] - aside[:-1]), 1
+        )
         for quad in quads:
             pen.polygon(self._fine(quad), fill=255)
         if half.max() > self.gsd_m:
@@ -172,25 +175,26 @@ class Ground:
             return
         image, pen = self._sheet("RGB")
         share, share_pen = self._sheet("L")
-        high = Image.fromarray(self.height)
-        high_pen = ImageDraw.Draw(high)
+        heights = Image.fromarray(self.height)
+        high_pen = ImageDraw.Draw(heights)
         for polygon, colour, height_m in zip(polygons, np.clip(colours, 0, 255), heights_m, strict=True):
             corners = self._fine(polygon)
             pen.polygon(corners, fill=tuple(int(level) for level in colour))
             share_pen.polygon(corners, fill=255)
             if height_m > 0:
                 high_pen.polygon([v / FINER for v in corners], fill=float(height_m))
-        covered = np.asarray(share.reduce(FINER), np.float32)[..., None] / np.float32(255)
-        laid = np.asarray(image.reduce(FINER), np.float32)
+        covered: Floats = np.asarray(share.reduce(FINER), np.float32)[..., None] / np.float32(255)
+        laid: Floats = np.asarray(image.reduce(FINER), np.float32)
+        high = np.array(heights, np.float32)
         if within is not None:
             covered, laid = covered * within[..., None], laid * within[..., None]
-            high = np.where(within >= 0.5, np.array(high), self.height)
+            high[within < 0.5] = self.height[within < 0.5]
         self.colour = laid + (1 - covered) * self.colour
-        self.height = np.array(high)
+        self.height = high
         if map_index is not None:
             self.label(covered[..., 0], map_index)
 
-    def at(self, field: npt.NDArray[np.generic], points: Points) -> npt.NDArray[np.generic]:
+    def at(self, field: npt.NDArray[Any], points: Points) -> npt.NDArray[Any]:
         """A field at points (..., 2); those beyond the edge have the value at the edge."""
         px = np.floor(points / self.gsd_m).astype(np.int64)
         height, width = self.shape
@@ -214,7 +218,10 @@ def blurred(field: Floats, radius_px: float) -> Floats:
     from PIL import ImageFilter
 
     image = Image.fromarray(np.clip(field * 255, 0, 255).astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.BoxBlur(radius_px)).filter(ImageFilter.BoxBlur(radius_px)), np.float32) / 255
+    return (
+        np.asarray(image.filter(ImageFilter.BoxBlur(radius_px)).filter(ImageFilter.BoxBlur(radius_px)), np.float32)
+        / 255
+    )
 
 
 def gain(colour: Colour, share: Floats) -> Floats:

@@ -12,7 +12,7 @@ from sat2map.city.geometry import rng_of
 from sat2map.city.options import CityOptions
 from sat2map.classes import COLOURS_RGB
 from sat2map.data.pairs import Pair
-from sat2map.landscape import farmland, towns, water, ways, wild, works
+from sat2map.landscape import farmland, terraces, towns, water, ways, wild, works
 from sat2map.landscape.camera import camera, developed, photograph
 from sat2map.landscape.ground import Ground
 from sat2map.landscape.trees import Grove, plant, wood
@@ -43,11 +43,11 @@ class Landscape(NamedTuple):
 
 
 def _paddies(ground: Ground) -> list[Grove]:
-    return farmland.terraces(ground, paddies=True)
+    return terraces.terraces(ground, paddies=True)
 
 
 def _terraces(ground: Ground) -> list[Grove]:
-    return farmland.terraces(ground, paddies=False)
+    return terraces.terraces(ground, paddies=False)
 
 
 def _lakes(ground: Ground) -> list[Grove]:
@@ -58,7 +58,9 @@ def _lakes(ground: Ground) -> list[Grove]:
 
 
 def _rivers(ground: Ground) -> list[Grove]:
-    cover: Cover = _any(ground, (wild.forest, wild.meadow, farmland.farmland, wild.moor, wild.scrub, _paddies, wild.desert))
+    cover: Cover = _any(
+        ground, (wild.forest, wild.meadow, farmland.farmland, wild.moor, wild.scrub, _paddies, wild.desert)
+    )
     groves = cover(ground)
     water.river(ground, wide_m=(14, 200))
     return groves
@@ -100,7 +102,9 @@ def _jungle(ground: Ground) -> list[Grove]:
 
 LANDSCAPES = {
     "forest": Landscape((wild.forest,), 1.6, river=0.15, ponds=0.15, lanes=0.7, hamlet=0.15),
-    "fields": Landscape((farmland.farmland,), 2.0, river=0.15, ponds=0.25, lanes=0.75, hamlet=0.3, woods=0.4, railway=0.08),
+    "fields": Landscape(
+        (farmland.farmland,), 2.0, river=0.15, ponds=0.25, lanes=0.75, hamlet=0.3, woods=0.4, railway=0.08
+    ),
     "circles": Landscape((farmland.circles,), 0.3, ponds=0.1, lanes=0.7),
     "terraces": Landscape((_terraces,), 0.4, river=0.1, ponds=0.1, hamlet=0.3, houses=("tropical",), woods=0.4),
     "orchards": Landscape((farmland.orchards,), 0.6, river=0.1, ponds=0.3, hamlet=0.3, houses=("bright",)),
@@ -116,13 +120,41 @@ LANDSCAPES = {
     "scrub": Landscape((wild.scrub,), 0.8, river=0.08, ponds=0.1, lanes=0.6, hamlet=0.12, houses=("desert",)),
     "desert": Landscape((wild.desert,), 0.9, ponds=0.08, lanes=0.6, motorway=0.14, hamlet=0.12, houses=("desert",)),
     "mountains": Landscape((wild.mountains,), 0.5, river=0.15, ponds=0.1, lanes=0.35, major=0.05, motorway=0.02),
-    "snow": Landscape((wild.snow,), 0.4, river=0.2, ponds=0.15, hamlet=0.25),
-    "village": Landscape((farmland.farmland, wild.meadow), 1.1, river=0.15, ponds=0.15, lanes=0.5, major=0.3, woods=0.2,
-                         hamlet=1, houses=("village", "village", "bright"), built=(0.3, 0.9)),
-    "desert town": Landscape((wild.desert, wild.desert, wild.scrub), 1.2, ponds=0.05, lanes=0.2, major=0.35, motorway=0.15,
-                             hamlet=1, houses=("desert",), built=(0.6, 1)),
-    "tropical town": Landscape((_jungle, wild.meadow, _paddies), 0.9, river=0.25, ponds=0.15, lanes=0.3, major=0.25,
-                               hamlet=1, houses=("tropical",), built=(0.5, 1)),
+    "snow": Landscape((wild.snow,), 0.4, river=0.2, ponds=0.15, hamlet=0.1),
+    "village": Landscape(
+        (farmland.farmland, wild.meadow),
+        1.1,
+        river=0.15,
+        ponds=0.15,
+        lanes=0.5,
+        major=0.3,
+        woods=0.2,
+        hamlet=1,
+        houses=("village", "village", "bright"),
+        built=(0.3, 0.9),
+    ),
+    "desert town": Landscape(
+        (wild.desert, wild.desert, wild.scrub),
+        1.2,
+        ponds=0.05,
+        lanes=0.2,
+        major=0.35,
+        motorway=0.15,
+        hamlet=1,
+        houses=("desert",),
+        built=(0.6, 1),
+    ),
+    "tropical town": Landscape(
+        (_jungle, wild.meadow, _paddies),
+        0.9,
+        river=0.25,
+        ponds=0.15,
+        lanes=0.3,
+        major=0.25,
+        hamlet=1,
+        houses=("tropical",),
+        built=(0.5, 1),
+    ),
     "halls": Landscape((works.halls,), 0.7, ponds=0.0, lanes=0.0, major=0.3, motorway=0.25),
     "greenhouses": Landscape((works.greenhouses,), 0.4, ponds=0.4, lanes=0.7),
     "solar": Landscape((works.solar,), 0.4, ponds=0.1, lanes=0.6),
@@ -134,7 +166,9 @@ CITY_WEIGHT = 4.0
 NAMES = ("city", *LANDSCAPES)
 
 
-def landscape(height_px: int, width_px: int, *, seed: int | tuple[int, ...], name: str, gsd_m: float | None = None) -> Pair:
+def landscape(
+    height_px: int, width_px: int, *, seed: int | tuple[int, ...], name: str, gsd_m: float | None = None
+) -> Pair:
     """Draw a landscape and its map.
 
     Args:
@@ -164,14 +198,17 @@ def _city(height_px: int, width_px: int, seed: tuple[int, ...], gsd_m: float | N
     """A window from somewhere in a city of some kind, by some camera."""
     rng = rng_of(seed, 20)
     options = CityOptions(
-        block_m=(rng.uniform(90, 240), rng.uniform(60, 100)), street_m=rng.uniform(7.5, 14), avenue_m=rng.uniform(13, 24),
+        block_m=(rng.uniform(90, 240), rng.uniform(60, 100)), street_m=rng.uniform(7.5, 14),
+        avenue_m=rng.uniform(13, 24),
         irregularity=rng.uniform(0, 0.7), curviness=rng.uniform(0, 1.8), motorway_every_m=1500, river_every_m=2000,
         park_share=rng.uniform(0.04, 0.2), major_share=0.4, motorway_m=rng.uniform(22, 34),
     )  # fmt: skip
     row, col = rng.integers(-50_000, 50_000, 2).tolist()
     town = City(seed, gsd_m or float(rng.uniform(0.6, 1.0)), options)
     pair = town.draw(Window(row, col, height_px, width_px))
-    return Pair(developed(pair.source_hwc, camera(rng), rng) if rng.random() < 0.6 else pair.source_hwc, pair.target_hwc)
+    return Pair(
+        developed(pair.source_hwc, camera(rng), rng) if rng.random() < 0.6 else pair.source_hwc, pair.target_hwc
+    )
 
 
 def drawn_name(seed: tuple[int, ...], names: tuple[str, ...] = NAMES) -> str:
@@ -187,7 +224,13 @@ def _fill(ground: Ground, kind: Landscape) -> None:
     groves = cover(ground)
     if rng.random() < kind.woods:
         where = ground.below(ground.noise(rng.uniform(60, 160), 4), float(rng.uniform(-2, -0.6)))
-        groves.append(wood(ground, where * (ground.water < 0.1), str(rng.choice(("broadleaf", "mixed", "conifer", "autumn", "dark")))))
+        groves.append(
+            wood(
+                ground,
+                where * (ground.water < 0.1),
+                str(rng.choice(("broadleaf", "mixed", "conifer", "autumn", "dark"))),
+            )
+        )
     if rng.random() < kind.river:
         water.river(ground)
     if rng.random() < kind.ponds:
@@ -195,8 +238,9 @@ def _fill(ground: Ground, kind: Landscape) -> None:
     _ways(ground, kind)
     if rng.random() < kind.hamlet:
         groves += towns.town(ground, kind.houses[rng.integers(len(kind.houses))], share=kind.built)
+    overhang = rng.uniform(0.2, 0.9)
     for trees in groves:
-        plant(ground, trees)
+        plant(ground, trees, free=overhang)
 
 
 def _ways(ground: Ground, kind: Landscape) -> None:

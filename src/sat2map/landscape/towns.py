@@ -38,22 +38,26 @@ class Style(NamedTuple):
 
 STYLES = {
     "village": Style(
-        ((142, 84, 62), (120, 72, 58), (92, 84, 78), (76, 72, 70), (160, 108, 82), (168, 166, 160), (50, 50, 52)),
-        0.85, (8, 17), (4, 8), (11, 23), (45, 110), (5, 10), (0, 4), ((92, 104, 62), (122, 120, 84), (140, 134, 118), (104, 110, 74)), 0.0, "broadleaf", 0.9,
+        roofs=((142, 84, 62), (120, 72, 58), (92, 84, 78), (76, 72, 70), (160, 108, 82), (168, 166, 160), (50, 50, 52)),
+        pitched=0.85, house_m=(8, 17), high_m=(4, 8), lot_m=(11, 23), block_m=(45, 110), street_m=(5, 10),
+        surfaces=(0, 4), ground=((92, 104, 62), (122, 120, 84), (140, 134, 118), (104, 110, 74)), walls=0.0,
+        trees="broadleaf", lush=0.9,
     ),
     "desert": Style(
-        ((214, 202, 180), (236, 230, 218), (188, 170, 142), (168, 152, 128), (246, 246, 242), (150, 140, 126)),
-        0.03, (8, 17), (3, 8), (12, 20), (34, 70), (5, 11), (2, 8), ((196, 176, 144), (178, 160, 132), (210, 198, 178)),
-        0.8, "dry", 0.12,
+        roofs=((214, 202, 180), (236, 230, 218), (188, 170, 142), (168, 152, 128), (246, 246, 242), (150, 140, 126)),
+        pitched=0.03, house_m=(8, 17), high_m=(3, 8), lot_m=(12, 20), block_m=(34, 70), street_m=(5, 11),
+        surfaces=(2, 8), ground=((196, 176, 144), (178, 160, 132), (210, 198, 178)), walls=0.8, trees="dry", lush=0.12,
     ),
     "tropical": Style(
-        ((150, 94, 70), (206, 204, 198), (112, 84, 70), (92, 116, 140), (204, 200, 192), (128, 116, 104), (74, 96, 82)),
-        0.75, (6, 12), (3, 6), (8, 16), (40, 110), (3.4, 7.5), (3, 9), ((130, 104, 76), (106, 108, 66), (146, 122, 94)),
-        0.1, "lush", 0.9,
+        roofs=((150, 94, 70), (206, 204, 198), (112, 84, 70), (92, 116, 140), (204, 200, 192), (128, 116, 104),
+               (74, 96, 82)),
+        pitched=0.75, house_m=(6, 12), high_m=(3, 6), lot_m=(8, 16), block_m=(40, 110), street_m=(3.4, 7.5),
+        surfaces=(3, 9), ground=((130, 104, 76), (106, 108, 66), (146, 122, 94)), walls=0.1, trees="lush", lush=0.9,
     ),
     "bright": Style(
-        ((172, 100, 74), (190, 118, 88), (206, 200, 188), (158, 90, 66), (220, 214, 204)),
-        0.75, (8, 16), (4, 9), (11, 18), (40, 90), (5, 9), (0, 6), ((142, 128, 98), (112, 108, 76)), 0.2, "dry", 0.3,
+        roofs=((172, 100, 74), (190, 118, 88), (206, 200, 188), (158, 90, 66), (220, 214, 204)),
+        pitched=0.75, house_m=(8, 16), high_m=(4, 9), lot_m=(11, 18), block_m=(40, 90), street_m=(5, 9),
+        surfaces=(0, 6), ground=((142, 128, 98), (112, 108, 76)), walls=0.2, trees="dry", lush=0.3,
     ),
 }  # fmt: skip
 
@@ -61,7 +65,9 @@ STYLES = {
 def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) -> list[Grove]:
     """A town or a part of one: its ground, streets, houses and trees."""
     rng, style = ground.rng, STYLES[name]
-    field = np.hypot(ground.x - ground.size_m[0] * rng.uniform(0.2, 0.8), ground.y - ground.size_m[1] * rng.uniform(0.2, 0.8))
+    field = np.hypot(
+        ground.x - ground.size_m[0] * rng.uniform(0.2, 0.8), ground.y - ground.size_m[1] * rng.uniform(0.2, 0.8)
+    )
     field = field + 50 * ground.noise(150, 3)
     area = ground.below(field, float(np.quantile(field, rng.uniform(*share))) + 1)
     area = area * (ground.water < 0.5) * ~np.isin(ground.map_index, (ROAD, *MAP["major road"]))
@@ -87,12 +93,16 @@ def _public(ground: Ground, area: Floats) -> None:
     if ground.at(area, plot).min() < 0.5:
         return
     tone = np.array([(104, 112, 72), (136, 130, 120), (150, 132, 104), (92, 92, 90)])[rng.integers(4)]
-    ground.paint(ground.covered([plot]) * area, gain(tone, 0.06 * ground.worn(30, 4)), int(rng.choice(PLACE)), level=True)
+    ground.paint(
+        ground.covered([plot]) * area, gain(tone, 0.06 * ground.worn(30, 4)), int(rng.choice(PLACE)), level=True
+    )
     inner = np.array([(x, y) for x in np.arange(-0.8, 0.7, 0.55) for y in (-0.75, 0.15)]) * half
     parts = [middle + (corner + rectangle(0, 0, *(half * rng.uniform(0.15, 0.5, 2)))) @ turn for corner in inner]
     kept = rng.random(len(parts)) < 0.6
     high = np.where(rng.random(len(parts)) < 0.3, 0, rng.uniform(5, 14, len(parts)))
-    tones = np.array([(196, 192, 184), (150, 146, 140), (142, 92, 72), (88, 116, 80), (126, 84, 70)])[rng.integers(5, size=len(parts))]
+    tones = np.array([(196, 192, 184), (150, 146, 140), (142, 92, 72), (88, 116, 80), (126, 84, 70)])[
+        rng.integers(5, size=len(parts))
+    ]
     ground.build([p for p, k in zip(parts, kept, strict=True) if k], tones[kept], high[kept])
 
 
@@ -181,7 +191,9 @@ def houses(ground: Ground, style: Style, lines: list[Points], area: Floats) -> N
     ground.build(slopes, np.array(tops), np.zeros(len(slopes)))
 
 
-def _beside(ground: Ground, line: Points, step_m: tuple[float, float], area: Floats) -> list[tuple[Points, Points, Points]]:
+def _beside(
+    ground: Ground, line: Points, step_m: tuple[float, float], area: Floats
+) -> list[tuple[Points, Points, Points]]:
     """Corners of lots on both sides of a street, with the unit vectors along and away from it."""
     rng, found = ground.rng, []
     steps = np.hypot(*np.diff(line, axis=0).T)
@@ -214,8 +226,8 @@ def garden_trees(ground: Ground, style: Style, area: Floats) -> Grove:
     """Trees of gardens and streets: land on the map."""
     rng = ground.rng
     where = area * (ground.noise(60, 2) < rng.uniform(-0.5, 2) * 1.0)
-    places = spread(ground, where, rng.uniform(6, 9), jitter=1.2, kept=style.lush * rng.uniform(0.4, 1.3))
+    positions = spread(ground, where, rng.uniform(6, 9), jitter=1.2, kept=style.lush * rng.uniform(0.4, 1.3))
     leaves = WOODS[style.trees]
     if style.trees == "dry" and rng.random() < 0.5:
         leaves = Leaves(((70, 92, 54), (58, 78, 46)), (1.2, 3.0), 2.6, 0.6, (0, 0, 0))
-    return grove(rng, places, leaves, rng.uniform(0.5, 0.85))
+    return grove(rng, positions, leaves, rng.uniform(0.5, 0.85))

@@ -67,7 +67,9 @@ def ponds(ground: Ground, n: int) -> None:
         fill(ground, ground.covered([shore]), FRESH[rng.integers(len(FRESH))], rough=rng.uniform(0, 0.3), detail=False)
 
 
-def fill(ground: Ground, wet: Floats, colour: Points, *, rough: float = 0.3, detail: bool = True, weed: float = 0.2) -> None:
+def fill(
+    ground: Ground, wet: Floats, colour: Points, *, rough: float = 0.3, detail: bool = True, weed: float = 0.2
+) -> None:
     """Water of a colour: even or rough, with shallows, weed, glint and drift."""
     rng = ground.rng
     tone = np.asarray(colour) * rng.uniform(0.8, 1.25) * (1 + 0.05 * rng.normal(0, 1, 3))
@@ -87,7 +89,9 @@ def fill(ground: Ground, wet: Floats, colour: Points, *, rough: float = 0.3, det
         algae = np.clip(ground.noise(rng.uniform(15, 60), 4, stretch=2, angle=wind) - rng.uniform(0.2, 1.2), 0, 1)
         surface = mixed(surface, np.array([84, 108, 48]) * rng.uniform(0.7, 1.2), algae)
     if rng.random() < 0.25:
-        glint = np.clip(ground.noise(300, 1) * 0.7 + 0.5 * ground.noise(rng.uniform(2, 6), 2, stretch=2, angle=wind), 0, 3)
+        glint = np.clip(
+            ground.noise(300, 1) * 0.7 + 0.5 * ground.noise(rng.uniform(2, 6), 2, stretch=2, angle=wind), 0, 3
+        )
         surface = surface + (28 * rng.random() * glint[..., None]).astype(np.float32)
     ground.paint(wet, surface, WATER, level=True)
 
@@ -114,7 +118,9 @@ def sea(ground: Ground, *, share: tuple[float, float] = (0.2, 0.7), surf: bool =
 
 def _beach(ground: Ground, inland: Floats) -> None:
     rng = ground.rng
-    sand = np.array([(206, 192, 164), (180, 158, 124), (150, 140, 126), (104, 98, 92), (224, 216, 198), (196, 168, 140)])
+    sand = np.array(
+        [(206, 192, 164), (180, 158, 124), (150, 140, 126), (104, 98, 92), (224, 216, 198), (196, 168, 140)]
+    )
     dry = sand[rng.integers(len(sand))] * rng.uniform(0.85, 1.1)
     width = rng.uniform(8, 60)
     field = inland + 3.0 * ground.noise(40, 3)

@@ -49,8 +49,11 @@ def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: flo
     half = half_m or (rng.uniform(2.4, 4.2) if paved else rng.uniform(1.7, 3.2))
     kind = rng.integers(N_PAVED) if paved else rng.integers(N_PAVED, len(SURFACES))
     tone = SURFACES[kind] * rng.uniform(0.85, 1.15)
+    if not paved:
+        # Such roads are made of the ground about them.
+        tone = tone + rng.uniform(0, 0.75) * (_beside(ground, line) * rng.uniform(1.1, 1.35) - tone)
     worn = 0.05 * ground.worn(12, 3) + 0.05 * ground.worn(100, 2)
-    verge = ground.colour.reshape(-1, 3)[:: 997].mean(0) * 0.6 + np.array([52, 48, 38])
+    verge = _beside(ground, line) * 0.7 + np.array([36, 33, 26])
     ground.paint(ground.stroke(line, half + rng.uniform(0.6, 2.5)), gain(verge, 0.12 * ground.worn(6, 2)), level=True)
     share = ground.stroke(line, half)
     ground.paint(share, gain(tone, worn), level=True)
@@ -62,13 +65,23 @@ def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: flo
     traffic(ground, line, (-0.45, 0.45), half, 0.02)
 
 
+def _beside(ground: Ground, line: Points) -> Points:
+    """The usual colour of the ground along a line: shape (3,)."""
+    colour: Points = np.median(ground.at(ground.colour, line), axis=0).astype(float)
+    return colour
+
+
 def major(ground: Ground, line: Points) -> None:
     """A wide road of one carriageway, which maps draw in yellow."""
     rng = ground.rng
     half = rng.uniform(4.2, 8)
     tone = SURFACES[rng.integers(N_PAVED - 1)] * rng.uniform(0.85, 1.2)
-    ground.paint(ground.stroke(line, half + rng.uniform(1, 5)), gain((112, 106, 84), 0.12 * ground.worn(8, 3)), LAND, level=True)
-    ground.paint(ground.stroke(line, half), gain(tone, 0.04 * ground.worn(60, 4)), int(rng.choice(MAJOR[1:])), level=True)
+    ground.paint(
+        ground.stroke(line, half + rng.uniform(1, 5)), gain((112, 106, 84), 0.12 * ground.worn(8, 3)), LAND, level=True
+    )
+    ground.paint(
+        ground.stroke(line, half), gain(tone, 0.04 * ground.worn(60, 4)), int(rng.choice(MAJOR[1:])), level=True
+    )
     _line(ground, line, 0.0, dashed=False)
     for aside in (-0.92, 0.92):
         _line(ground, line, aside * half, dashed=False)
@@ -99,7 +112,9 @@ def motorway(ground: Ground, line: Points) -> None:
 def railway(ground: Ground, line: Points) -> None:
     """Ballast and rails, which are land."""
     rng = ground.rng
-    ground.paint(ground.stroke(line, rng.uniform(3, 6)), gain((104, 94, 84), 0.08 * ground.noise(6, 2)), LAND, level=True)
+    ground.paint(
+        ground.stroke(line, rng.uniform(3, 6)), gain((104, 94, 84), 0.08 * ground.noise(6, 2)), LAND, level=True
+    )
     for aside in (-0.75, 0.75):
         ground.paint(ground.covered([ribbon(line, 0.25, aside)]), (60, 54, 50))
 
@@ -117,11 +132,11 @@ def traffic(ground: Ground, line: Points, lanes: tuple[float, ...], half_m: floa
     rng, side = ground.rng, normals(line)
     along = np.stack((-side[:, 1], side[:, 0]), -1)
     bodies, colours, heights = [], [], []
-    for place in lanes:
+    for position in lanes:
         for k in np.flatnonzero(rng.random(len(line)) < share):
             lorry = rng.random() < 0.18
             size = rng.uniform(9, 16) if lorry else rng.uniform(4, 5)
-            corner = line[k] + side[k] * (place * half_m - 0.95) - along[k] * size / 2
+            corner = line[k] + side[k] * (position * half_m - 0.95) - along[k] * size / 2
             bodies.append(boxes(corner, along[k] * size, side[k] * (2.4 if lorry else 1.8)))
             colours.append(CARS[rng.integers(len(CARS))] * rng.uniform(0.85, 1.1))
             heights.append(3.4 if lorry else 1.5)

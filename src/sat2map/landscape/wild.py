@@ -23,20 +23,21 @@ def forest(ground: Ground) -> list[Grove]:
     if rng.random() < 0.45:
         second = ground.below(ground.noise(180, 3), rng.uniform(-0.8, 0.4)) * everywhere
         first = groves[0]
-        outside = ground.at(second, first.places) < 0.5
+        outside = ground.at(second, first.positions) < 0.5
         groves = [first.only(outside), wood(ground, second, str(kinds[1]))]
     if rng.random() < 0.5:
         hills(ground, rng.uniform(15, 60))
     return groves
 
 
-def clearing(ground: Ground) -> None:
-    """Grass, heath or felled ground."""
+def clearing(ground: Ground) -> list[Grove]:
+    """Grass, heath or felled ground; without trees."""
     rng = ground.rng
     tones = np.array([(98, 108, 66), (122, 112, 78), (84, 92, 58), (112, 94, 74), (134, 128, 92), (70, 66, 48)])
     a, b = tones[rng.integers(len(tones), size=2)] * rng.uniform(0.85, 1.15, (2, 1))
     soil = mixed(a, b, 0.5 + 0.4 * ground.noise(rng.uniform(60, 200), 7, fall=0.72))
     ground.colour = soil * (1 + 0.09 * ground.noise(7, 4, fall=0.85))[..., None]
+    return []
 
 
 def meadow(ground: Ground) -> list[Grove]:
@@ -70,7 +71,9 @@ def scattered_trees(ground: Ground, step_m: float, share: float, kind: str | Non
 def scrub(ground: Ground) -> list[Grove]:
     """Chaparral, maquis, savanna: bushes with bare soil between them."""
     rng = ground.rng
-    soils = np.array([(176, 146, 112), (186, 168, 136), (158, 138, 106), (164, 156, 108), (140, 112, 86), (120, 112, 84)])
+    soils = np.array(
+        [(176, 146, 112), (186, 168, 136), (158, 138, 106), (164, 156, 108), (140, 112, 86), (120, 112, 84)]
+    )
     soil = soils[rng.integers(len(soils))] * rng.uniform(0.9, 1.15)
     ground.colour = gain(soil, 0.06 * ground.noise(110, 6, fall=0.7) + 0.05 * ground.noise(2.0, 1))
     bush = np.array([(82, 68, 48), (62, 62, 42), (48, 54, 36), (88, 86, 60), (58, 48, 38), (40, 46, 32)])
@@ -79,7 +82,9 @@ def scrub(ground: Ground) -> list[Grove]:
     groves = []
     for grain in (rng.uniform(20, 60), rng.uniform(100, 200)):
         where = ground.below(ground.noise(grain, 3), float(rng.uniform(-0.2, 2.2)))
-        groves.append(grove(rng, spread(ground, where, rng.uniform(2.2, 4.2), jitter=1.2, kept=rng.uniform(0.4, 0.95)), leaves))
+        groves.append(
+            grove(rng, spread(ground, where, rng.uniform(2.2, 4.2), jitter=1.2, kept=rng.uniform(0.4, 0.95)), leaves)
+        )
     if rng.random() < 0.5:
         hills(ground, rng.uniform(10, 40))
     return groves
@@ -88,8 +93,10 @@ def scrub(ground: Ground) -> list[Grove]:
 def desert(ground: Ground) -> list[Grove]:
     """Sand, dunes, gravel plains and dry river beds."""
     rng = ground.rng
-    sands = np.array([(204, 180, 144), (222, 206, 178), (196, 152, 112), (172, 150, 122), (212, 200, 188), (150, 132, 114),
-                      (110, 100, 92)])  # fmt: skip
+    sands = np.array(
+        [(204, 180, 144), (222, 206, 178), (196, 152, 112), (172, 150, 122), (212, 200, 188), (150, 132, 114),
+         (110, 100, 92)]
+    )  # fmt: skip
     a, b = sands[rng.integers(len(sands), size=2)] * rng.uniform(0.85, 1.08)
     ground.colour = mixed(a, b, 0.35 + 0.4 * ground.noise(150, 5)) * (1 + 0.03 * ground.noise(3, 2))[..., None]
     kind = rng.random()
@@ -130,7 +137,9 @@ def _wadis(ground: Ground) -> None:
 def rock(ground: Ground, part: float = 9.0) -> list[Grove]:
     """Bare rock: layers, cracks and scree, where noise lies below `part`."""
     rng = ground.rng
-    tones = np.array([(128, 120, 110), (104, 98, 92), (150, 136, 118), (142, 104, 82), (84, 80, 78), (60, 58, 58), (168, 160, 150)])
+    tones = np.array(
+        [(128, 120, 110), (104, 98, 92), (150, 136, 118), (142, 104, 82), (84, 80, 78), (60, 58, 58), (168, 160, 150)]
+    )
     where = ground.below(ground.noise(160, 5), part)
     hills_m = ground.noise(rng.uniform(90, 200), 7, fall=0.56) * rng.uniform(10, 34)
     layer = np.sin(hills_m / rng.uniform(0.8, 3.0) + ground.noise(60, 2))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sat2map.city.geometry import Plot, Points, axis, boxes, rectangle, rotation
-from sat2map.landscape.farmland import divided, farmland
-from sat2map.landscape.ground import BUILDING, MAP, Ground, gain
+from sat2map.landscape.crops import divided
+from sat2map.landscape.farmland import farmland
+from sat2map.landscape.ground import BUILDING, MAP, Floats, Ground, gain
 from sat2map.landscape.trees import Grove
 from sat2map.landscape.water import FRESH, fill
 from sat2map.landscape.ways import CARS, SURFACES, lane, way
@@ -14,7 +15,9 @@ from sat2map.landscape.wild import clearing, desert, scattered_trees, scrub
 
 LAND, GREY, PLACE = MAP["land"][0], MAP["land"][2], MAP["place"]
 
-CONTAINERS = np.array([(132, 62, 52), (58, 82, 116), (96, 106, 98), (176, 174, 170), (150, 96, 58), (70, 74, 78), (66, 98, 84)])
+CONTAINERS = np.array(
+    [(132, 62, 52), (58, 82, 116), (96, 106, 98), (176, 174, 170), (150, 96, 58), (70, 74, 78), (66, 98, 84)]
+)
 
 
 def _rows(plot: Plot, angle: float, step_m: float, wide_m: float, long_m: float, gap_m: float = 2.0) -> Points:
@@ -42,7 +45,9 @@ def greenhouses(ground: Ground) -> list[Grove]:
         ground.paint(ground.covered([plot.corners]), gain((132, 120, 98), 0.08 * ground.worn()), LAND)
         wide = rng.uniform(5, 12)
         shapes = _rows(plot, _angle(plot), wide + rng.choice((0.4, 1.5, 3.0)), wide, rng.uniform(25, 90))
-        tone = np.array([(222, 226, 224), (196, 206, 208), (152, 168, 176), (238, 238, 232), (110, 128, 136)])[rng.integers(5)]
+        tone = np.array([(222, 226, 224), (196, 206, 208), (152, 168, 176), (238, 238, 232), (110, 128, 136)])[
+            rng.integers(5)
+        ]
         colours = tone * rng.uniform(0.86, 1.06, (len(shapes), 1))
         ground.build(list(shapes), colours, np.full(len(shapes), 3.5), BUILDING)
     return groves
@@ -67,7 +72,7 @@ def solar(ground: Ground) -> list[Grove]:
 
 
 def _outside(trees: Grove, plot: Plot) -> Grove:
-    free = (plot.depths(trees.places) < 0).any(-1)
+    free = np.asarray((plot.depths(trees.positions) < 0).any(-1))
     return trees.only(free)
 
 
@@ -78,7 +83,9 @@ def quarry(ground: Ground) -> list[Grove]:
     depth = ground.noise(rng.uniform(160, 300), 3, fall=0.4)
     level = float(np.quantile(depth, rng.uniform(0.35, 0.7)))
     pit = ground.below(depth, level)
-    stone = np.array([(196, 188, 172), (170, 160, 146), (206, 182, 146), (142, 138, 134), (70, 66, 64), (182, 134, 104)])
+    stone = np.array(
+        [(196, 188, 172), (170, 160, 146), (206, 182, 146), (142, 138, 134), (70, 66, 64), (182, 134, 104)]
+    )
     tone = stone[rng.integers(len(stone))] * rng.uniform(0.85, 1.05)
     benches = np.floor((level - depth) * rng.uniform(3, 6))
     light = 0.06 * ground.noise(40, 5) + 0.04 * np.sin(benches * 2.4)
@@ -87,8 +94,13 @@ def quarry(ground: Ground) -> list[Grove]:
     ground.relief = ground.relief + high.astype(np.float32)
     if rng.random() < 0.5:
         bottom = ground.below(depth, float(np.quantile(depth, rng.uniform(0.06, 0.2))))
-        fill(ground, bottom, np.array([(88, 150, 146), (54, 92, 96), (122, 132, 110), (30, 44, 48)])[rng.integers(4)], rough=0.1)
-    inside = [ground.at(pit, trees.places) > 0.2 for trees in groves]
+        fill(
+            ground,
+            bottom,
+            np.array([(88, 150, 146), (54, 92, 96), (122, 132, 110), (30, 44, 48)])[rng.integers(4)],
+            rough=0.1,
+        )
+    inside = [ground.at(pit, trees.positions) > 0.2 for trees in groves]
     return [trees.only(~gone) for trees, gone in zip(groves, inside, strict=True)]
 
 
@@ -115,7 +127,7 @@ def airfield(ground: Ground) -> list[Grove]:
     v = (ground.x - middle[0]) * -np.sin(angle) + (ground.y - middle[1]) * np.cos(angle)
     rubber = np.exp(-((v / (half * 0.35)) ** 2)) * np.clip(0.5 + 0.4 * ground.noise(200, 2), 0, 1)
     ground.paint((rubber * (np.abs(v) < half) * rng.uniform(0, 0.7)).astype(np.float32), (44, 44, 44))
-    marks = [rectangle(x, -0.5, x + 30, 0.5) for x in np.arange(-900, 900, 50)]
+    marks = [rectangle(x, -0.5, x + 30, 0.5) for x in range(-900, 900, 50)]
     marks += [rectangle(-900, s * half * 0.93 - 0.5, 900, s * half * 0.93 + 0.5) for s in (-1, 1)]
     end = rng.uniform(-120, 120)
     marks += [rectangle(end, y, end + 30, y + 1.8) for y in np.arange(-half * 0.85, half * 0.8, 3.6)]
@@ -129,17 +141,24 @@ def airfield(ground: Ground) -> list[Grove]:
 def _hangars(ground: Ground, middle: Points, turn: Points, away: float) -> None:
     """Halls beside the apron, and aircraft on it."""
     rng = ground.rng
-    halls = [middle + rectangle(x, away + 60, x + 46, away + 100) @ turn for x in np.arange(-150, 200, rng.uniform(60, 90))]
-    ground.build(halls, rng.choice((228.0, 180.0, 130.0), (len(halls), 1)) * np.ones(3), np.full(len(halls), 12.0), BUILDING)
+    halls = [
+        middle + rectangle(x, away + 60, x + 46, away + 100) @ turn for x in np.arange(-150, 200, rng.uniform(60, 90))
+    ]
+    ground.build(
+        halls, rng.choice((228.0, 180.0, 130.0), (len(halls), 1)) * np.ones(3), np.full(len(halls), 12.0), BUILDING
+    )
     planes = []
     for x in np.arange(-140, 200, rng.uniform(34, 70)):
         size, at = rng.uniform(5, 18), np.array([x, away + rng.uniform(16, 40)])
-        planes += [middle + (at + rectangle(-size * 0.1, -size, size * 0.1, size)) @ turn,
-                   middle + (at + np.array([(-size, 0.25 * size), (0, -0.2 * size), (size, 0.25 * size), (0, 0.1 * size)])) @ turn]
+        planes += [
+            middle + (at + rectangle(-size * 0.1, -size, size * 0.1, size)) @ turn,
+            middle
+            + (at + np.array([(-size, 0.25 * size), (0, -0.2 * size), (size, 0.25 * size), (0, 0.1 * size)])) @ turn,
+        ]
     ground.build(planes, np.full((len(planes), 3), 236.0), np.full(len(planes), 3.0))
 
 
-def harbour(ground: Ground, inland_m: Points) -> None:
+def harbour(ground: Ground, inland_m: Floats) -> None:
     """Quays, piers, ships, cranes' shadows and stacks of containers along a shore."""
     rng = ground.rng
     quay = np.array([(150, 146, 138), (108, 106, 102), (128, 116, 98)])[rng.integers(3)]
@@ -157,12 +176,18 @@ def harbour(ground: Ground, inland_m: Points) -> None:
         root = np.array([columns[k], rows[k]]) * ground.gsd_m
         long_, half = rng.uniform(30, 160), rng.uniform(4, 26)
         pier = root + rectangle(-8, -half, long_, half) @ turn
-        ground.paint(ground.covered([pier]), gain(quay * rng.uniform(0.85, 1.1), 0.05 * ground.worn()), GREY, level=True)
+        ground.paint(
+            ground.covered([pier]), gain(quay * rng.uniform(0.85, 1.1), 0.05 * ground.worn()), GREY, level=True
+        )
         _ships(ground, root, turn, long_, half)
     spots = _spots(ground, 60)
     for spot in spots[ground.at(dry, spots) > 0.5]:
         shapes = boxes(spot + rng.uniform(-20, 20, (24, 2)).round(-1) @ turn, turn[0] * 12, turn[1] * 2.6)
-        ground.build(list(shapes), CONTAINERS[rng.integers(len(CONTAINERS), size=24)] * rng.uniform(0.7, 1.1, (24, 1)), rng.choice((2.6, 5.2, 7.8), 24))
+        ground.build(
+            list(shapes),
+            CONTAINERS[rng.integers(len(CONTAINERS), size=24)] * rng.uniform(0.7, 1.1, (24, 1)),
+            rng.choice((2.6, 5.2, 7.8), 24),
+        )
 
 
 def _spots(ground: Ground, n: int) -> Points:
@@ -189,16 +214,19 @@ def halls(ground: Ground) -> list[Grove]:
     everywhere = np.ones(ground.shape, np.float32)
     ground.paint(everywhere, gain(SURFACES[rng.integers(4)], 0.05 * ground.worn()), MAP["road"][0])
     for plot in divided(ground, rng.uniform(60, 140), rng.uniform(8, 12), slant=0.05):
-        place = rng.random() < 0.2
-        tone = SURFACES[rng.integers(4)] * rng.uniform(0.6, 1.1) if rng.random() < 0.75 else np.array((96, 106, 66))
-        label = int(rng.choice(PLACE)) if place else LAND
+        position = rng.random() < 0.2
+        sealed = rng.random() < 0.75
+        tone = SURFACES[rng.integers(4)] * rng.uniform(0.6, 1.1) if sealed else np.array((96, 106, 66))
+        label = int(rng.choice(PLACE)) if position else LAND
         ground.paint(ground.covered([plot.corners]), gain(tone, 0.06 * ground.worn(30, 4)), label)
         inner = plot.inset(rng.uniform(6, 18))
-        if len(inner.corners) > 2 and rng.random() < 0.75:
+        if len(inner.corners) > 2 and rng.random() < 0.65:
             roof = rng.choice((238.0, 200.0, 150.0, 90.0, 48.0, 34.0)) * np.array([1, 1, rng.uniform(0.95, 1.04)])
             middle = inner.corners.mean(0)
             body = middle + (inner.corners - middle) * (rng.uniform(0.5, 1), rng.uniform(0.6, 1))
-            ground.build([body], roof[None], np.array([rng.uniform(5, 14)]), None if place else BUILDING)
+            ground.build([body], roof[None], np.array([rng.uniform(5, 14)]), None if position else BUILDING)
+            continue
+        if not sealed:
             continue
         cars = _rows(plot, _angle(plot), rng.uniform(5.5, 9), 1.9, 4.4, 0.9)
         cars = cars[rng.random(len(cars)) < rng.uniform(0.1, 0.8)]
@@ -212,4 +240,8 @@ def tailings(ground: Ground) -> None:
     for plot in divided(ground, rng.uniform(60, 120), 5, slant=0.0)[: int(rng.integers(2, 9))]:
         colour = FRESH[rng.integers(len(FRESH))] * rng.uniform(0.8, 1.6)
         ground.paint(ground.covered([plot.corners]), gain((148, 138, 118), 0.06 * ground.noise(8, 2)), LAND)
-        fill(ground, ground.covered([plot.inset(3).corners]) if len(plot.inset(3).corners) > 2 else ground.water * 0, colour)
+        fill(
+            ground,
+            ground.covered([plot.inset(3).corners]) if len(plot.inset(3).corners) > 2 else ground.water * 0,
+            colour,
+        )

@@ -124,7 +124,9 @@ class LayerMaker:
         if self.grid is self.drawing.scene.grid and _is_shown_directly(self.path):
             return MapLayer(SATELLITE, self.path)
         # Bytes are shown as they are: they are stretched for the model alone.
-        source = self.resources.enter_context(open_scene(self.path, rule=StretchRule(self.engine.card.levels or DEFAULT_LEVELS)))
+        source = self.resources.enter_context(
+            open_scene(self.path, rule=StretchRule(self.engine.card.levels or DEFAULT_LEVELS))
+        )
         sparse_map = self._sparse_map(source, SATELLITE)
 
         def draw(index: int) -> Write:
