@@ -19,7 +19,7 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.errors import DataError, OutputError
+from sat2map.errors import DataError, OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
     What was fetched when a connection broke is kept: the same command goes on from there. By hand: fetch the archive
     with any browser, and give it to --archive.
     """
+    for module in ("pooch", "requests"):
+        import_extra(module, "download")
     from sat2map.data.download import MAPS
     from sat2map.data.download import download as fetch
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import OutputError
+from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def inspect(
 
     Exit status 0: nothing is wrong; 1: something is.
     """
+    import_extra("scipy", "eval")
     from sat2map.data.check.inspect import inspect as inspect_sets
 
     _check_outputs(out, write_groups, no_overlaps, overwrite)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
+from sat2map.errors import import_extra
 
 RUN_MODEL_FILE = "generator_best.safetensors"
 """Model file that is taken from the folder of a run."""
@@ -57,6 +58,8 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
     _refuse_onnx(file)
 
+    for module in ("torch", "onnx", "onnxscript"):
+        import_extra(module, "train")
     from sat2map.engine.torch import load_generator
     from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
@@ -116,6 +119,7 @@ def import_(
 
     Nothing in PTH is run. Its images are those of test.py without the noise of dropout.
     """
+    import_extra("torch", "torch")
     from sat2map.model.import_pix2pix import import_weights
 
     _refuse_output(out, ".safetensors", overwrite)

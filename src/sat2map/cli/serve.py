@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import Sat2mapError, SceneError
+from sat2map.errors import Sat2mapError, SceneError, import_extra
 
 
 @click.command()
@@ -48,6 +48,8 @@ def serve(
     Without a SCENE the page waits for an image to be dropped on it. The same tiles feed QGIS, MapLibre and others:
     docs/serve.md says how.
     """
+    for module in ("titiler.core", "titiler.extensions", "uvicorn", "pydantic_settings"):
+        import_extra(module, "serve")
     import uvicorn
     from rio_tiler.errors import NoOverviewWarning
 

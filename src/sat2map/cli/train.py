@@ -15,6 +15,7 @@ from sat2map.cli.options import (
     set_option,
     target_option,
 )
+from sat2map.errors import import_extra
 
 
 @click.command()
@@ -62,7 +63,8 @@ def train(
     from sat2map.train.memory import keep_freed_memory
 
     keep_freed_memory()
-    import torch
+    torch = import_extra("torch", "train")
+    import_extra("tensorboard", "train")
 
     from sat2map.data.pairs import TwoFolders
     from sat2map.engine.torch import pick_device

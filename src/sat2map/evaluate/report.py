@@ -124,7 +124,7 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
         examples: by heading.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     from sat2map.evaluate import charts
 
