@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "sat2map"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES_OF_FILE = 300
 MOST_LINES_OF_FUNCTION = 40
+OPTION = re.compile(r"(?<![\w-])--?[a-z]")
+OTHER_PROGRAM = re.compile("gdal_translate|rio warp|torchrun|mkdir -p")
 EXCEPTIONS = {
     "cli/train.py train",
     "cli/translate.py translate",
@@ -46,3 +49,17 @@ def test_the_check_sees_what_is_too_long() -> None:
     assert too_long(function, "f.py") == {"f.py f": MOST_LINES_OF_FUNCTION + 1}
     assert too_long("a = 1\n" * (MOST_LINES_OF_FILE + 1), "f.py") == {"f.py": MOST_LINES_OF_FILE + 1}
     assert too_long(function.removesuffix("    pass\n"), "f.py") == {}
+
+
+def test_below_the_command_line_a_hint_names_parameters_and_no_options() -> None:
+    hints = [
+        ast.unparse(keyword.value)
+        for file in MODULES
+        if file.relative_to(PACKAGE).parts[0] != "cli"
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "hint"
+    ]
+    assert len(hints) > 50
+    assert [hint for hint in hints if OPTION.search(hint) and not OTHER_PROGRAM.search(hint)] == []

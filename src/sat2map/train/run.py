@@ -116,7 +116,9 @@ def open_run(folder: PairFolder, recipe: Recipe, options: RunOptions) -> Run:
         ModelFileError: an `init` file does not fit.
     """
     if options.roads and not recipe.roads:
-        raise RecipeError("recipe does not say how to learn from road masks", options.roads, hint="--recipe compact")
+        raise RecipeError(
+            "recipe does not say how to learn from road masks", options.roads, hint="`recipe` compact knows them"
+        )
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
     pairs = open_cached(folder, direction=recipe.direction, cache=options.cache)
@@ -163,10 +165,10 @@ def _checkpoint_to_resume(options: RunOptions) -> Path | None:
         return own if own.exists() else None
     if options.resume:
         if not Path(options.resume).is_file():
-            raise CheckpointError("no such checkpoint", options.resume, hint="--resume auto finds the run's own")
+            raise CheckpointError("no such checkpoint", options.resume, hint="`resume` auto finds the run's own")
         return Path(options.resume)
     if own.exists() and not options.overwrite:
-        raise OutputError("folder already holds a run", options.folder, hint="--resume auto to go on, or --overwrite")
+        raise OutputError("folder already holds a run", options.folder, hint="`resume` auto to go on, or `overwrite`")
     return None
 
 
@@ -177,5 +179,5 @@ def _check_sizes(recipe: Recipe, generator: nn.Module) -> None:
         if size % stride:
             nearest = -(-size // stride) * stride
             raise RecipeError(
-                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"--set {key}={nearest}"
+                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"`set` {key}={nearest}"
             )
