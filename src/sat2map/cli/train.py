@@ -15,6 +15,7 @@ from sat2map.cli.options import (
     set_option,
     target_option,
 )
+from sat2map.cli.written import say_written
 from sat2map.errors import import_extra
 
 
@@ -81,3 +82,4 @@ def train(
         quiet = quiet or rank() > 0
         options = RunOptions(out, own_device, resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
         train_recipe(pairs, recipe, options)
+    say_written(f"{out}: model files, checkpoint and curves", "model", "export", out, "-o", "model.onnx", quiet=quiet)
