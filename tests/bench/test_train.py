@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from sat2map.bench import train as bench
 from sat2map.cli.main import sat2map
+from sat2map.train.build import build_state
 from sat2map.train.recipe import load_recipe
 
 from ..train.conftest import tiny_compact_recipe, tiny_recipe
@@ -74,7 +75,7 @@ def test_floor_counts_the_arithmetic_of_the_paper() -> None:
     # D's step: two forward passes and their gradients, but none for the images; G's: one pass there and back.
     expected = 3 * of_g - first_of_g + 2 * (3 * of_d - first_of_d) + 2 * of_d
     assert report["lower_bound"]["multiply_adds"] == pytest.approx(expected, rel=0.02)
-    n_weights = sum(p.numel() for m in bench.build_state(tiny_recipe(), torch.device("cpu")).modules.values()
+    n_weights = sum(p.numel() for m in build_state(tiny_recipe(), torch.device("cpu")).modules.values()
                     for p in m.parameters())  # fmt: skip
     assert report["lower_bound"]["optimiser_bytes"] == 28 * n_weights
 

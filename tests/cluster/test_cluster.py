@@ -70,9 +70,10 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
 
 def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
     from sat2map.cluster import _draw
+    from sat2map.scene.resolution import ModelGrid
     from sat2map.scene.source import ReadOptions
     from sat2map.translate import TranslationJob
-    from sat2map.translate.settings import ModelGrid, TilingPlan
+    from sat2map.translate.settings import TilingPlan
 
     job = TranslationJob(
         tmp_path / "none.tif", ReadOptions(), HOW, TilingPlan(9, 9, [], ModelGrid(9, 9, 9, 9)), tmp_path, False

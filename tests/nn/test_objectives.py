@@ -213,7 +213,8 @@ def test_loss_of_roads_asks_only_whether_a_pixel_is_road() -> None:
     roads = np.isin(CLASS_OF_COLOUR, ROAD_CLASSES)
     is_road = torch.zeros(1, 9, 9, dtype=torch.bool)
     is_road[:, 4] = True
-    right = torch.where(is_road[:, None], *(torch.tensor(10.0 * s)[None, :, None, None] for s in (roads, ~roads)))
+    of_road, of_others = (torch.tensor(10.0 * s)[None, :, None, None] for s in (roads, ~roads))
+    right = torch.where(is_road[:, None], of_road, of_others)
     assert road_loss(right, is_road) < 0.01
     assert road_loss(-right, is_road) > 5
     beside = right.clone()

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def test_kept_frozen_generator_draws_the_same_pixel_whatever_is_far_away(pairs_f
     for which in ("last", "frozen"):
         engine = load_engine(tmp_path / "run" / f"generator_{which}.safetensors")
         maps = [engine.run(p, "rgb")[:, :, :16] for p in (image, other)]
-        equal[which] = np.array_equal(*maps)
+        equal[which] = np.array_equal(maps[0], maps[1])
     assert equal == {"last": False, "frozen": True}
     cards = [safetensors_file.read_card(tmp_path / "run" / f"generator_{which}.safetensors") for which in equal]
     own, frozen = (card.metrics["validation"] for card in cards)
@@ -280,8 +281,8 @@ def test_road_masks_are_learned_from_and_belong_to_the_run(pairs_folder: Path, t
     with_roads, without = (train(pairs_folder, recipe, one) for one in options)
     # Masks without a road, or with little else, say nothing.
     assert [len(run.data.roads) for run in (with_roads, without)] == [2, 0]
-    weights = [run.generator.head.weight for run in (with_roads, without)]
-    assert not torch.equal(*weights)
+    weights: list[Any] = [run.generator.head.weight for run in (with_roads, without)]
+    assert not torch.equal(weights[0], weights[1])
     with pytest.raises(CheckpointError, match="data"):
         train(pairs_folder, recipe, replace(options[0], roads=None, resume="auto"))
 
