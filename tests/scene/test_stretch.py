@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,7 +23,7 @@ LEVELS = ((10, 100), (20, 200), (0, 255))
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.int32, np.float32, np.float64])
-def test_percentiles_of_the_sample_land_on_the_levels(dtype: type) -> None:
+def test_percentiles_of_the_sample_land_on_the_levels(dtype: type[np.number[Any]]) -> None:
     rng = np.random.default_rng(0)
     sample = (rng.normal((5000, 8000, 3000), (500, 900, 100), (20_000, 3))).astype(dtype)
     stretched = Stretch.of_sample(sample, LEVELS).apply(sample)

@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def bomb() -> bytes:
     )
 
 
-def at(transform: Affine, crs: str = "EPSG:3857") -> dict[str, object]:
+def at(transform: Affine, crs: str = "EPSG:3857") -> dict[str, Any]:
     return {"crs": crs, "transform": transform}
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def torchrun(n: int) -> list[str]:
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "--no-python"]
 
 
-def weights(run: Path) -> dict[str, np.ndarray]:
+def weights(run: Path) -> Mapping[str, np.ndarray]:
     return safetensors_file.load(run / "generator_last.safetensors")[0]
 
 

@@ -6,7 +6,7 @@ import csv
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,14 +24,14 @@ from rio_cogeo.cogeo import cog_validate
 from sat2map import Translator
 from sat2map.classes import CLASS_NAMES, COLOURS_RGB, classify
 from sat2map.cli.main import sat2map
-from sat2map.engine import run_whole
+from sat2map.engine import Engine, run_whole
 from sat2map.errors import ModelFileError, OutputError, Sat2mapError
 from sat2map.scene.job_folder import job_folder
 from sat2map.scene.resolution import ResampledSource
 from sat2map.scene.source import ReadOptions, open_scene
 from sat2map.scene.stretch import StretchRange
 from sat2map.tiling import Window
-from sat2map.translate import Settings
+from sat2map.translate import Mode, Settings
 from tests.scene.rasters import PLACE, write_raster
 
 GRID = {"crs": PLACE["crs"], "transform": from_origin(580000, 4510000, 1.5, 1.5)}
@@ -187,7 +187,7 @@ def test_model_without_probabilities_is_refused_before_any_work(bundled: Transla
 
     source, _ = masked_scene(tmp_path)
     with pytest.raises(ModelFileError, match="no probabilities"):
-        Translator(Colours()).translate_file(source, tmp_path / "map.tif", Settings(confidence=True))
+        Translator(cast(Engine, Colours())).translate_file(source, tmp_path / "map.tif", Settings(confidence=True))
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
 
 
@@ -239,7 +239,7 @@ def test_interrupted_scene_goes_on_where_it_stopped(
     engine, runs = type(bundled.engine), []
     plain = engine.run
 
-    def stops(self: object, *arguments: object) -> np.ndarray:
+    def stops(self: Any, *arguments: Any) -> np.ndarray:
         runs.append(1)
         if len(runs) == 9:
             raise KeyboardInterrupt
@@ -267,7 +267,7 @@ def test_corrupt_block_halfway_leaves_nothing(bundled: Translator, tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", ["fast", "blend"])
-def test_mode_that_is_not_exact_says_how_far_it_is_off(bundled: Translator, tmp_path: Path, mode: str) -> None:
+def test_mode_that_is_not_exact_says_how_far_it_is_off(bundled: Translator, tmp_path: Path, mode: Mode) -> None:
     source = write_raster(tmp_path / "a.tif", ground(300, 300), **GRID)
     report = bundled.translate_file(source, tmp_path / "map.tif", Settings(core_px=128, mode=mode))
     assert report.mode_difference is not None

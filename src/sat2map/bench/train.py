@@ -9,7 +9,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from sat2map.bench.clocks import Clock, PartClock, counts_processor, now
 from sat2map.classes import COLOURS_RGB
 from sat2map.data.cache import CachedPairs
 from sat2map.data.split import Split
@@ -81,41 +80,48 @@ def bench_train(
     objective = build_objective(recipe, run.generator, data)
     turn = cycle(islice(batches(recipe, data, 0, 0), 2))
     # The last epoch, in which the adversarial term is on in every recipe that has one.
-    clock = _Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, objective), where)
+    clock = Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, objective), where)
     for _ in range(2):
         clock.step()
-    peak = _peak_mib(where)
-    report: dict[str, Any] = {
-        "recipe": recipe.name,
-        "device": str(where),
-        "threads": torch.get_num_threads(),
-        "torch": str(torch.__version__),
-        "peak_mib": peak,
-    }
+    peak_mib = _peak_mib(where)
     comparable = plain_file is not None and where.type == "cpu" and _trains_as_the_paper(recipe)
     with _plain(plain_file) if plain_file and comparable else nullcontext() as plain:
         times = [(clock.step(), plain() if plain else None) for _ in range(n_rounds)]
-    seconds, processor = (_spread([ours[i] for ours, _ in times]) for i in (0, 1))
-    step_s = (processor if _counts_processor(where) else seconds)["median"]
-    report |= {
-        "clock": "processor" if _counts_processor(where) else "wall",
-        "step_s": seconds,
-        "step_processor_s": processor,
-        "steps_per_s": 1 / seconds["median"],
-        "images_per_s": recipe.batch_size / seconds["median"],
+    speed = _speed([ours for ours, _ in times], recipe.batch_size, where)
+    step_s = speed["step_processor_s" if counts_processor(where) else "step_s"]["median"]
+    return {
+        "recipe": recipe.name, "device": str(where), "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__), "peak_mib": peak_mib,
+        **speed,
         "parts_s": _time_parts(run, forward, clock, n_rounds),
         "lower_bound": _lower_bound(run, clock, step_s),
         "loader": _loader(recipe, data, step_s),
+        **_beside_plain([(ours, other) for ours, other in times if other]),
+    }  # fmt: skip
+
+
+def _speed(times: Sequence[tuple[float, float]], batch_size: int, device: torch.device) -> dict[str, Any]:
+    """Steps in seconds and in processor seconds, and what that is a second."""
+    seconds, processor = (_spread([of_step[i] for of_step in times]) for i in (0, 1))
+    return {
+        "clock": "processor" if counts_processor(device) else "wall",
+        "step_s": seconds,
+        "step_processor_s": processor,
+        "steps_per_s": 1 / seconds["median"],
+        "images_per_s": batch_size / seconds["median"],
     }
-    if plain:
-        pairs = [(ours, other) for ours, other in times if other]
-        for i, kind in enumerate(("s", "processor_s")):
-            report[f"plain_{kind}"] = _spread([other[i] for _, other in pairs])
-            report[f"ratio_{kind}"] = _spread([other[i] / ours[i] for ours, other in pairs])
+
+
+def _beside_plain(pairs: Sequence[tuple[tuple[float, float], tuple[float, float]]]) -> dict[str, Any]:
+    """The plain rewrite's seconds and their ratio to ours, step by step; of no pairs nothing."""
+    report = {}
+    for i, kind in enumerate(("s", "processor_s")) if pairs else ():
+        report[f"plain_{kind}"] = _spread([other[i] for _, other in pairs])
+        report[f"ratio_{kind}"] = _spread([other[i] / ours[i] for ours, other in pairs])
     return report
 
 
-def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
+def _lower_bound(run: Run, clock: Clock, step_s: float) -> dict[str, float]:
     """Compute the seconds of a step in which only the arithmetic and the memory traffic of the optimisers take time."""
     rates = time_rates(run.recipe, run.device)
     with FlopCounterMode(display=False) as counter:
@@ -148,7 +154,7 @@ def time_rates(recipe: Recipe, device: torch.device) -> Rates:
     target = torch.ones_like(source)
 
     def best(run: Callable[[], object]) -> float:
-        clock = _Clock(run, device)
+        clock = Clock(run, device)
         seconds = []
         for _ in range(6):
             clock.step()
@@ -158,69 +164,24 @@ def time_rates(recipe: Recipe, device: torch.device) -> Rates:
     return Rates(MATRIX_SIDE**3 / best(lambda: torch.mm(a, b)), 2 * COPY_BYTES / best(lambda: target.copy_(source)))
 
 
-class _Clock:
-    """Runs a step and times it."""
-
-    def __init__(self, run: Callable[[], object], device: torch.device) -> None:
-        self.run, self.device = run, device
-        self.last_s = 0.0
-
-    def step(self) -> tuple[float, float]:
-        """Run one step; return its seconds and processor seconds."""
-        begun = _now(self.device), time.perf_counter(), time.process_time()
-        self.run()
-        self.last_s = _now(self.device) - begun[0]
-        return time.perf_counter() - begun[1], time.process_time() - begun[2]
-
-
-def _now(device: torch.device) -> float:
-    """Read the clock in seconds; with one thread it is processor time, which other programs do not lengthen."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.process_time() if _counts_processor(device) else time.perf_counter()
-
-
-def _counts_processor(device: torch.device) -> bool:
-    return device.type == "cpu" and torch.get_num_threads() == 1
-
-
-def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dict[str, float]:
+def _time_parts(run: Run, forward: Forward, clock: Clock, n_rounds: int) -> dict[str, float]:
     """Measure the median seconds of each part of a step; waiting for a GPU after each part makes their sum larger."""
-    parts: dict[str, float] = {}
-    last = [0.0]
-
-    def mark(part: str) -> None:
-        now = _now(run.device)
-        parts[part] = parts.get(part, 0.0) + now - last[0]
-        last[0] = now
-
-    def timed(name: str, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def call_timed(*inputs: Tensor) -> Tensor:
-            mark("rest")
-            output = call(*inputs)
-            mark(f"{name} forward")
-            if name == "generator":
-                output.register_hook(lambda _: mark("losses, back to the generator's output"))
-            return output
-
-        return call_timed
-
+    parts = PartClock(run.device)
     handles = []
     for name, optimizer in run.state.optimizers.items():
         handles += [
-            optimizer.register_step_pre_hook(lambda *_, name=name: mark(f"{name} backward")),
-            optimizer.register_step_post_hook(lambda *_, name=name: mark(f"{name} optimiser")),
+            optimizer.register_step_pre_hook(lambda *_, name=name: parts.mark(f"{name} backward")),
+            optimizer.register_step_post_hook(lambda *_, name=name: parts.mark(f"{name} optimiser")),
         ]
     untimed = dict(forward)
-    forward.update({name: timed(name, call) for name, call in untimed.items()})
+    forward.update({name: parts.timed(name, call) for name, call in untimed.items()})
     rounds = []
     try:
         for _ in range(n_rounds):
-            parts.clear()
-            last[0] = _now(run.device)
+            parts.begin()
             clock.step()
-            mark("rest")
-            rounds.append(dict(parts))
+            parts.mark("rest")
+            rounds.append(parts.seconds)
     finally:
         forward.update(untimed)
         for handle in handles:
@@ -242,10 +203,10 @@ def _loader(recipe: Recipe, data: TrainingData, step_s: float) -> dict[str, floa
     """Measure the seconds that the loader alone takes for a batch, and the batches that it makes during one step."""
     drawn = chain.from_iterable(batches(recipe, data, epoch, 0) for epoch in count())
     next(drawn)
-    begun = _now(torch.device("cpu"))
+    begun = now(torch.device("cpu"))
     for _ in islice(drawn, N_LOADED):
         pass
-    batch_s = (_now(torch.device("cpu")) - begun) / N_LOADED
+    batch_s = (now(torch.device("cpu")) - begun) / N_LOADED
     return {"batch_s": batch_s, "batches_a_step": step_s / batch_s}
 
 

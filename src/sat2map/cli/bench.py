@@ -18,6 +18,7 @@ from sat2map.cli.options import (
     set_option,
     window_option,
 )  # fmt: skip
+from sat2map.errors import import_extra
 
 
 @click.group()
@@ -51,7 +52,8 @@ def train(
     from sat2map.train.memory import keep_freed_memory
 
     keep_freed_memory()
-    import torch
+    torch = import_extra("torch", "train")
+    import_extra("tensorboard", "train")
 
     from sat2map.bench.train import bench_train, find_plain_file
     from sat2map.engine.torch import pick_device
@@ -199,6 +201,7 @@ def _spread(value: dict[str, float], unit: str = " s") -> str:
 @log_options
 def serve(scene: Path, n_random: int, n_clients: int, model: str | None, seed: int, as_json: bool, quiet: bool) -> None:
     """Measure the tiles per second of a server of SCENE on this machine: cold, warm and under load."""
+    import_extra("titiler.core", "serve")
     from sat2map.bench.serve import bench_serve
 
     report = bench_serve(scene, model, n_random=n_random, n_clients=n_clients, seed=seed)

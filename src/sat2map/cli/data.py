@@ -19,7 +19,8 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.errors import DataError, OutputError
+from sat2map.cli.written import say_written
+from sat2map.errors import DataError, OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ def synth(
     else:
         assert side_px is not None
         written = _write_scene(out, side_px, seed, names, overwrite)
-    if not quiet:
-        click.echo(f"wrote {written}", err=True)
+    with_it = ("translate", out, "-o", out.with_stem(f"{out.stem}_map"))
+    say_written(
+        written, *(("train", out, "--recipe", "city", "--out", "runs/city") if n_pairs else with_it), quiet=quiet
+    )
 
 
 def _landscape_names(landscapes: str) -> tuple[str, ...]:
@@ -169,9 +172,11 @@ def split(
     write(out, {name: [files[i] for i in part] for name, part in parts.items()}, overwrite=overwrite)
     rows = [{"split": n, "file": files[i].name, "group": groups[i]} for n, part in parts.items() for i in part]
     write_rows(group_file, rows)
-    if not quiet:
-        counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
-        click.echo(f"{out}: {counts} of {len(set(groups))} groups", err=True)
+    counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
+    training = ("train", out / "train", "--recipe", "compact", "--out", "runs/compact")
+    checking = ("data", "inspect", folder)
+    next_command = checking if lists else training
+    say_written(f"{out}: {counts} of {len(set(groups))} groups", *next_command, quiet=quiet)
 
 
 def _groups(
@@ -209,6 +214,8 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
     When a connection breaks, run the same command again: it continues the download. You can also download the archive
     with a browser, and give it to --archive.
     """
+    for module in ("pooch", "requests"):
+        import_extra(module, "download")
     from sat2map.data.download import MAPS
     from sat2map.data.download import download as fetch
 
@@ -218,10 +225,10 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
             raise DataError("notice of the data's rights is not accepted", name, hint="read it, and --accept-licence")
         click.confirm("Do you accept this?", abort=True, err=True)
     with _bytes_told(quiet) as tell:
-        place = fetch(MAPS, folder, by_hand=archive, progress=tell)
-    if not quiet:
-        counts = ", ".join(f"{n} in {part}" for part, n in MAPS.folders.items())
-        click.echo(f"{place}: {counts}", err=True)
+        fetched = fetch(MAPS, folder, by_hand=archive, progress=tell)
+    counts = ", ".join(f"{n} in {part}" for part, n in MAPS.folders.items())
+    training = ("train", fetched / "train", "--recipe", "paper", "--out", "runs/paper")
+    say_written(f"{fetched}: {counts}", *training, quiet=quiet)
 
 
 @contextmanager

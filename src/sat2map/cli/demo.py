@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sat2map.cli.options import log_options, model_option, overwrite_option
+from sat2map.cli.written import say_written
 from sat2map.errors import MissingExtraError, OutputError
 from sat2map.files import refuse_existing
 
@@ -59,7 +60,8 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
     write_scene(city, CITY_PX, seed=CITY_SEED)
     rows.append(_show(translator, DemoRow("city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
     if not quiet:
-        _print_table(rows, f"in {folder}, by model {translator.engine.card.name}")
+        _print_table(rows, f"by model {translator.engine.card.name}")
+    say_written(f"{folder}: maps and sheets to look at", "translate", "scene.tif", "-o", "map.tif", quiet=quiet)
 
 
 def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:

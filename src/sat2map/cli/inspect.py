@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import OutputError
+from sat2map.cli.written import say_written
+from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def inspect(
 
     The exit status is 0 if nothing is wrong, and 1 if something is.
     """
+    import_extra("scipy", "eval")
     from sat2map.cli.inspect_labels import inspect_label_folders, kinds_of
     from sat2map.data.check.inspect import inspect as inspect_sets
 
@@ -81,12 +83,11 @@ def inspect(
         "least_share": least_share,
         "overlaps": _overlaps(report, least_share),
         "groups_csv": None if no_overlaps else _compare(report, list(sets), data),
-        "problems": [
-            {"kind": p.kind, "words": p.words, "pairs": [f"{w.set_name}/{w.name}" for w in p.pairs]}
-            for p in report.problems
-        ],
+        "problems": _problems(report),
     }
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_in_words(found, no_overlaps)))
+    if written := " and ".join(str(path) for path in (out, write_groups) if path):
+        say_written(written, "data", "split", data[0], "-o", "split", quiet=quiet)
     if report.problems:
         raise click.exceptions.Exit(1)
 
@@ -147,6 +148,13 @@ def _summary(report: Report, name: str, n_pairs: int) -> dict[str, Any]:
         group for check, group in zip(report.checks, report.groups, strict=True) if check.location.set_name == name
     }
     return {"pairs": n_pairs, "readable": len(checks), "sizes_px": dict(sizes.most_common()), "groups": len(groups)}
+
+
+def _problems(report: Report) -> list[dict[str, Any]]:
+    return [
+        {"kind": p.kind, "words": p.words, "pairs": [f"{w.set_name}/{w.name}" for w in p.pairs]}
+        for p in report.problems
+    ]
 
 
 def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:

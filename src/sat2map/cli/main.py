@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 import click
 
 from sat2map.cli.options import DEBUG_KEY
-from sat2map.errors import MissingExtraError, Sat2mapError
+from sat2map.errors import Sat2mapError
 
 
 class LazyCommand(NamedTuple):
@@ -37,26 +37,6 @@ COMMANDS = {
     "bench": LazyCommand("sat2map.cli.bench:bench", "Measure speed and seams."),
     "data": LazyCommand("sat2map.cli.data:data", "Look into, divide, download or draw data sets."),
 }
-
-EXTRA_OF_PACKAGE = {
-    "torch": "torch",
-    "distributed": "cluster",
-    "pmtiles": "tiles",
-    "skimage": "eval",
-    "scipy": "eval",
-    "pooch": "download",
-    "requests": "download",
-    "onnx": "train",
-    "onnxscript": "train",
-    "tensorboard": "train",
-    "fastapi": "serve",
-    "uvicorn": "serve",
-    "rio_tiler": "serve",
-    "titiler": "serve",
-    "pydantic_settings": "serve",
-    "matplotlib": "report",
-}
-"""The extra of sat2map that installs each package which the base install does not have."""
 
 
 class UserError(click.ClickException):
@@ -87,7 +67,7 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(130) from None
-    except (Sat2mapError, OSError, ModuleNotFoundError) as error:
+    except (Sat2mapError, OSError) as error:
         translated = _as_user_error(error, _option_names(context))
         if translated is None:
             raise
@@ -121,11 +101,6 @@ def _with_options(text: str | None, names: Mapping[str, str]) -> str | None:
 
 def _as_user_error(error: Exception, names: Mapping[str, str]) -> UserError | None:
     """Return an error in words for the user; None for a bug of ours, or where click handles the error."""
-    if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRA_OF_PACKAGE:
-            return None
-        error = MissingExtraError(package, EXTRA_OF_PACKAGE[package])
     if isinstance(error, Sat2mapError):
         return UserError(_with_options(str(error), names) or "", _with_options(error.hint, names))
     # A reader that went away (`sat2map ... | head`) is no error: click ends quietly on it.

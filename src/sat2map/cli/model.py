@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
+from sat2map.cli.written import say_written
+from sat2map.errors import import_extra
 
 RUN_MODEL_FILE = "generator_best.safetensors"
 """The model file in the folder of a run that is exported."""
@@ -57,6 +59,8 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
     _refuse_onnx(file)
 
+    for module in ("torch", "onnx", "onnxscript"):
+        import_extra(module, "train")
     from sat2map.engine.torch import load_generator
     from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
@@ -65,8 +69,8 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     if licence:
         card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_images(card.stride))
-    if not quiet:
-        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, checked against torch on two images)", err=True)
+    size = f"{out.stat().st_size / 2**20:.1f} MiB"
+    say_written(f"{out} ({size}, checked against torch on two images)", *_use_of(out), quiet=quiet)
 
 
 @model.command()
@@ -84,8 +88,7 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
     _refuse_onnx(path)
     tensors, card = safetensors_file.load(path)
     safetensors_file.save(out, safetensors_file.halved(tensors), card)
-    if not quiet:
-        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB)", err=True)
+    say_written(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)", *_use_of(out, card.role), quiet=quiet)
 
 
 @model.command("import")
@@ -116,14 +119,22 @@ def import_(
 
     No code in PTH is run. The model gives the images of their test.py without the noise of dropout.
     """
+    import_extra("torch", "torch")
     from sat2map.model.import_pix2pix import import_weights
 
     _refuse_output(out, ".safetensors", overwrite)
     card = import_weights(
         weights, out, normalization="frozen" if normalization == "frozen" else "instance", gsd_m=gsd_m
     )
-    if not quiet:
-        click.echo(f"wrote {out} ({card.role}, {card.architecture}, stride {card.stride})", err=True)
+    what = f"{out} ({card.role}, {card.architecture}, stride {card.stride})"
+    say_written(what, *_use_of(out, card.role), quiet=quiet)
+
+
+def _use_of(file: Path, role: str = "generator") -> tuple[object, ...]:
+    """The command in which a model file is likely used."""
+    if role == "generator":
+        return "translate", "scene.tif", "-o", "map.tif", "--model", file
+    return "train", "DATA", "--recipe", "paper", "--out", "runs/next", "--init", file
 
 
 def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:

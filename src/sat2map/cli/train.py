@@ -15,6 +15,8 @@ from sat2map.cli.options import (
     set_option,
     target_option,
 )
+from sat2map.cli.written import say_written
+from sat2map.errors import import_extra
 
 
 @click.command()
@@ -60,7 +62,8 @@ def train(
     from sat2map.train.memory import keep_freed_memory
 
     keep_freed_memory()
-    import torch
+    torch = import_extra("torch", "train")
+    import_extra("tensorboard", "train")
 
     from sat2map.data.pairs import TwoFolders
     from sat2map.engine.torch import pick_device
@@ -79,3 +82,4 @@ def train(
         quiet = quiet or rank() > 0
         options = RunOptions(out, own_device, resume, init, groups_file, overwrite=overwrite, quiet=quiet)
         train_recipe(pairs, recipe, options)
+    say_written(f"{out}: model files, checkpoint and curves", "model", "export", out, "-o", "model.onnx", quiet=quiet)

@@ -89,15 +89,20 @@ def download(archive: Archive, folder: Path, *, by_hand: Path | None = None, pro
     """
     target = folder / archive.name
     if target.exists():
-        raise OutputError("output exists", target, hint="it is there already; remove it to fetch it again")
+        raise OutputError("output exists", target, hint="it is there already; give another folder to fetch it again")
     folder.mkdir(parents=True, exist_ok=True)
-    if by_hand is not None:
-        if not by_hand.is_file():
-            raise DataError("no such archive", by_hand, hint=f"fetch {archive.urls[0]} and give its file")
+    if by_hand is None:
+        _fetch_and_unpack(archive, target, progress)
+    elif by_hand.is_file():
         _unpack(archive, by_hand, target)
-        return target
-    fetched = folder / f"{archive.name}.tar.gz"
-    partial = folder / f".{archive.name}.tar.gz.partial"
+    else:
+        raise DataError("no such archive", by_hand, hint=f"fetch {archive.urls[0]} and give its file")
+    return target
+
+
+def _fetch_and_unpack(archive: Archive, target: Path, progress: Progress | None) -> None:
+    fetched = target.with_name(f"{archive.name}.tar.gz")
+    partial = target.with_name(f".{archive.name}.tar.gz.partial")
     resumed = partial.exists()
     _fetch(archive, fetched, partial, progress)
     try:
@@ -111,7 +116,6 @@ def download(archive: Archive, folder: Path, *, by_hand: Path | None = None, pro
         _fetch(archive, fetched, partial, progress)
         _unpack(archive, fetched, target)
     fetched.unlink()
-    return target
 
 
 def digest(folder: Path) -> str:

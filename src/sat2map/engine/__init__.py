@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sat2map.arrays import UInt8
-from sat2map.errors import MissingExtraError, ModelFileError
+from sat2map.errors import ModelFileError, import_extra
 from sat2map.model.bundled import resolve
 from sat2map.model.card import Card
 from sat2map.tiling import Window, padded_size, read_padded
@@ -76,10 +76,9 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
         from sat2map.engine.onnx import OnnxEngine
 
         return OnnxEngine(path, n_threads)
-    try:
-        from sat2map.engine.torch import TorchEngine
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("torch", "torch") from error
+    import_extra("torch", "torch")
+    from sat2map.engine.torch import TorchEngine
+
     return TorchEngine.load(path, device)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
+from sat2map.errors import import_extra
 
 WATER = CLASS_NAMES.index("water")
 PARK = CLASS_NAMES.index("park")
@@ -90,7 +91,7 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _dilate(mask: Bool) -> Bool:
-    from scipy.ndimage import maximum_filter
+    maximum_filter = import_extra("scipy.ndimage", "eval").maximum_filter
 
     grown: Bool = maximum_filter(mask, 2 * SLACK_PX + 1, mode="constant")
     return grown

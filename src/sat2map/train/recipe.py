@@ -249,5 +249,5 @@ def _set(values: dict[str, Any], key: str, text: str) -> None:
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise RecipeError("recipe key has no keys below it", parent, hint="--set objective.l1_weight=50")
+            raise RecipeError("recipe key has no keys below it", parent, hint="`set` objective.l1_weight=50")
     table[last] = value

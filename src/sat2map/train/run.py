@@ -149,10 +149,10 @@ def _checkpoint_to_resume(options: RunOptions) -> Path | None:
         return own if own.exists() else None
     if options.resume:
         if not Path(options.resume).is_file():
-            raise CheckpointError("no such checkpoint", options.resume, hint="--resume auto finds the run's own")
+            raise CheckpointError("no such checkpoint", options.resume, hint="`resume` auto finds the run's own")
         return Path(options.resume)
     if own.exists() and not options.overwrite:
-        raise OutputError("folder already holds a run", options.folder, hint="--resume auto to go on, or --overwrite")
+        raise OutputError("folder already holds a run", options.folder, hint="`resume` auto to go on, or `overwrite`")
     return None
 
 
@@ -178,5 +178,5 @@ def _check_sizes(recipe: Recipe, generator: nn.Module) -> None:
         if size % stride:
             nearest = -(-size // stride) * stride
             raise RecipeError(
-                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"--set {key}={nearest}"
+                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"`set` {key}={nearest}"
             )
