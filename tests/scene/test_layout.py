@@ -51,13 +51,14 @@ def test_part_of_a_raster_has_the_georeference_of_the_part(tmp_path: Path) -> No
 
 def test_what_is_asked_of_the_mask_wins_over_the_file(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "a.tif", random_bands(3), nodata=0, **PLACE)
-    for options, expected in [
+    cases: list[tuple[dict[str, Any], object]] = [
         ({}, OwnMask()),
         ({"nodata": 3.0}, NodataMask(3.0)),
         ({"nodata": 3.0, "mask": NoMask()}, NoMask()),
         ({"mask": MaskBand(2)}, MaskBand(2)),
         ({"mask": MaskFile("m.tif")}, MaskFile("m.tif")),
-    ]:
+    ]
+    for options, expected in cases:
         found = layout(path, **options)
         assert (found.valid_where, found.has_mask) == (expected, expected != NoMask())
 

@@ -58,7 +58,7 @@ def test_scene_without_contrast_is_flat_and_no_error(values: np.ndarray) -> None
 
 def decided(option: StretchOption | None, dtype: type, shared: SharedStretch = NOTHING_SHARED) -> Stretch | None:
     """By a rule that leaves 8 bits alone, of a scene of one colour."""
-    sample = np.full((9, 3), 100, dtype)
+    sample: np.ndarray = np.full((9, 3), 100, dtype)
     return decide_stretch(option, StretchRule(LEVELS), shared, np.dtype(dtype), lambda: sample)
 
 

@@ -60,12 +60,13 @@ def test_map_of_an_array_is_that_of_its_file(
     source, settings = write_raster(tmp_path / "a.tif", numbers, **profile), Settings("smooth", core_px=64)
     scene = opened(source, **options)
     # Where rioxarray has made decimal numbers of bytes, only this says that they were bytes.
-    stretch = "none" if options else None
+    stretch: StretchOption | None = "none" if options else None
     drawn = bundled.translate_scene(scene, settings, stretch=stretch)
     bundled.translate_file(source, tmp_path / "map.tif", settings, reading=ReadOptions(stretch=stretch))
     expected = opened(tmp_path / "map.tif", mask_and_scale=False)
     np.testing.assert_array_equal(drawn, expected)
-    assert (drawn.dims, drawn.dtype) == (("band", "y", "x"), np.uint8)
+    assert drawn.dims == ("band", "y", "x")
+    assert drawn.dtype == np.uint8
     assert drawn.rio.crs == scene.rio.crs == expected.rio.crs
     assert drawn.rio.transform() == scene.rio.transform() == expected.rio.transform()
     with rasterio.open(tmp_path / "map.tif") as dataset:
