@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 from sat2map import Settings, Translator
 from sat2map.errors import SceneError
 from sat2map.scene.options import ReadOptions
-from sat2map.scene.stretch import StretchRule
+from sat2map.scene.stretch import StretchOption, StretchRule
 from sat2map.translate.data_array import open_data_array
 from tests.scene.rasters import PLACE, write_raster
 

@@ -193,10 +193,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
             cold = running.visit(tile_paths(scene, "map", [finest]), 4)
             cold_cpu_s = running.cpu_s() - begun_s
             warm = [running.visit(tile_paths(scene, "map", [finest]), 4) for _ in range(2)][-1]
-            running.visit(random[: n_random // 5], n_clients)
-            early_mib = running.rss_mib()
-            load = running.visit(random[n_random // 5 :], n_clients)
-            late_mib = running.rss_mib()
+            load = _load(running, random, n_clients)
         encoding_s = _encoding_cost(next(Path(folder).glob("map-*/map.tif")), finest)
     # The engine is measured last: once it has run in this process, the server takes 8 % longer, though it rests.
     engine = _engine_cost(scene, model)
@@ -206,10 +203,17 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
         "scene": str(scene), "n_cores": os.cpu_count(), "engine": engine,
         "read_and_encode_cpu_ms": round(1000 * encoding_s, 1),
         "cold": cold.report() | {"cpu_s": round(cold_cpu_s, 1), "share_of_allowed": round(allowed_s / cold.wall_s, 3)},
-        "warm": warm.report(),
-        "load": load.report() | {
-            "n_clients": n_clients, "rss_mib_early": round(early_mib), "rss_mib_late": round(late_mib)
-        },
+        "warm": warm.report(), "load": load,
+    }  # fmt: skip
+
+
+def _load(running: Running, paths: Sequence[str], n_clients: int) -> dict[str, Any]:
+    """Fetch tiles with many clients; the first fifth of them warms the server up."""
+    running.visit(paths[: len(paths) // 5], n_clients)
+    early_mib = running.rss_mib()
+    report = running.visit(paths[len(paths) // 5 :], n_clients).report()
+    return report | {
+        "n_clients": n_clients, "rss_mib_early": round(early_mib), "rss_mib_late": round(running.rss_mib())
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,39 +56,30 @@ def inspect(
     """Report what is wrong with the pairs in DATA; with several DATA, also the ground that they share.
 
     Of a folder of partial labels (image, label, legend.csv) or road masks (image, mask), it reports how much is known
-    and which files are broken.
-
-    The exit status is 0 if nothing is wrong, and 1 if something is.
+    and which files are broken. The exit status is 0 if nothing is wrong, and 1 if something is.
     """
     import_extra("scipy", "eval")
     from sat2map.cli.inspect_labels import inspect_label_folders, kinds_of
     from sat2map.data.check.inspect import inspect as inspect_sets
 
     _check_outputs(out, write_groups, no_overlaps, overwrite)
-    kinds = kinds_of(data)
-    if kinds:
+    progress = functools.partial(_with_progress, quiet=quiet)
+    if kinds := kinds_of(data):
         if len(kinds) < len(data) or target_folder or out or write_groups:
             raise click.UsageError("partial labels and road masks are looked into by themselves, without other options")
-        inspect_label_folders(kinds, as_json=as_json, progress=lambda steps, n: _with_progress(steps, n, quiet))
+        inspect_label_folders(kinds, as_json=as_json, progress=progress)
         return
-    sets = _list_sets(data, target_folder)
-    report = inspect_sets(
-        sets,
-        find_shared=not no_overlaps,
-        least_share=least_share,
-        progress=lambda steps, n: _with_progress(steps, n, quiet),
-    )
+    sets, find_shared = _list_sets(data, target_folder), not no_overlaps
+    report = inspect_sets(sets, find_shared=find_shared, least_share=least_share, progress=progress)
     _write(report, out, write_groups)
     found = {
-        "sets": {name: _summary(report, name, len(pairs)) for name, pairs in sets.items()},
-        "least_share": least_share,
-        "overlaps": _overlaps(report, least_share),
+        "sets": {name: _summary(report, name, len(pairs)) for name, pairs in sets.items()}, "least_share": least_share,
+        "overlaps": _overlaps(report, least_share), "problems": _problems(report),
         "groups_csv": None if no_overlaps else _compare(report, list(sets), data),
-        "problems": _problems(report),
-    }
+    }  # fmt: skip
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_in_words(found, no_overlaps)))
-    if written := " and ".join(str(path) for path in (out, write_groups) if path):
-        say_written(written, "data", "split", data[0], "-o", "split", quiet=quiet)
+    if written := [str(path) for path in (out, write_groups) if path]:
+        say_written(" and ".join(written), "data", "split", data[0], "-o", "split", quiet=quiet)
     if report.problems:
         raise click.exceptions.Exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from sat2map.cli.options import (
 )
 from sat2map.cli.written import say_written
 from sat2map.errors import import_extra
+
+if TYPE_CHECKING:
+    from sat2map.data.pairs import PairFolder
 
 
 @click.command()
@@ -59,27 +63,36 @@ def train(
     For several processes use torchrun --nproc-per-node 2 --no-python sat2map train ...; each process takes batch_size
     images per step.
     """
-    from sat2map.train.memory import keep_freed_memory
-
-    keep_freed_memory()
-    torch = import_extra("torch", "train")
-    import_extra("tensorboard", "train")
-
-    from sat2map.data.pairs import TwoFolders
+    _prepare_torch(threads)
     from sat2map.engine.torch import pick_device
     from sat2map.train.loop import train as train_recipe
     from sat2map.train.processes import joined, rank
     from sat2map.train.recipe import load_recipe
     from sat2map.train.run import RunOptions
 
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = load_recipe(recipe_name, assignments)
-    if target_folder and data is None:
-        raise click.UsageError("--target goes with DATA, the folder of the images")
-    pairs = TwoFolders(data, target_folder) if data and target_folder else data
+    recipe, pairs = load_recipe(recipe_name, assignments), _pairs(data, target_folder)
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0
         options = RunOptions(out, own_device, resume, init, groups_file, overwrite=overwrite, quiet=quiet)
         train_recipe(pairs, recipe, options)
     say_written(f"{out}: model files, checkpoint and curves", "model", "export", out, "-o", "model.onnx", quiet=quiet)
+
+
+def _prepare_torch(threads: int | None) -> None:
+    from sat2map.train.memory import keep_freed_memory
+
+    keep_freed_memory()
+    torch = import_extra("torch", "train")
+    import_extra("tensorboard", "train")
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _pairs(data: Path | None, target_folder: Path | None) -> PairFolder | None:
+    from sat2map.data.pairs import TwoFolders
+
+    if target_folder is None:
+        return data
+    if data is None:
+        raise click.UsageError("--target goes with DATA, the folder of the images")
+    return TwoFolders(data, target_folder)

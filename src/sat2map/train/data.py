@@ -200,7 +200,7 @@ def _open_given(folder: PairFolder, recipe: Recipe, groups: Path | None, cache: 
     if rest < LEAST_SHARE:
         raise RecipeError(
             "sources of the recipe leave no share for the folder of pairs", folder,
-            hint="leave the folder out, or --set sources=[]",
+            hint="leave `folder` out, or set sources = [] in the recipe",
         )  # fmt: skip
     pairs = open_cached(folder, direction=recipe.direction, cache=cache)
     return PairSource(rest, pairs, _split(folder, pairs, range(len(pairs)), recipe, groups))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -123,11 +123,7 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     _check_sizes(recipe, state.modules["generator"])
     run = Run(recipe, options, data, data_fingerprint, state)
     if content:
-        epoch = content["step"] / run.steps_per_epoch
-        recipes = [as_of_epoch(values, epoch) for values in (content["recipe"], recipe.model_dump(mode="json"))]
-        for difference in checkpoint.check_same_run(content, recipes, run.data_fingerprint):
-            log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
-        checkpoint.restore(state, content)
+        _restore(run, content)
     else:
         begin_from(state, options.init)
         if rank():
@@ -141,6 +137,14 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
         left.unlink()
     (options.folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
     return run
+
+
+def _restore(run: Run, content: dict[str, Any]) -> None:
+    epoch = content["step"] / run.steps_per_epoch
+    recipes = [as_of_epoch(values, epoch) for values in (content["recipe"], run.recipe.model_dump(mode="json"))]
+    for difference in checkpoint.check_same_run(content, recipes, run.data_fingerprint):
+        log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
+    checkpoint.restore(run.state, content)
 
 
 def _checkpoint_to_resume(options: RunOptions) -> Path | None:
@@ -161,13 +165,13 @@ def _check_pairs(recipe: Recipe, data: TrainingData) -> None:
     if not data.pairs and recipe.steps_per_epoch is None:
         raise RecipeError(
             "recipe has no source of pairs, and does not say how long an epoch is", recipe.name,
-            hint="--set steps_per_epoch=200, or give a folder of pairs",
+            hint="set steps_per_epoch = 200 in the recipe, or give a folder of pairs",
         )  # fmt: skip
     chips = recipe.batch_size * float(data.shares[: len(data.pairs)].sum())
     if n_processes() > 1 and recipe.objective.adversarial_weight and recipe.sources and chips < 2:
         raise RecipeError(
             "batches are too small for several processes: chips of pairs in one", round(chips, 2),
-            hint="--set batch_size=16",
+            hint="set batch_size = 16 in the recipe",
         )  # fmt: skip
 
 
