@@ -215,6 +215,10 @@ def test_run_is_of_the_files_of_all_its_sources(pairs_folder: Path, labelled: Pa
     legend.write_text(LEGEND)
     recipe = mixed_recipe(labelled, sources=[coast(tmp_path)], epochs=1)
     train(pairs_folder, recipe, options(tmp_path))
+    # Texts for the card may be mended at any time.
+    titled = recipe.sources[0].model_copy(update={"title": "Coast", "licence": "CC0"})
+    mended = recipe.model_copy(update={"sources": (titled,), "licence": "CC0"})
+    train(pairs_folder, mended, options(tmp_path, resume="auto"))
     legend.write_text(LEGEND.replace("land|park", "land"))
     with pytest.raises(CheckpointError, match="data differ"):
         train(pairs_folder, recipe, options(tmp_path, resume="auto"))
