@@ -23,6 +23,7 @@ from sat2map.train.loop import train
 from sat2map.train.objective import PaletteObjective
 from sat2map.train.recipe import Recipe, load_recipe, parse_recipe
 from sat2map.train.run import RunOptions
+from sat2map.train.step import Batch
 from sat2map.train.validation import selection
 
 from .conftest import tiny_compact_recipe, tiny_recipe
@@ -159,6 +160,22 @@ def test_weight_of_a_source_changes_its_part_of_the_loss(pairs_folder: Path, lab
     assert losses[1] == pytest.approx(2 * losses[0])
 
 
+def test_loss_is_the_mean_over_the_chips_of_a_batch(pairs_folder: Path, labelled: Path, tmp_path: Path) -> None:
+    recipe = mixed_recipe(labelled, pairs_folder, batch_size=5)
+    data, _ = open_data(None, recipe, cache=tmp_path)
+    palette = SimpleNamespace(palette=torch.rand(12, 3, generator=torch.Generator().manual_seed(1)))
+    objective = PaletteObjective(recipe, palette, data)  # type: ignore[arg-type]
+    batch = next(batches(recipe, data, 0, 0))
+    n = len(batch.pairs.sat)
+    output = torch.randn(5, 12, 32, 32, generator=torch.Generator().manual_seed(0))
+    image = output[:n, :3]
+    of_pairs = objective(output[:n], image, batch._replace(partial=None), 0)
+    none = Batch(*(half[:0] for half in batch.pairs))
+    of_partial = objective(output[n:], image[:0], batch._replace(pairs=none), 0)
+    mean = (n * of_pairs + (5 - n) * of_partial) / 5
+    assert float(objective(output, image, batch, 0)) == pytest.approx(float(mean), rel=1e-5)
+
+
 def test_run_without_any_pair_needs_the_length_of_an_epoch(labelled: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="how long an epoch is") as caught:
         train(None, mixed_recipe(labelled), options(tmp_path))
@@ -198,6 +215,10 @@ def test_run_is_of_the_files_of_all_its_sources(pairs_folder: Path, labelled: Pa
     legend.write_text(LEGEND)
     recipe = mixed_recipe(labelled, sources=[coast(tmp_path)], epochs=1)
     train(pairs_folder, recipe, options(tmp_path))
+    # Texts for the card may be mended at any time.
+    titled = recipe.sources[0].model_copy(update={"title": "Coast", "licence": "CC0"})
+    mended = recipe.model_copy(update={"sources": (titled,), "licence": "CC0"})
+    train(pairs_folder, mended, options(tmp_path, resume="auto"))
     legend.write_text(LEGEND.replace("land|park", "land"))
     with pytest.raises(CheckpointError, match="data differ"):
         train(pairs_folder, recipe, options(tmp_path, resume="auto"))

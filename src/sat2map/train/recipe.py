@@ -217,8 +217,10 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
 
 
 def as_of_epoch(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
-    """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's part."""
-    known = dict(values)
+    """A recipe's values without texts and what makes no difference before `epoch`: its length, its finish, D's part."""
+    known = {**values, **dict.fromkeys(("training_data", "training_data_licence", "licence"))}
+    for key in ("sources", "validation"):
+        known[key] = [{**folder, "title": None, "licence": None} for folder in values.get(key, ())]
     if known["finish"] and epoch <= known["finish"]["from_epoch"]:
         known["finish"] = None
     if epoch <= known["constant_epochs"]:

@@ -23,6 +23,7 @@ from sat2map.data.partial import (
     LEGEND_FILE,
     MOST_ROADS,
     ROAD_VALUE,
+    ClassSets,
     LabelKind,
     read_legend,
     road_sets,
@@ -70,25 +71,30 @@ def inspect_labels(
     sizes, counts, problems = Counter[tuple[int, int]](), np.zeros(256), list[Problem]()
     useless = list[PairLocation]()
     for (file, found), _ in zip(_read(files), progress(range(len(files)), len(files)), strict=False):
-        where = (PairLocation(name, file.name),)
+        where = PairLocation(name, file.name)
         if isinstance(found, DataError):
-            problems.append(Problem("unreadable", where, found.found))
+            problems.append(Problem("unreadable", (where,), found.found))
             continue
         size, values = found
         sizes[size] += 1
         counts += values
         if lacking := sorted(set(np.flatnonzero(values).tolist()) - legend):
-            problems.append(Problem("unknown value", where, f"label holds {lacking[0]}, which {LEGEND_FILE} lacks"))
+            problems.append(Problem("unknown value", (where,), f"label holds {lacking[0]}, which {LEGEND_FILE} lacks"))
         if kind == "roads" and not FEWEST_ROADS < values[ROAD_VALUE + 1 :].sum() / values.sum() < MOST_ROADS:
-            useless += where
+            useless.append(where)
     if useless:
         problems.append(Problem("mask", tuple(useless), "nearly empty, or more than half white: it is not used"))
-    whole = max(counts.sum(), 1)
+    shares = _shares(counts, sets)
+    known = 1 - shares.get(_names(int(EVERY_CLASS)), 0) if shares else 0.0
+    return LabelReport(kind, len(files), sizes, shares, known, problems)
+
+
+def _shares(counts: npt.NDArray[np.float64], sets: ClassSets) -> dict[str, float]:
+    """Share of the pixels of each set of classes, the largest first, from how often labels hold each value."""
     shares = Counter[str]()
     for value in np.flatnonzero(counts).tolist():
-        shares[_names(int(sets[value]))] += counts[value] / whole
-    known = float(counts[sets != EVERY_CLASS].sum() / whole)
-    return LabelReport(kind, len(files), sizes, dict(shares.most_common()), known, problems)
+        shares[_names(int(sets[value]))] += counts[value] / counts.sum()
+    return {names: float(share) for names, share in shares.most_common()}
 
 
 def _names(bits: int) -> str:
