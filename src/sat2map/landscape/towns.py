@@ -75,7 +75,7 @@ def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) 
     ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, level=True)
     lines = [line for line in streets(ground, style) if (ground.at(area, line) >= 0.5).sum() > 4]
     _lots(ground, style, lines, area)
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 10))):
         _public(ground, area)
     pave(ground, style, lines, area)
     houses(ground, style, lines, area)
