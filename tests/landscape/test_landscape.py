@@ -15,7 +15,7 @@ from sat2map.data.pairs import Pair, list_pairs, read_pair
 from sat2map.errors import OutputError
 from sat2map.landscape import NAMES, drawn_name, landscape, write_pairs, write_scene
 from sat2map.landscape.camera import camera, photograph
-from sat2map.landscape.ground import MAP, Ground
+from sat2map.landscape.ground import MAP, Terrain
 from sat2map.landscape.kinds import LANDSCAPES
 from sat2map.landscape.trees import plant
 
@@ -68,7 +68,7 @@ def test_same_seed_gives_the_same_pixels(drawn: dict[str, list[Pair]], name: str
 @pytest.mark.parametrize("name", DRY)
 def test_ground_without_rivers_and_ponds_is_dry(name: str) -> None:
     for seed in range(4):
-        ground = Ground(120, 120, 1.5, (seed,))
+        ground = Terrain(120, 120, 1.5, (seed,))
         for cover in LANDSCAPES[name].cover:
             cover(ground)
         assert not (classify(COLOURS_RGB[ground.map_index]) == WATER).any()
@@ -76,7 +76,7 @@ def test_ground_without_rivers_and_ponds_is_dry(name: str) -> None:
 
 def test_closed_wood_is_a_park_and_trees_in_the_open_are_not() -> None:
     for name, least, most in (("forest", 0.4, 1.0), ("orchards", 0.0, 0.0), ("scrub", 0.0, 0.0)):
-        ground = Ground(160, 160, 1.2, (5,))
+        ground = Terrain(160, 160, 1.2, (5,))
         groves = LANDSCAPES[name].cover[0](ground)
         for trees in groves:
             plant(ground, trees)
@@ -85,7 +85,7 @@ def test_closed_wood_is_a_park_and_trees_in_the_open_are_not() -> None:
 
 
 def test_trees_stand_in_no_water_and_on_no_road() -> None:
-    ground = Ground(200, 200, 1.0, (6,))
+    ground = Terrain(200, 200, 1.0, (6,))
     groves = LANDSCAPES["forest"].cover[0](ground)
     ground.paint(((ground.x > 80) & (ground.x < 120)).astype(np.float32), (20, 30, 30), MAP["water"][0], level=True)
     assert (classify(COLOURS_RGB[ground.map_index]) == WATER).any()
@@ -96,7 +96,7 @@ def test_trees_stand_in_no_water_and_on_no_road() -> None:
 
 
 def test_shadows_fall_away_from_the_sun() -> None:
-    ground = Ground(60, 60, 1.0, (1,))
+    ground = Terrain(60, 60, 1.0, (1,))
     ground.colour[:] = 150
     square = np.array([(20, 20), (30, 20), (30, 30), (20, 30)], float)
     ground.build([square], np.full((1, 3), 150.0), np.array([10.0]))
