@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 
 from sat2map.arrays import UInt8
 from sat2map.city.geometry import Points, Rng
-from sat2map.landscape.ground import Floats, Ground
+from sat2map.landscape.ground import Floats, Terrain
 
 EXPOSED = 0.6
 """How much of the way: what is bright in nature stays brighter than what is dark."""
@@ -55,7 +55,7 @@ def camera(rng: Rng) -> Camera:
     )
 
 
-def photograph(ground: Ground, view: Camera) -> UInt8:
+def photograph(ground: Terrain, view: Camera) -> UInt8:
     """The ground as an image: uint8, shape (H, W, 3), RGB."""
     rng = ground.rng
     light = _light(ground, view)
@@ -83,17 +83,17 @@ def _sensed(image: Floats, view: Camera, rng: Rng) -> UInt8:
     noisy = image + view.noise * (0.5 * rng.standard_normal(image.shape, np.float32) + 0.7
                                   * rng.standard_normal((*image.shape[:2], 1), np.float32))  # fmt: skip
     levels: UInt8 = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-    picture = Image.fromarray(levels)
+    taken = Image.fromarray(levels)
     if view.blur_px:
-        picture = picture.filter(ImageFilter.GaussianBlur(view.blur_px))
+        taken = taken.filter(ImageFilter.GaussianBlur(view.blur_px))
     if view.quality:
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=view.quality)
-        picture = Image.open(file).convert("RGB")
-    return np.array(picture)
+        taken.save(file, "JPEG", quality=view.quality)
+        taken = Image.open(file).convert("RGB")
+    return np.array(taken)
 
 
-def _light(ground: Ground, view: Camera) -> Floats:
+def _light(ground: Terrain, view: Camera) -> Floats:
     """How much of the sun's light falls on each pixel: about 1 on level ground, 0 in shadow."""
     length = float(np.hypot(*view.shadow))
     away = view.shadow / length
@@ -121,12 +121,12 @@ def _shadows(height: Floats, per_m_px: Points) -> Floats:
     for k in range(1, steps + 1):
         # What stands k pixels towards the sun, less what the ray has sunk on its way.
         dx, dy = np.rint(k * per_m_px / length).astype(int)
-        np.maximum(highest, _shifted(height, dx, dy) - np.float32(k / length), out=highest)
+        np.maximum(highest, _moved(height, dx, dy) - np.float32(k / length), out=highest)
     out: Floats = np.clip((highest - height) * length, 0, 1)
     return out
 
 
-def _shifted(field: Floats, dx: int, dy: int) -> Floats:
+def _moved(field: Floats, dx: int, dy: int) -> Floats:
     """The field moved by whole pixels; what comes in from outside repeats the edge."""
     height, width = field.shape
     padded = np.pad(field, ((max(dy, 0), max(-dy, 0)), (max(dx, 0), max(-dx, 0))))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sat2map.city.geometry import Plot, Points, axis, rectangle
-from sat2map.landscape.ground import MAP, Floats, Ground, gain
+from sat2map.landscape.ground import MAP, Floats, Terrain, gain
 
 LAND = MAP["land"][0]
 
@@ -52,7 +52,7 @@ SEASONS = {
 }
 
 
-def divided(ground: Ground, limit_m: float, gap_m: float, slant: float) -> list[Plot]:
+def divided(ground: Terrain, limit_m: float, gap_m: float, slant: float) -> list[Plot]:
     """The whole ground cut into plots of about this size."""
     rng, width, height = ground.rng, *ground.size_m
     margin = 60.0
@@ -77,7 +77,7 @@ def divided(ground: Ground, limit_m: float, gap_m: float, slant: float) -> list[
     return done
 
 
-def sow(ground: Ground, plot: Plot, crop: Crop) -> None:
+def sow(ground: Terrain, plot: Plot, crop: Crop) -> None:
     """Give a plot its crop."""
     window = _window(ground, plot.corners)
     if window is None:
@@ -93,7 +93,7 @@ def sow(ground: Ground, plot: Plot, crop: Crop) -> None:
     ground.map_index[window][share >= 0.5] = LAND
 
 
-def _crop_light(ground: Ground, window: tuple[slice, slice], crop: Crop, angle: float) -> Floats:
+def _crop_light(ground: Terrain, window: tuple[slice, slice], crop: Crop, angle: float) -> Floats:
     """How the brightness of a field varies: its soil, its rows, and the tracks of machines."""
     rng = ground.rng
     part = _view(ground, window)
@@ -110,7 +110,7 @@ def _crop_light(ground: Ground, window: tuple[slice, slice], crop: Crop, angle: 
     return light
 
 
-def sow_round(ground: Ground, corners: Points, middle: Points, crop: Crop) -> None:
+def sow_round(ground: Terrain, corners: Points, middle: Points, crop: Crop) -> None:
     """Give a part of a circle its crop, in rings."""
     window = _window(ground, corners)
     if window is None:
@@ -124,7 +124,7 @@ def sow_round(ground: Ground, corners: Points, middle: Points, crop: Crop) -> No
     ground.colour[window] += share[..., None] * (gain(colour, light) - ground.colour[window])
 
 
-def _window(ground: Ground, corners: Points) -> tuple[slice, slice] | None:
+def _window(ground: Terrain, corners: Points) -> tuple[slice, slice] | None:
     """Rows and columns about a polygon; None where it lies outside."""
     low = np.maximum(np.floor(corners.min(0) / ground.gsd_m).astype(int) - 1, 0)
     high = np.minimum(np.ceil(corners.max(0) / ground.gsd_m).astype(int) + 1, ground.shape[::-1])
@@ -133,7 +133,7 @@ def _window(ground: Ground, corners: Points) -> tuple[slice, slice] | None:
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
-def _share(ground: Ground, corners: Points, window: tuple[slice, slice]) -> Floats:
+def _share(ground: Terrain, corners: Points, window: tuple[slice, slice]) -> Floats:
     """How much of each pixel of a window a polygon covers."""
     rows, columns = window
     image = Image.new("L", (2 * (columns.stop - columns.start), 2 * (rows.stop - rows.start)))
@@ -142,9 +142,9 @@ def _share(ground: Ground, corners: Points, window: tuple[slice, slice]) -> Floa
     return np.asarray(image.reduce(2), np.float32) / np.float32(255)
 
 
-def _view(ground: Ground, window: tuple[slice, slice]) -> Ground:
+def _view(ground: Terrain, window: tuple[slice, slice]) -> Terrain:
     """The part of the ground in a window: it has noise of its own size and the same random numbers."""
     rows, columns = window
-    part = Ground(rows.stop - rows.start, columns.stop - columns.start, ground.gsd_m, (0,))
+    part = Terrain(rows.stop - rows.start, columns.stop - columns.start, ground.gsd_m, (0,))
     part.rng, part.x, part.y = ground.rng, ground.x[window], ground.y[window]
     return part

@@ -6,13 +6,13 @@ import numpy as np
 
 from sat2map.city.geometry import Plot, axis
 from sat2map.landscape.crops import CROPS, SEASONS, divided, sow, sow_round
-from sat2map.landscape.ground import MAP, Ground, gain
+from sat2map.landscape.ground import MAP, Terrain, gain
 from sat2map.landscape.trees import Grove, Leaves, grove, spread
 
 LAND = MAP["land"][0]
 
 
-def farmland(ground: Ground) -> list[Grove]:
+def farmland(ground: Terrain) -> list[Grove]:
     """Fields, side by side, with margins, tracks and hedges between them; returns their trees."""
     rng = ground.rng
     season = str(rng.choice(list(SEASONS)))
@@ -34,7 +34,7 @@ def farmland(ground: Ground) -> list[Grove]:
     return groves
 
 
-def circles(ground: Ground) -> list[Grove]:
+def circles(ground: Terrain) -> list[Grove]:
     """Fields watered by a turning arm, in dry land."""
     rng = ground.rng
     dry = np.array([(176, 152, 118), (150, 128, 98), (134, 124, 90)][rng.integers(3)])
@@ -68,12 +68,12 @@ ORCHARDS = (
 )
 
 
-def _orchard(ground: Ground, plot: Plot) -> Grove:
+def _orchard(ground: Terrain, plot: Plot) -> Grove:
     """Trees or vines in rows on one plot."""
     rng = ground.rng
     share = ground.covered([plot.corners])
     leaves = ORCHARDS[rng.integers(len(ORCHARDS))]
-    ground.paint(share, gain(np.array(leaves.floor) * rng.uniform(0.85, 1.1), 0.09 * ground.worn(40, 5)), LAND)
+    ground.paint(share, gain(np.array(leaves.soil) * rng.uniform(0.85, 1.1), 0.09 * ground.worn(40, 5)), LAND)
     edge = plot.edges[int(plot.lengths.argmax())]
     vine = leaves.radius_m[1] < 1.2
     row = rng.uniform(2.2, 3.2) if vine else rng.uniform(2.1, 3.0) * leaves.radius_m[1]
@@ -84,7 +84,7 @@ def _orchard(ground: Ground, plot: Plot) -> Grove:
     return grove(rng, positions, leaves)
 
 
-def orchards(ground: Ground) -> list[Grove]:
+def orchards(ground: Terrain) -> list[Grove]:
     """Orchards and vineyards, plot by plot."""
     ground.colour = gain((128, 116, 88), 0.1 * ground.noise(20, 4))
     plots = divided(ground, ground.rng.uniform(110, 260), ground.rng.uniform(3, 8), slant=0.05)
@@ -97,7 +97,7 @@ def orchards(ground: Ground) -> list[Grove]:
     return groves
 
 
-def hedges(ground: Ground, plots: list[Plot], share: float) -> Grove:
+def hedges(ground: Terrain, plots: list[Plot], share: float) -> Grove:
     """Trees along some edges of plots."""
     rng, lines = ground.rng, []
     for plot in plots:

@@ -24,7 +24,7 @@ MAP = {c.name: tuple(INDEX[rgb] for rgb in c.colours_rgb) for c in CLASSES}
 BUILDING = MAP["land"][1]
 
 
-class Ground:
+class Terrain:
     """A rectangle of ground while it is painted.
 
     Args:

@@ -14,11 +14,11 @@ from sat2map.classes import COLOURS_RGB
 from sat2map.data.pairs import Pair
 from sat2map.landscape import farmland, terraces, towns, water, ways, wild, works
 from sat2map.landscape.camera import camera, developed, photograph
-from sat2map.landscape.ground import Ground
+from sat2map.landscape.ground import Terrain
 from sat2map.landscape.trees import Grove, plant, wood
 from sat2map.tiling import Window
 
-Cover = Callable[[Ground], list[Grove]]
+Cover = Callable[[Terrain], list[Grove]]
 
 
 class Landscape(NamedTuple):
@@ -42,22 +42,22 @@ class Landscape(NamedTuple):
     woods: float = 0.0
 
 
-def _paddies(ground: Ground) -> list[Grove]:
+def _paddies(ground: Terrain) -> list[Grove]:
     return terraces.terraces(ground, paddies=True)
 
 
-def _terraces(ground: Ground) -> list[Grove]:
+def _terraces(ground: Terrain) -> list[Grove]:
     return terraces.terraces(ground, paddies=False)
 
 
-def _lakes(ground: Ground) -> list[Grove]:
+def _lakes(ground: Terrain) -> list[Grove]:
     cover: Cover = _any(ground, (wild.forest, wild.meadow, wild.moor, farmland.farmland, wild.scrub))
     groves = cover(ground)
     water.lakes(ground, grain_m=ground.rng.uniform(110, 420))
     return groves
 
 
-def _rivers(ground: Ground) -> list[Grove]:
+def _rivers(ground: Terrain) -> list[Grove]:
     cover: Cover = _any(
         ground, (wild.forest, wild.meadow, farmland.farmland, wild.moor, wild.scrub, _paddies, wild.desert)
     )
@@ -66,28 +66,28 @@ def _rivers(ground: Ground) -> list[Grove]:
     return groves
 
 
-def _coast(ground: Ground) -> list[Grove]:
+def _coast(ground: Terrain) -> list[Grove]:
     cover: Cover = _any(ground, (wild.scrub, wild.meadow, wild.forest, wild.desert, farmland.farmland, wild.moor))
     groves = cover(ground)
     water.sea(ground)
     return groves
 
 
-def _tidal(ground: Ground) -> list[Grove]:
+def _tidal(ground: Terrain) -> list[Grove]:
     water.flats(ground)
     if ground.rng.random() < 0.4:
         water.sea(ground, share=(0.1, 0.4), surf=False)
     return []
 
 
-def _harbour(ground: Ground) -> list[Grove]:
+def _harbour(ground: Terrain) -> list[Grove]:
     wild.clearing(ground)
     inland = water.sea(ground, share=(0.25, 0.6), surf=False)
     works.harbour(ground, inland)
     return [wild.scattered_trees(ground, 16, 0.2)]
 
 
-def _open_water(ground: Ground) -> list[Grove]:
+def _open_water(ground: Terrain) -> list[Grove]:
     """A lake or a sea that fills the image, perhaps with an islet."""
     wild.clearing(ground)
     wet = ground.below(ground.noise(160, 4), 9.0 if ground.rng.random() < 0.5 else 1.8)
@@ -96,7 +96,7 @@ def _open_water(ground: Ground) -> list[Grove]:
     return []
 
 
-def _jungle(ground: Ground) -> list[Grove]:
+def _jungle(ground: Terrain) -> list[Grove]:
     return [wood(ground, np.ones(ground.shape, np.float32), "lush")]
 
 
@@ -185,10 +185,10 @@ def landscape(
     if name == "city":
         return _city(height_px, width_px, seeds, gsd_m)
     number = list(LANDSCAPES).index(name)
-    ground = Ground(height_px, width_px, 0.9, (*seeds, 20, number))
+    ground = Terrain(height_px, width_px, 0.9, (*seeds, 20, number))
     if gsd_m is None:
         gsd_m = float(ground.rng.uniform(0.6, 1.0))
-    ground = Ground(height_px, width_px, gsd_m, (*seeds, 20, number))
+    ground = Terrain(height_px, width_px, gsd_m, (*seeds, 20, number))
     view = camera(ground.rng)
     _fill(ground, LANDSCAPES[name])
     return Pair(photograph(ground, view), COLOURS_RGB[ground.map_index])
@@ -217,7 +217,7 @@ def drawn_name(seed: tuple[int, ...], names: tuple[str, ...] = NAMES) -> str:
     return names[int(np.random.default_rng([*seed, 19]).choice(len(names), p=weights / weights.sum()))]
 
 
-def _fill(ground: Ground, kind: Landscape) -> None:
+def _fill(ground: Terrain, kind: Landscape) -> None:
     """Cover the ground, then lay on it what lies on it, the lowest first; trees come last."""
     rng = ground.rng
     cover: Cover = _any(ground, kind.cover)
@@ -243,7 +243,7 @@ def _fill(ground: Ground, kind: Landscape) -> None:
         plant(ground, trees, free=overhang)
 
 
-def _ways(ground: Ground, kind: Landscape) -> None:
+def _ways(ground: Terrain, kind: Landscape) -> None:
     """Tracks, roads and rails; few of them run along a water."""
     rng = ground.rng
     angle = ground.turn
@@ -259,5 +259,5 @@ def _ways(ground: Ground, kind: Landscape) -> None:
                 lay(ground, line)
 
 
-def _any(ground: Ground, choices: tuple[Cover, ...]) -> Cover:
+def _any(ground: Terrain, choices: tuple[Cover, ...]) -> Cover:
     return choices[int(ground.rng.integers(len(choices)))]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sat2map.landscape.crops import CROPS, SEASONS
-from sat2map.landscape.ground import Floats, Ground, gain
+from sat2map.landscape.ground import Floats, Terrain, gain
 from sat2map.landscape.trees import Grove
 
 
-def terraces(ground: Ground, *, paddies: bool) -> list[Grove]:
+def terraces(ground: Terrain, *, paddies: bool) -> list[Grove]:
     """Fields that follow the lines of a slope, or lie in a plain: paddies stand wet, and are land all the same."""
     rng = ground.rng
     plain = rng.random() < 0.45 and paddies
@@ -34,7 +34,7 @@ def terraces(ground: Ground, *, paddies: bool) -> list[Grove]:
     return []
 
 
-def _edges(ground: Ground, field: Floats) -> Floats:
+def _edges(ground: Terrain, field: Floats) -> Floats:
     """1 on a line about 1.5 m wide where the whole part of a field changes."""
     down, across = np.gradient(field)
     away_px = np.abs(field - np.rint(field)) / (np.hypot(down, across) + 1e-6)
@@ -43,7 +43,7 @@ def _edges(ground: Ground, field: Floats) -> Floats:
     return line
 
 
-def _paddy_colours(ground: Ground) -> Floats:
+def _paddy_colours(ground: Terrain) -> Floats:
     """4096 colours of paddies: flooded, muddy, green, ripe."""
     rng = ground.rng
     kinds = np.array([(44, 50, 48), (66, 64, 54), (88, 92, 92), (58, 72, 62), (34, 40, 42), (104, 92, 74),
@@ -53,7 +53,7 @@ def _paddy_colours(ground: Ground) -> Floats:
     return (colours * (1 + rng.normal(0, 0.03, (4096, 3)))).astype(np.float32)
 
 
-def _terrace_colours(ground: Ground) -> Floats:
+def _terrace_colours(ground: Terrain) -> Floats:
     rng = ground.rng
     season = SEASONS[str(rng.choice(list(SEASONS)))]
     kinds = np.array([CROPS[name].colour for name in season], float)

@@ -8,14 +8,14 @@ import numpy as np
 
 from sat2map.city.bend import Bend
 from sat2map.city.geometry import Points, axis, boxes, rectangle, rotation
-from sat2map.landscape.ground import BUILDING, MAP, Floats, Ground, gain
+from sat2map.landscape.ground import BUILDING, MAP, Floats, Terrain, gain
 from sat2map.landscape.trees import WOODS, Grove, Leaves, grove, spread
 from sat2map.landscape.ways import SURFACES
 
 ROAD, LAND, PLACE = MAP["road"][0], MAP["land"][0], MAP["place"]
 
 
-class Style(NamedTuple):
+class TownStyle(NamedTuple):
     """How the towns of a country look."""
 
     roofs: tuple[tuple[int, int, int], ...]
@@ -37,24 +37,24 @@ class Style(NamedTuple):
 
 
 STYLES = {
-    "village": Style(
+    "village": TownStyle(
         roofs=((142, 84, 62), (120, 72, 58), (92, 84, 78), (76, 72, 70), (160, 108, 82), (168, 166, 160), (50, 50, 52)),
         pitched=0.85, house_m=(8, 17), high_m=(4, 8), lot_m=(11, 23), block_m=(45, 110), street_m=(5, 10),
         surfaces=(0, 4), ground=((92, 104, 62), (122, 120, 84), (140, 134, 118), (104, 110, 74)), walls=0.0,
         trees="broadleaf", lush=0.9,
     ),
-    "desert": Style(
+    "desert": TownStyle(
         roofs=((214, 202, 180), (236, 230, 218), (188, 170, 142), (168, 152, 128), (246, 246, 242), (150, 140, 126)),
         pitched=0.03, house_m=(8, 17), high_m=(3, 8), lot_m=(12, 20), block_m=(34, 70), street_m=(5, 11),
         surfaces=(2, 8), ground=((196, 176, 144), (178, 160, 132), (210, 198, 178)), walls=0.8, trees="dry", lush=0.12,
     ),
-    "tropical": Style(
+    "tropical": TownStyle(
         roofs=((150, 94, 70), (206, 204, 198), (112, 84, 70), (92, 116, 140), (204, 200, 192), (128, 116, 104),
                (74, 96, 82)),
         pitched=0.75, house_m=(6, 12), high_m=(3, 6), lot_m=(8, 16), block_m=(40, 110), street_m=(3.4, 7.5),
         surfaces=(3, 9), ground=((130, 104, 76), (106, 108, 66), (146, 122, 94)), walls=0.1, trees="lush", lush=0.9,
     ),
-    "bright": Style(
+    "bright": TownStyle(
         roofs=((172, 100, 74), (190, 118, 88), (206, 200, 188), (158, 90, 66), (220, 214, 204)),
         pitched=0.75, house_m=(8, 16), high_m=(4, 9), lot_m=(11, 18), block_m=(40, 90), street_m=(5, 9),
         surfaces=(0, 6), ground=((142, 128, 98), (112, 108, 76)), walls=0.2, trees="dry", lush=0.3,
@@ -62,7 +62,7 @@ STYLES = {
 }  # fmt: skip
 
 
-def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) -> list[Grove]:
+def town(ground: Terrain, name: str, *, share: tuple[float, float] = (0.6, 1.0)) -> list[Grove]:
     """A town or a part of one: its ground, streets, houses and trees."""
     rng, style = ground.rng, STYLES[name]
     field = np.hypot(
@@ -75,7 +75,7 @@ def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) 
     ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, level=True)
     lines = [line for line in streets(ground, style) if (ground.at(area, line) >= 0.5).sum() > 4]
     _lots(ground, style, lines, area)
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 10))):
         _public(ground, area)
     pave(ground, style, lines, area)
     houses(ground, style, lines, area)
@@ -83,7 +83,7 @@ def town(ground: Ground, name: str, *, share: tuple[float, float] = (0.6, 1.0)) 
     return [garden_trees(ground, style, gardens)]
 
 
-def _public(ground: Ground, area: Floats) -> None:
+def _public(ground: Terrain, area: Floats) -> None:
     """A school, a hospital or a square, which is a place on the map: halls, courts and lawns."""
     rng = ground.rng
     middle = rng.uniform(0.1, 0.9, 2) * ground.size_m
@@ -106,7 +106,7 @@ def _public(ground: Ground, area: Floats) -> None:
     ground.build([p for p, k in zip(parts, kept, strict=True) if k], tones[kept], high[kept])
 
 
-def streets(ground: Ground, style: Style) -> list[Points]:
+def streets(ground: Terrain, style: TownStyle) -> list[Points]:
     """The middle lines of a bent grid, some of them missing."""
     rng = ground.rng
     bend = Bend(rng, rng.uniform(0.2, 1.8))
@@ -128,7 +128,7 @@ def streets(ground: Ground, style: Style) -> list[Points]:
     return found
 
 
-def pave(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:
+def pave(ground: Terrain, style: TownStyle, lines: list[Points], area: Floats) -> None:
     """Lay the streets of a town, which are roads on the map."""
     rng = ground.rng
     first, after = style.surfaces
@@ -145,7 +145,7 @@ def pave(ground: Ground, style: Style, lines: list[Points], area: Floats) -> Non
                 ground.label(np.where(major, np.float32(0), ground.stroke(part, max(half, 2.9))), ROAD)
 
 
-def _lots(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:
+def _lots(ground: Terrain, style: TownStyle, lines: list[Points], area: Floats) -> None:
     """Yards of other colours, and walls about them."""
     rng, shapes, colours, heights = ground.rng, [], [], []
     for line in lines:
@@ -165,7 +165,7 @@ def _lots(ground: Ground, style: Style, lines: list[Points], area: Floats) -> No
     ground.build(shapes, np.array(colours), np.array(heights), within=area)
 
 
-def houses(ground: Ground, style: Style, lines: list[Points], area: Floats) -> None:
+def houses(ground: Terrain, style: TownStyle, lines: list[Points], area: Floats) -> None:
     """Houses along the streets, none on another or on a street."""
     rng = ground.rng
     taken = ground.map_index != LAND
@@ -192,7 +192,7 @@ def houses(ground: Ground, style: Style, lines: list[Points], area: Floats) -> N
 
 
 def _beside(
-    ground: Ground, line: Points, step_m: tuple[float, float], area: Floats
+    ground: Terrain, line: Points, step_m: tuple[float, float], area: Floats
 ) -> list[tuple[Points, Points, Points]]:
     """Corners of lots on both sides of a street, with the unit vectors along and away from it."""
     rng, found = ground.rng, []
@@ -210,7 +210,7 @@ def _beside(
     return found
 
 
-def _is_taken(ground: Ground, taken: Floats, body: Points) -> bool:
+def _is_taken(ground: Terrain, taken: Floats, body: Points) -> bool:
     """Whether a house would stand on something; if not, its ground is taken from now on."""
     middle = body.mean(0)
     reach = middle + (body - middle) * 1.25
@@ -222,7 +222,7 @@ def _is_taken(ground: Ground, taken: Floats, body: Points) -> bool:
     return False
 
 
-def garden_trees(ground: Ground, style: Style, area: Floats) -> Grove:
+def garden_trees(ground: Terrain, style: TownStyle, area: Floats) -> Grove:
     """Trees of gardens and streets: land on the map."""
     rng = ground.rng
     where = area * (ground.noise(60, 2) < rng.uniform(-0.5, 2) * 1.0)

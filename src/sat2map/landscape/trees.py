@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.city.geometry import Points, Rng, rotation
-from sat2map.landscape.ground import MAP, Floats, Ground
+from sat2map.landscape.ground import MAP, Floats, Terrain
 
 CROWD = 1_500_000
 """Pixels that are worked on at once."""
@@ -23,7 +23,7 @@ class Leaves(NamedTuple):
     """As a multiple of the radius."""
     cone: float
     """Shape of the top: 1 is a cone, 0.5 a ball."""
-    floor: tuple[int, int, int]
+    soil: tuple[int, int, int]
 
 
 WOODS = {
@@ -62,7 +62,7 @@ class Grove(NamedTuple):
         )
 
 
-def spread(ground: Ground, share: Floats, step_m: float, *, angle: float | None = None, jitter: float = 0.8,
+def spread(ground: Terrain, share: Floats, step_m: float, *, angle: float | None = None, jitter: float = 0.8,
            row_m: float | None = None, kept: float = 1.0) -> Points:  # fmt: skip
     """Positions all over the ground, those where `share` is at least a half: shape (n, 2)."""
     rng = ground.rng
@@ -88,11 +88,11 @@ def grove(rng: Rng, positions: Points, leaves: Leaves, scale: float = 1.0) -> Gr
     return Grove(positions, radii, radii * leaves.height * rng.uniform(0.75, 1.2, n), colours, leaves.cone)
 
 
-def wood(ground: Ground, share: Floats, kind: str, *, rows: bool = False, density: float = 1.0) -> Grove:
+def wood(ground: Terrain, share: Floats, kind: str, *, rows: bool = False, density: float = 1.0) -> Grove:
     """Closed woodland, which is a park on the map: lays its floor and returns its trees."""
     leaves, rng = WOODS[kind], ground.rng
-    floor = np.array(leaves.floor) * 1.25 * (1 + 0.18 * ground.noise(14, 3))[..., None]
-    ground.paint(share, floor, MAP["park"][0])
+    soil = np.array(leaves.soil) * 1.25 * (1 + 0.18 * ground.noise(14, 3))[..., None]
+    ground.paint(share, soil, MAP["park"][0])
     scale = rng.uniform(0.8, 1.25)
     middle = scale * sum(leaves.radius_m) / 2
     step = middle * (1.45 if rows else 1.35) / np.sqrt(density)
@@ -105,7 +105,7 @@ def wood(ground: Ground, share: Floats, kind: str, *, rows: bool = False, densit
     return trees._replace(closed=True, heights_m=trees.heights_m * np.clip(1 + 0.12 * stand, 0.5, 1.6), colours=tones)
 
 
-def plant(ground: Ground, trees: Grove, *, free: float = 0.75) -> None:
+def plant(ground: Terrain, trees: Grove, *, free: float = 0.75) -> None:
     """Raise trees, those of them that stand in no water and on no road or house."""
     if not len(trees.positions):
         return
@@ -124,7 +124,7 @@ def plant(ground: Ground, trees: Grove, *, free: float = 0.75) -> None:
             _stamp(ground, kept.only(part), size)
 
 
-def _stamp(ground: Ground, trees: Grove, reach_px: int) -> None:
+def _stamp(ground: Terrain, trees: Grove, reach_px: int) -> None:
     """Crowns whose radius is at most so many pixels; the highest wins."""
     rng, (rows, columns) = ground.rng, ground.shape
     n = len(trees.positions)

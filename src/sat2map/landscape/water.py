@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sat2map.city.geometry import Points, Rng
-from sat2map.landscape.ground import MAP, Floats, Ground, blurred, gain, mixed
+from sat2map.landscape.ground import MAP, Floats, Terrain, blurred, gain, mixed
 
 WATER = MAP["water"][0]
 FRESH = np.array(
@@ -19,7 +19,7 @@ SALT = np.array(
 )
 
 
-def river(ground: Ground, *, wide_m: tuple[float, float] = (5, 70)) -> None:
+def river(ground: Terrain, *, wide_m: tuple[float, float] = (5, 70)) -> None:
     """A river from edge to edge, with meanders and banks."""
     rng = ground.rng
     half = float(np.exp(rng.uniform(*np.log(wide_m)))) / 2
@@ -37,7 +37,7 @@ def river(ground: Ground, *, wide_m: tuple[float, float] = (5, 70)) -> None:
     fill(ground, wet, FRESH[rng.integers(len(FRESH))], rough=rng.uniform(0, 0.5))
 
 
-def lakes(ground: Ground, *, share: tuple[float, float] = (0.1, 0.45), grain_m: float = 220) -> None:
+def lakes(ground: Terrain, *, share: tuple[float, float] = (0.1, 0.45), grain_m: float = 220) -> None:
     """Lakes whose shores wind, on a share of the ground."""
     rng = ground.rng
     field = ground.noise(grain_m, 5, fall=0.5)
@@ -49,7 +49,7 @@ def lakes(ground: Ground, *, share: tuple[float, float] = (0.1, 0.45), grain_m: 
     fill(ground, ground.below(field, level), FRESH[rng.integers(len(FRESH))], rough=rng.uniform(0, 0.8))
 
 
-def ponds(ground: Ground, n: int) -> None:
+def ponds(ground: Terrain, n: int) -> None:
     """Small waters, each of a colour of its own, round or dug."""
     rng = ground.rng
     for _ in range(n):
@@ -68,7 +68,7 @@ def ponds(ground: Ground, n: int) -> None:
 
 
 def fill(
-    ground: Ground, wet: Floats, colour: Points, *, rough: float = 0.3, detail: bool = True, weed: float = 0.2
+    ground: Terrain, wet: Floats, colour: Points, *, rough: float = 0.3, detail: bool = True, weed: float = 0.2
 ) -> None:
     """Water of a colour: even or rough, with shallows, weed, glint and drift."""
     rng = ground.rng
@@ -96,7 +96,7 @@ def fill(
     ground.paint(wet, surface, WATER, level=True)
 
 
-def sea(ground: Ground, *, share: tuple[float, float] = (0.2, 0.7), surf: bool = True) -> Floats:
+def sea(ground: Terrain, *, share: tuple[float, float] = (0.2, 0.7), surf: bool = True) -> Floats:
     """The sea along one side, with its beach and surf; returns how far inland each pixel lies, metres."""
     rng = ground.rng
     angle = rng.uniform(0, 2 * np.pi)
@@ -116,7 +116,7 @@ def sea(ground: Ground, *, share: tuple[float, float] = (0.2, 0.7), surf: bool =
     return inland
 
 
-def _beach(ground: Ground, inland: Floats) -> None:
+def _beach(ground: Terrain, inland: Floats) -> None:
     rng = ground.rng
     sand = np.array(
         [(206, 192, 164), (180, 158, 124), (150, 140, 126), (104, 98, 92), (224, 216, 198), (196, 168, 140)]
@@ -129,7 +129,7 @@ def _beach(ground: Ground, inland: Floats) -> None:
     ground.paint(ground.below(field, width) * wet_sand, dry * np.array([0.56, 0.57, 0.6]))
 
 
-def _surf(ground: Ground, inland: Floats, wet: Floats, angle: float) -> None:
+def _surf(ground: Terrain, inland: Floats, wet: Floats, angle: float) -> None:
     """Lines of breakers that run with the shore, and foam."""
     rng = ground.rng
     patches = np.clip(0.6 + 0.7 * ground.noise(60, 2, stretch=2.5, angle=angle + np.pi / 2), 0, 1)
@@ -144,7 +144,7 @@ def _surf(ground: Ground, inland: Floats, wet: Floats, angle: float) -> None:
         ground.paint(wet * trail * patches * lace * 0.5, (190, 200, 198))
 
 
-def flats(ground: Ground) -> None:
+def flats(ground: Terrain) -> None:
     """Tidal flats: wet mud and salt marsh, which are land, between creeks, which are water."""
     rng = ground.rng
     mud = np.array([(92, 84, 72), (74, 70, 62), (112, 102, 86), (60, 60, 54)])[rng.integers(4)]
@@ -159,7 +159,7 @@ def flats(ground: Ground) -> None:
     fill(ground, ground.below(ridge, rng.uniform(0.04, 0.22)), FRESH[rng.integers(5, len(FRESH))])
 
 
-def winding(ground: Ground, size_m: float, wave_m: float) -> Points:
+def winding(ground: Terrain, size_m: float, wave_m: float) -> Points:
     """A line that winds from edge to edge: points about four metres apart, shape (n, 2)."""
     start, ahead, length = crossing(ground.rng, ground.size_m)
     rng, u = ground.rng, np.arange(-40, length + 40, 4.0)

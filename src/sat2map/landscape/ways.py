@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sat2map.city.geometry import Points, boxes, normals, ribbon
-from sat2map.landscape.ground import MAP, Ground, gain
+from sat2map.landscape.ground import MAP, Terrain, gain
 from sat2map.landscape.water import crossing
 
 ROAD, LAND, MAJOR = MAP["road"][0], MAP["land"][0], MAP["major road"]
@@ -18,7 +18,7 @@ N_PAVED = 4
 CARS = np.array([(190, 190, 190), (140, 140, 140), (225, 225, 225), (38, 38, 42), (60, 66, 84), (120, 50, 46)], float)
 
 
-def way(ground: Ground, angle: float | None = None, bend: float | None = None) -> Points:
+def way(ground: Terrain, angle: float | None = None, bend: float | None = None) -> Points:
     """A line across the ground that bends a little: shape (n, 2)."""
     rng = ground.rng
     start, ahead, length = crossing(rng, ground.size_m, angle)
@@ -32,7 +32,7 @@ def way(ground: Ground, angle: float | None = None, bend: float | None = None) -
     return line
 
 
-def track(ground: Ground, line: Points) -> None:
+def track(ground: Terrain, line: Points) -> None:
     """Two ruts, or a path: too small for the map."""
     rng = ground.rng
     tone = SURFACES[rng.integers(N_PAVED, len(SURFACES))] * rng.uniform(0.8, 1.1)
@@ -41,7 +41,7 @@ def track(ground: Ground, line: Points) -> None:
         ground.paint(share * 0.8 * (1 - ground.water), tone)
 
 
-def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: float | None = None) -> None:
+def lane(ground: Terrain, line: Points, *, paved: bool | None = None, half_m: float | None = None) -> None:
     """A country road, which is a road on the map."""
     rng = ground.rng
     if paved is None:
@@ -65,13 +65,13 @@ def lane(ground: Ground, line: Points, *, paved: bool | None = None, half_m: flo
     traffic(ground, line, (-0.45, 0.45), half, 0.02)
 
 
-def _beside(ground: Ground, line: Points) -> Points:
+def _beside(ground: Terrain, line: Points) -> Points:
     """The usual colour of the ground along a line: shape (3,)."""
     colour: Points = np.median(ground.at(ground.colour, line), axis=0).astype(float)
     return colour
 
 
-def major(ground: Ground, line: Points) -> None:
+def major(ground: Terrain, line: Points) -> None:
     """A wide road of one carriageway, which maps draw in yellow."""
     rng = ground.rng
     half = rng.uniform(4.2, 8)
@@ -88,7 +88,7 @@ def major(ground: Ground, line: Points) -> None:
     traffic(ground, line, (-0.7, -0.3, 0.3, 0.7) if half > 6 else (-0.45, 0.45), half, 0.05)
 
 
-def motorway(ground: Ground, line: Points) -> None:
+def motorway(ground: Terrain, line: Points) -> None:
     """Two carriageways with a strip between them, which maps draw in orange."""
     rng = ground.rng
     half, gap = rng.uniform(4.6, 8.5), rng.uniform(1.4, 9)
@@ -109,7 +109,7 @@ def motorway(ground: Ground, line: Points) -> None:
         traffic(ground, middle, (-0.55, 0.0, 0.55) if half > 6 else (-0.4, 0.4), half, 0.09)
 
 
-def railway(ground: Ground, line: Points) -> None:
+def railway(ground: Terrain, line: Points) -> None:
     """Ballast and rails, which are land."""
     rng = ground.rng
     ground.paint(
@@ -119,7 +119,7 @@ def railway(ground: Ground, line: Points) -> None:
         ground.paint(ground.covered([ribbon(line, 0.25, aside)]), (60, 54, 50))
 
 
-def _line(ground: Ground, line: Points, aside_m: float, *, dashed: bool) -> None:
+def _line(ground: Terrain, line: Points, aside_m: float, *, dashed: bool) -> None:
     side = normals(line)
     middle = line + side * aside_m
     quads = np.stack((middle[:-1] + side[:-1] * 0.18, middle[1:] + side[1:] * 0.18,
@@ -127,7 +127,7 @@ def _line(ground: Ground, line: Points, aside_m: float, *, dashed: bool) -> None
     ground.paint(ground.covered(list(quads[:: 2 if dashed else 1])) * 0.6, (206, 202, 188))
 
 
-def traffic(ground: Ground, line: Points, lanes: tuple[float, ...], half_m: float, share: float) -> None:
+def traffic(ground: Terrain, line: Points, lanes: tuple[float, ...], half_m: float, share: float) -> None:
     """Cars and lorries on their way, with their shadows."""
     rng, side = ground.rng, normals(line)
     along = np.stack((-side[:, 1], side[:, 0]), -1)
@@ -143,7 +143,7 @@ def traffic(ground: Ground, line: Points, lanes: tuple[float, ...], half_m: floa
     ground.build(bodies, np.array(colours), np.array(heights))
 
 
-def wades(ground: Ground, line: Points, share: float) -> bool:
+def wades(ground: Terrain, line: Points, share: float) -> bool:
     """Whether more than a share of a line lies over water."""
     wet = ground.at(ground.water, line)
     inside = ((line > 0) & (line < ground.size_m)).all(-1)

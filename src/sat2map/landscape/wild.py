@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sat2map.landscape.ground import MAP, Ground, gain, mixed
+from sat2map.landscape.ground import MAP, Terrain, gain, mixed
 from sat2map.landscape.trees import WOODS, Grove, Leaves, grove, spread, wood
 
 LAND = MAP["land"][0]
 
 
-def forest(ground: Ground) -> list[Grove]:
+def forest(ground: Terrain) -> list[Grove]:
     """Woods of one or two kinds, with clearings."""
     rng = ground.rng
     clearing(ground)
@@ -30,7 +30,7 @@ def forest(ground: Ground) -> list[Grove]:
     return groves
 
 
-def clearing(ground: Ground) -> list[Grove]:
+def clearing(ground: Terrain) -> list[Grove]:
     """Grass, heath or felled ground; without trees."""
     rng = ground.rng
     tones = np.array([(98, 108, 66), (122, 112, 78), (84, 92, 58), (112, 94, 74), (134, 128, 92), (70, 66, 48)])
@@ -40,13 +40,13 @@ def clearing(ground: Ground) -> list[Grove]:
     return []
 
 
-def meadow(ground: Ground) -> list[Grove]:
+def meadow(ground: Terrain) -> list[Grove]:
     """Pasture and rough grass, with trees and bushes here and there."""
     clearing(ground)
     return [scattered_trees(ground, 14, ground.rng.uniform(0.05, 0.5))]
 
 
-def moor(ground: Ground) -> list[Grove]:
+def moor(ground: Terrain) -> list[Grove]:
     """Bog and heath: dark, brown and wet, with pools too small for the map."""
     rng = ground.rng
     tones = np.array([(58, 50, 38), (72, 60, 44), (48, 46, 36), (88, 78, 54), (66, 68, 44)])
@@ -60,7 +60,7 @@ def moor(ground: Ground) -> list[Grove]:
     return [scattered_trees(ground, 12, rng.uniform(0, 0.3))]
 
 
-def scattered_trees(ground: Ground, step_m: float, share: float, kind: str | None = None) -> Grove:
+def scattered_trees(ground: Terrain, step_m: float, share: float, kind: str | None = None) -> Grove:
     """Single trees and clumps on open ground: they are not woodland."""
     rng = ground.rng
     name = kind or str(rng.choice(("broadleaf", "conifer", "mixed", "dry", "autumn")))
@@ -68,7 +68,7 @@ def scattered_trees(ground: Ground, step_m: float, share: float, kind: str | Non
     return grove(rng, spread(ground, where, step_m, kept=share), WOODS[name], rng.uniform(0.6, 1.1))
 
 
-def scrub(ground: Ground) -> list[Grove]:
+def scrub(ground: Terrain) -> list[Grove]:
     """Chaparral, maquis, savanna: bushes with bare soil between them."""
     rng = ground.rng
     soils = np.array(
@@ -90,7 +90,7 @@ def scrub(ground: Ground) -> list[Grove]:
     return groves
 
 
-def desert(ground: Ground) -> list[Grove]:
+def desert(ground: Terrain) -> list[Grove]:
     """Sand, dunes, gravel plains and dry river beds."""
     rng = ground.rng
     sands = np.array(
@@ -111,7 +111,7 @@ def desert(ground: Ground) -> list[Grove]:
     return [grove(rng, spread(ground, where, 5, kept=0.6), leaves)]
 
 
-def _dunes(ground: Ground) -> None:
+def _dunes(ground: Terrain) -> None:
     """Ridges across the wind, steep in its lee, with ripples on them."""
     rng = ground.rng
     wind, length = rng.uniform(0, 2 * np.pi), rng.uniform(25, 130)
@@ -124,7 +124,7 @@ def _dunes(ground: Ground) -> None:
     ground.relief = ground.relief + ripple.astype(np.float32)
 
 
-def _wadis(ground: Ground) -> None:
+def _wadis(ground: Terrain) -> None:
     """Beds of streams that are dry: bright or dark, never water."""
     rng = ground.rng
     ridge = np.abs(ground.noise(rng.uniform(120, 260), 5, fall=0.5)) + 0.05 * ground.noise(20, 3)
@@ -134,7 +134,7 @@ def _wadis(ground: Ground) -> None:
     ground.relief = (ground.noise(140, 6, fall=0.55) * rng.uniform(2, 9)).astype(np.float32)
 
 
-def rock(ground: Ground, part: float = 9.0) -> list[Grove]:
+def rock(ground: Terrain, part: float = 9.0) -> list[Grove]:
     """Bare rock: layers, cracks and scree, where noise lies below `part`."""
     rng = ground.rng
     tones = np.array(
@@ -150,7 +150,7 @@ def rock(ground: Ground, part: float = 9.0) -> list[Grove]:
     return []
 
 
-def mountains(ground: Ground) -> list[Grove]:
+def mountains(ground: Terrain) -> list[Grove]:
     """Rock with grass, scree, dwarf trees, and snow above them."""
     rng = ground.rng
     clearing(ground)
@@ -163,7 +163,7 @@ def mountains(ground: Ground) -> list[Grove]:
     return [scattered_trees(ground, 9, rng.uniform(0, 0.5), "dark")]
 
 
-def snow(ground: Ground) -> list[Grove]:
+def snow(ground: Terrain) -> list[Grove]:
     """Snow over fields and clearings, with dark trees and what shows through."""
     rng = ground.rng
     ground.colour = gain((218, 222, 228), 0.03 * ground.noise(120, 5))
@@ -178,7 +178,7 @@ def snow(ground: Ground) -> list[Grove]:
     return groves
 
 
-def hills(ground: Ground, high_m: float) -> None:
+def hills(ground: Terrain, high_m: float) -> None:
     """Let the ground roll."""
     fall = ground.rng.uniform(0.35, 0.5)
     ground.relief = ground.relief + ground.noise(ground.rng.uniform(180, 420), 5, fall=fall) * np.float32(high_m / 2)

@@ -7,7 +7,7 @@ import numpy as np
 from sat2map.city.geometry import Plot, Points, axis, boxes, rectangle, rotation
 from sat2map.landscape.crops import divided
 from sat2map.landscape.farmland import farmland
-from sat2map.landscape.ground import BUILDING, MAP, Floats, Ground, gain
+from sat2map.landscape.ground import BUILDING, MAP, Floats, Terrain, gain
 from sat2map.landscape.trees import Grove
 from sat2map.landscape.water import FRESH, fill
 from sat2map.landscape.ways import CARS, SURFACES, lane, way
@@ -35,7 +35,7 @@ def _angle(plot: Plot) -> float:
     return float(np.arctan2(edge[1], edge[0]))
 
 
-def greenhouses(ground: Ground) -> list[Grove]:
+def greenhouses(ground: Terrain) -> list[Grove]:
     """Roofs of glass and foil in long rows: bright, blue or grey; land."""
     rng = ground.rng
     groves = farmland(ground)
@@ -53,7 +53,7 @@ def greenhouses(ground: Ground) -> list[Grove]:
     return groves
 
 
-def solar(ground: Ground) -> list[Grove]:
+def solar(ground: Terrain) -> list[Grove]:
     """Fields of panels: dark blue or black, in rows; land."""
     rng = ground.rng
     groves = (clearing(ground) or [scattered_trees(ground, 14, 0.2)]) if rng.random() < 0.5 else desert(ground)
@@ -76,7 +76,7 @@ def _outside(trees: Grove, plot: Plot) -> Grove:
     return trees.only(free)
 
 
-def quarry(ground: Ground) -> list[Grove]:
+def quarry(ground: Terrain) -> list[Grove]:
     """A pit in steps, with heaps, roads of spoil, and perhaps water at its bottom."""
     rng = ground.rng
     groves = scrub(ground) if rng.random() < 0.5 else (clearing(ground) or [scattered_trees(ground, 9, 0.5)])
@@ -104,7 +104,7 @@ def quarry(ground: Ground) -> list[Grove]:
     return [trees.only(~gone) for trees, gone in zip(groves, inside, strict=True)]
 
 
-def airfield(ground: Ground) -> list[Grove]:
+def airfield(ground: Terrain) -> list[Grove]:
     """Runways, taxiways and aprons, all of them land on the map, on mown grass or sand."""
     rng = ground.rng
     tones = np.array([(104, 116, 70), (134, 126, 90), (82, 98, 58), (178, 156, 124)])
@@ -138,7 +138,7 @@ def airfield(ground: Ground) -> list[Grove]:
     return []
 
 
-def _hangars(ground: Ground, middle: Points, turn: Points, away: float) -> None:
+def _hangars(ground: Terrain, middle: Points, turn: Points, away: float) -> None:
     """Halls beside the apron, and aircraft on it."""
     rng = ground.rng
     halls = [
@@ -158,7 +158,7 @@ def _hangars(ground: Ground, middle: Points, turn: Points, away: float) -> None:
     ground.build(planes, np.full((len(planes), 3), 236.0), np.full(len(planes), 3.0))
 
 
-def harbour(ground: Ground, inland_m: Floats) -> None:
+def harbour(ground: Terrain, inland_m: Floats) -> None:
     """Quays, piers, ships, cranes' shadows and stacks of containers along a shore."""
     rng = ground.rng
     quay = np.array([(150, 146, 138), (108, 106, 102), (128, 116, 98)])[rng.integers(3)]
@@ -190,11 +190,11 @@ def harbour(ground: Ground, inland_m: Floats) -> None:
         )
 
 
-def _spots(ground: Ground, n: int) -> Points:
+def _spots(ground: Terrain, n: int) -> Points:
     return ground.rng.uniform(0, 1, (n, 2)) * ground.size_m
 
 
-def _ships(ground: Ground, root: Points, turn: Points, long_m: float, half_m: float) -> None:
+def _ships(ground: Terrain, root: Points, turn: Points, long_m: float, half_m: float) -> None:
     """Ships along both sides of a pier: they hide water, and the map shows the water."""
     rng = ground.rng
     for side in (-1, 1):
@@ -208,7 +208,7 @@ def _ships(ground: Ground, root: Points, turn: Points, long_m: float, half_m: fl
             ground.build([body, deck], rng.uniform(50, 235, (2, 1)) * np.ones(3), np.array([4.0, 9.0]))
 
 
-def halls(ground: Ground) -> list[Grove]:
+def halls(ground: Terrain) -> list[Grove]:
     """Shops and works at the edge of a town: large roofs, black or white, asphalt and cars; schools are places."""
     rng = ground.rng
     everywhere = np.ones(ground.shape, np.float32)
@@ -234,7 +234,7 @@ def halls(ground: Ground) -> list[Grove]:
     return [scattered_trees(ground, 11, 0.25)]
 
 
-def tailings(ground: Ground) -> None:
+def tailings(ground: Terrain) -> None:
     """A basin for sewage or salt: its water has any colour."""
     rng = ground.rng
     for plot in divided(ground, rng.uniform(60, 120), 5, slant=0.0)[: int(rng.integers(2, 9))]:
