@@ -84,14 +84,17 @@ def test_closed_wood_is_a_park_and_trees_in_the_open_are_not() -> None:
         assert least <= (classify(COLOURS_RGB[ground.map_index]) == PARK).mean() <= most
 
 
-def test_trees_stand_in_no_water_and_on_no_road() -> None:
+@pytest.mark.parametrize("name", ["forest", "scrub"])
+def test_trees_stand_in_no_water_and_on_no_road(name: str) -> None:
     ground = Terrain(200, 200, 1.0, (6,))
-    groves = LANDSCAPES["forest"].cover[0](ground)
-    ground.paint(((ground.x > 80) & (ground.x < 120)).astype(np.float32), (20, 30, 30), MAP["water"][0], level=True)
-    assert (classify(COLOURS_RGB[ground.map_index]) == WATER).any()
+    groves = LANDSCAPES[name].cover[0](ground)
+    wet, paved = ((ground.x > low) & (ground.x < low + 40) for low in (80, 140))
+    ground.paint(wet.astype(np.float32), (20, 30, 30), MAP["water"][0], level=True)
+    ground.paint(paved.astype(np.float32), (90, 90, 90), MAP["road"][0], level=True)
     for trees in groves:
         plant(ground, trees, free=1.0)
-    assert (ground.height[:, 90:110] == 0).all()
+    assert (ground.height[:, 85:115] == 0).all()
+    assert (ground.height[:, 145:175] == 0).all()
     assert (ground.height[:, :70] > 0).mean() > 0.1
 
 

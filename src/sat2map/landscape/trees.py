@@ -101,7 +101,7 @@ def wood(ground: Terrain, share: Floats, kind: str, *, rows: bool = False, densi
     trees = grove(rng, positions, leaves, scale * (0.9 if rows else 1.0))
     # Stands differ: some are higher and of another green than those beside them.
     stand = ground.at(ground.noise(70, 2), positions).astype(float)
-    tones = trees.colours * (1 + 0.07 * stand[:, None] * np.array([1.3, 1.0, 0.5]))
+    tones = trees.colours * (1.0 if kind == "dark" else 1.13) * (1 + 0.07 * stand[:, None] * np.array([1.3, 1.0, 0.5]))
     return trees._replace(closed=True, heights_m=trees.heights_m * np.clip(1 + 0.12 * stand, 0.5, 1.6), colours=tones)
 
 
