@@ -1,7 +1,7 @@
 """Where simplified arcs meet that did not before: exact tests on whole numbers, in no order of the arcs.
 
 Arcs without a crossing, in the same order around each node, with each hole inside its shell, divide the ground as they
-did before. Arcs of each conflict step down together until there is none; at last they are as they were traced.
+did before. The parts of arcs in each conflict step down together until there is none; at last they are as they were traced.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class _Segments(NamedTuple):
     """Straight parts of arcs."""
 
     arc: Int64
-    place: Int64
-    """Which part of its arc, from 0."""
+    part: Int64
+    """Number of the point that it begins with."""
     x0: Int64
     y0: Int64
     x1: Int64
@@ -44,37 +44,34 @@ class _Segments(NamedTuple):
 
 
 def resolve(network: ArcNetwork, rings: Rings) -> int:
-    """Let the arcs of each conflict step down until there is none, and tell how many rounds it took."""
+    """Let the parts of arcs in each conflict step down until there is none, and tell how many rounds it took."""
     changed: Bool = np.ones(len(network), np.bool_)
     n_rounds = 0
     while True:
-        conflict = _crossing(network, changed) | _turned(network)
-        if not conflict.any():
-            conflict = _misplaced(network, rings)
-        if not conflict.any():
+        parts = np.union1d(_crossing(network, changed), _turned(network))
+        if not len(parts):
+            parts = _misplaced(network, rings)
+        if not len(parts):
             return n_rounds
         n_rounds += 1
-        log.info("round %d: %d of %d arcs step down", n_rounds, conflict.sum(), len(network))
-        network.step_down(np.flatnonzero(conflict))
-        changed = conflict
+        log.info("round %d: %d of %d parts of arcs step down", n_rounds, len(parts), network.count.sum())
+        changed = network.step_down(parts)
 
 
-def _crossing(network: ArcNetwork, changed: Bool) -> Bool:
-    """The arcs that cross or touch themselves or others, elsewhere than in their nodes.
+def _crossing(network: ArcNetwork, changed: Bool) -> Int64:
+    """The parts that cross or touch others, of their arc or another, elsewhere than in nodes.
 
     Args:
         network: of the arcs.
         changed: bool, shape (N,): arcs that may do so; two others do not.
     """
-    found: Bool = np.zeros(len(network), np.bool_)
+    found = [np.zeros(0, np.int64)]
     for segments in _bands(network, changed):
-        found[segments.arc[(segments.x0 == segments.x1) & (segments.y0 == segments.y1)]] = True
+        found.append(segments.part[(segments.x0 == segments.x1) & (segments.y0 == segments.y1)])
         one, other = _near(segments, changed)
-        a, b = segments.of(one), segments.of(other)
-        meet = _meet(a, b, network)
-        found[a.arc[meet]] = True
-        found[b.arc[meet]] = True
-    return found
+        meet = _meet(segments.of(one), segments.of(other), network)
+        found += [segments.part[one[meet]], segments.part[other[meet]]]
+    return np.unique(np.concatenate(found))
 
 
 def _bands(network: ArcNetwork, changed: Bool) -> Iterator[_Segments]:
@@ -88,14 +85,12 @@ def _bands(network: ArcNetwork, changed: Bool) -> Iterator[_Segments]:
         if not (here & changed).any():
             continue
         arc = np.flatnonzero(here)
-        lines = network.points(arc)
-        n = np.diff(lines.offset) - 1
-        point, offset = ragged_index(lines.offset[:-1], n)
-        place = np.arange(len(point)) - np.repeat(offset[:-1], n)
-        x, y = lines.x, lines.y
-        segments = _Segments(np.repeat(arc, n), place, x[point], y[point], x[point + 1], y[point + 1])
-        inside = (np.minimum(segments.y0, segments.y1) < high) & (np.maximum(segments.y0, segments.y1) >= low)
-        yield segments.of(inside)
+        part, offset = ragged_index(network.begin[arc], network.count[arc] - 1)
+        y0, y1 = network.y[part], network.y[part + 1]
+        inside = (np.minimum(y0, y1) < high) & (np.maximum(y0, y1) >= low)
+        arc, part = np.repeat(arc, np.diff(offset))[inside], part[inside]
+        ends = (network.x[part], network.y[part], network.x[part + 1], network.y[part + 1])
+        yield _Segments(arc, part, *(column.astype(np.int64) for column in ends))
 
 
 def _near(segments: _Segments, changed: Bool) -> tuple[Int64, Int64]:
@@ -159,7 +154,7 @@ def _meet(a: _Segments, b: _Segments, network: ArcNetwork) -> Bool:
     folded: Bool = np.zeros(len(meet), np.bool_)
     for i, (ax, ay, ux, uy) in enumerate(((a.x0, a.y0, a.x1, a.y1), (a.x1, a.y1, a.x0, a.y0))):
         for j, (bx, by, vx, vy) in enumerate(((b.x0, b.y0, b.x1, b.y1), (b.x1, b.y1, b.x0, b.y0))):
-            in_arc = follows & ((a.place + i) == (b.place + j)) & (i != j)
+            in_arc = follows & ((a.part + i) == (b.part + j)) & (i != j)
             in_node = (ends_a[i] >= 0) & (ends_a[i] == ends_b[j])
             here = (ax == bx) & (ay == by) & (in_arc | in_node)
             ux_, uy_, vx_, vy_ = ux - ax, uy - ay, vx - bx, vy - by
@@ -170,52 +165,43 @@ def _meet(a: _Segments, b: _Segments, network: ArcNetwork) -> Bool:
 
 def _ends(s: _Segments, network: ArcNetwork) -> tuple[Int64, Int64]:
     """The node in which a segment begins and that in which it ends, -1 where it is not the first or last of its arc."""
-    is_last = s.place == network.count[s.arc] - 2
-    return np.where(s.place == 0, network.tail[s.arc], -1), np.where(is_last, network.head[s.arc], -1)
+    begin, last = network.begin[s.arc], network.begin[s.arc] + network.count[s.arc] - 2
+    return np.where(s.part == begin, network.tail[s.arc], -1), np.where(s.part == last, network.head[s.arc], -1)
 
 
-def _turned(network: ArcNetwork) -> Bool:
-    """The arcs of nodes around which their order is not what it was."""
+def _turned(network: ArcNetwork) -> Int64:
+    """The parts that leave nodes around which the order of arcs is not what it was."""
     arc = np.flatnonzero(~network.is_ring)
     begin, end = network.begin[arc], network.begin[arc] + network.count[arc] - 1
     point, neighbour = np.concatenate([begin, end]), np.concatenate([begin + 1, end - 1])
     angle = np.arctan2(network.y[point] - network.y[neighbour], network.x[neighbour] - network.x[point])
     node = np.concatenate([network.tail[arc], network.head[arc]])
     order = np.lexsort((np.concatenate([network.leaves[arc], (network.reaches[arc] + 2) % 4]), node))
-    node, angle, arcs = node[order], angle[order], np.concatenate([arc, arc])[order]
-    found: Bool = np.zeros(len(network), np.bool_)
+    node, angle, part = node[order], angle[order], np.minimum(point, neighbour)[order]
     if not len(node):
-        return found
+        return part
     begins = np.concatenate([[True], node[1:] != node[:-1]])
     first, group = np.flatnonzero(begins), np.cumsum(begins) - 1
     following = np.append(np.arange(1, len(node)), 0)
     following[np.append(first[1:], len(node)) - 1] = first
     # Against the clock the angle falls once in a round.
     n_falls = np.bincount(group, angle[following] <= angle)
-    found[arcs[n_falls[group] != 1]] = True
-    return found
+    return np.unique(part[n_falls[group] != 1])
 
 
-def _misplaced(network: ArcNetwork, rings: Rings) -> Bool:
-    """The arcs of areas with holes that are no valid polygons: a hole has left its shell."""
-    found: Bool = np.zeros(len(network), np.bool_)
-    n_rings = np.diff(rings.area_offset)
-    areas = np.flatnonzero(n_rings > 1)
-    for some in batches(_n_points(network, rings)[areas]):
+def _misplaced(network: ArcNetwork, rings: Rings) -> Int64:
+    """All parts of areas with holes that are no valid polygons: a hole has left its shell."""
+    found = [np.zeros(0, np.int64)]
+    areas = np.flatnonzero(np.diff(rings.area_offset) > 1)
+    for some in batches(rings.n_points(network)[areas]):
         points = polygons(network, rings, areas[some])
         coordinates = np.column_stack([points.x, points.y]).astype(np.float64)
         offsets = (points.ring_offset, points.polygon_offset)
         valid = shapely.is_valid(shapely.from_ragged_array(shapely.GeometryType.POLYGON, coordinates, offsets))
-        size = ring_areas(points)
-        shell = points.polygon_offset[:-1]
-        positive = np.add.reduceat(size > 0, shell, dtype=np.int64)
-        for area in areas[some][~valid | (positive != 1) | (size[shell] <= 0)]:
+        size, shell = ring_areas(points), points.polygon_offset[:-1]
+        n_positive = np.add.reduceat(size > 0, shell, dtype=np.int64)
+        for area in areas[some][~valid | (n_positive != 1) | (size[shell] <= 0)]:
             ring = rings.area_offset[area : area + 2]
-            found[rings.half[rings.offset[ring[0]] : rings.offset[ring[1]]] // 2] = True
-    return found
-
-
-def _n_points(network: ArcNetwork, rings: Rings) -> Int64:
-    """Points of each area's rings."""
-    total = np.concatenate([[0], np.cumsum(network.count[rings.half // 2])])
-    return np.diff(total[rings.offset[rings.area_offset]])
+            arc = np.unique(rings.half[rings.offset[ring[0]] : rings.offset[ring[1]]] // 2)
+            found.append(ragged_index(network.begin[arc], network.count[arc] - 1)[0])
+    return np.unique(np.concatenate(found))

@@ -44,6 +44,11 @@ class Rings:
     offset: Int64
     area_offset: Int64
 
+    def n_points(self, network: ArcNetwork) -> Int64:
+        """Points of each area's polygon, about."""
+        total = np.concatenate([[0], np.cumsum(network.count[self.half // 2])])
+        return np.diff(total[self.offset[self.area_offset]])
+
 
 def link_rings(network: ArcNetwork, n_areas: int) -> Rings:
     """Find the rings of each area, which lies on the left of them.

@@ -32,52 +32,82 @@ class Lines(NamedTuple):
     """Where each begins, and the end."""
 
 
-def exact(corners: Int64, offset: Int64, stride: int) -> Lines:
-    """The arcs as they are."""
-    y, x = np.divmod(corners, stride)
-    return Lines(x * UNITS, y * UNITS, offset)
+class Choice(NamedTuple):
+    """Which corners of arcs remain points, and how often the tolerance was halved for the part behind each."""
+
+    kept: Int64
+    """int64, shape (P,): indices of corners, ascending."""
+    level: Int64
+    """int64, shape (P,): of no meaning for the last point of an arc."""
 
 
-def smoothed(
-    corners: Int64, offset: Int64, is_ring: Bool, tolerance_m: Float64, gsd_m: tuple[float, float], stride: int
-) -> Lines:
-    """Simplify arcs; the result of each depends on nothing but itself.
+def chosen(x_m: Float64, y_m: Float64, offset: Int64, tolerance_m: float) -> Choice:
+    """Choose points of whole arcs.
+
+    Args:
+        x_m: float64: corners of the arcs, in metres along a row.
+        y_m: float64: along a column.
+        offset: where each arc begins, and the end.
+        tolerance_m: how far a line may be from the corners that it leaves out.
+    """
+    kept = _douglas_peucker(np.column_stack([x_m, y_m]), np.arange(len(x_m)), offset, np.array(tolerance_m))
+    return Choice(kept, np.zeros(len(kept), np.int64))
+
+
+def chosen_again(x_m: Float64, y_m: Float64, before: Choice, again: Bool, tolerance_m: Float64) -> Choice:
+    """Choose more points in some parts.
+
+    Args:
+        x_m: float64: corners of the arcs, in metres along a row.
+        y_m: float64: along a column.
+        before: the points so far.
+        again: bool, shape (P,): parts that go one level down, by the point that they begin with.
+        tolerance_m: float64, shape (P,): of each part, at its new level.
+    """
+    begin = before.kept[again]
+    corner, offset = ragged_index(begin, before.kept[np.flatnonzero(again) + 1] - begin + 1)
+    more = _douglas_peucker(np.column_stack([x_m, y_m])[corner], corner, offset, tolerance_m[again])
+    kept = np.union1d(before.kept, more)
+    part = np.searchsorted(before.kept, kept, "right") - 1
+    return Choice(kept, before.level[part] + again[part])
+
+
+def _douglas_peucker(points_m: Float64, corner: Int64, offset: Int64, tolerance_m: Float64) -> Int64:
+    """The numbers of the corners that remain of each line."""
+    which = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
+    # The third coordinate tells afterwards which points these are.
+    lines = shapely.linestrings(np.column_stack([points_m, corner]), indices=which)
+    kept = shapely.get_coordinates(shapely.simplify(lines, tolerance_m, preserve_topology=False), include_z=True)
+    return kept[:, 2].astype(np.int64)
+
+
+def fitted(corners: Int64, offset: Int64, is_ring: Bool, choice: Choice, farthest_px: Float64, stride: int) -> Lines:
+    """Put the points of arcs where lines fitted to the border on both sides meet.
 
     Args:
         corners: int64: the corners of pixels that each arc passes.
         offset: where each arc begins, and the end.
-        is_ring: bool, shape (N,): closed, without a node.
-        tolerance_m: float64, shape (N,): how far a line may be from the corners that it leaves out.
-        gsd_m: metres per pixel along a row and along a column.
+        is_ring: bool, shape (N,): closed, without a node; ends of all others stay.
+        choice: the points.
+        farthest_px: float64, shape (P,): how far the ends of the part behind each point may go.
         stride: width of the raster + 1.
     """
     y, x = np.divmod(corners, stride)
-    kept = _chosen(x * gsd_m[0], y * gsd_m[1], offset, tolerance_m)
+    kept = choice.kept
     new_offset = np.searchsorted(kept, offset)
-    lines = _fitted(x, y, kept)
-    # Of the points between two lines of one arc; a ring's first is between its last line and its first.
-    before = np.arange(len(kept)) - 1
-    inner = np.ones(len(kept), np.bool_)
     first, last = new_offset[:-1], new_offset[1:] - 1
+    # A ring's first point is between its last line and its first.
+    before, inner = np.arange(len(kept)) - 1, np.ones(len(kept), np.bool_)
     inner[first], inner[last] = is_ring, False
     before[first] = last - 1
     point = np.flatnonzero(inner)
-    shift = _meeting(lines, before[point], point, x[kept], y[kept])
+    limit = np.minimum(farthest_px[point], farthest_px[before[point]])
+    shift_x, shift_y = _meeting(_fits(x, y, kept), before[point], point, x[kept], y[kept])
     out_x, out_y = x[kept] * UNITS, y[kept] * UNITS
-    out_x[point] += np.rint(shift[0] * UNITS).astype(np.int64)
-    out_y[point] += np.rint(shift[1] * UNITS).astype(np.int64)
+    out_x[point] += np.rint(np.clip(shift_x, -limit, limit) * UNITS).astype(np.int64)
+    out_y[point] += np.rint(np.clip(shift_y, -limit, limit) * UNITS).astype(np.int64)
     out_x[last[is_ring]], out_y[last[is_ring]] = out_x[first[is_ring]], out_y[first[is_ring]]
     return Lines(out_x, out_y, new_offset)
-
-
-def _chosen(x_m: Float64, y_m: Float64, offset: Int64, tolerance_m: Float64) -> Int64:
-    """Indices of the points that Douglas and Peucker's method keeps."""
-    which = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
-    # The third coordinate tells afterwards which points these are.
-    points = np.column_stack([x_m, y_m, np.arange(len(x_m), dtype=np.float64)])
-    lines = shapely.linestrings(points, indices=which)
-    kept = shapely.get_coordinates(shapely.simplify(lines, tolerance_m, preserve_topology=False), include_z=True)
-    return kept[:, 2].astype(np.int64)
 
 
 class _Fits(NamedTuple):
@@ -89,7 +119,7 @@ class _Fits(NamedTuple):
     normal_y: Float64
 
 
-def _fitted(x: Int64, y: Int64, kept: Int64) -> _Fits:
+def _fits(x: Int64, y: Int64, kept: Int64) -> _Fits:
     """Fit lines to the border between kept points, by least squares of the distances of all points on it.
 
     All sums are of whole numbers and so the same wherever an arc lies among others: differences of running sums are
@@ -138,7 +168,4 @@ def _meeting(fits: _Fits, before: Int64, after: Int64, x: Int64, y: Int64) -> tu
     xx, xy, yy = ax * ax + bx * bx + STAY, ax * ay + bx * by, ay * ay + by * by + STAY
     right_x, right_y = ax * a + bx * b, ay * a + by * b
     determinant = xx * yy - xy * xy
-    return (
-        np.clip((right_x * yy - right_y * xy) / determinant, -FARTHEST_PX, FARTHEST_PX),
-        np.clip((right_y * xx - right_x * xy) / determinant, -FARTHEST_PX, FARTHEST_PX),
-    )
+    return (right_x * yy - right_y * xy) / determinant, (right_y * xx - right_x * xy) / determinant
