@@ -1,13 +1,14 @@
 """Where simplified arcs meet that did not before: exact tests on whole numbers, in no order of the arcs.
 
 Arcs without a crossing, in the same order around each node, with each hole inside its shell, divide the ground as they
-did before. The parts of arcs in each conflict step down together until there is none; at last they are as they were traced.
+did before. The parts of arcs in each conflict step down together until there is none; at last they are as traced.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,8 @@ def _crossing(network: ArcNetwork, changed: Bool) -> Int64:
         one, other = _near(segments, changed)
         meet = _meet(segments.of(one), segments.of(other), network)
         found += [segments.part[one[meet]], segments.part[other[meet]]]
-    return np.unique(np.concatenate(found))
+    parts: Int64 = np.unique(np.concatenate(found))
+    return parts
 
 
 def _bands(network: ArcNetwork, changed: Bool) -> Iterator[_Segments]:
@@ -80,7 +82,7 @@ def _bands(network: ArcNetwork, changed: Bool) -> Iterator[_Segments]:
         return
     n_bands = -(-int(network.count.sum()) // BAND_POINTS)
     edges = np.linspace(network.low.min(), network.high.max() + 1, n_bands + 1).astype(np.int64)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges.tolist()):
         here = (network.low < high) & (network.high >= low)
         if not (here & changed).any():
             continue
@@ -145,7 +147,8 @@ def _meet(a: _Segments, b: _Segments, network: ArcNetwork) -> Bool:
     """Whether pairs of segments have a point in common that is no node and no point between parts of one arc."""
 
     def side(px: Int64, py: Int64, s: _Segments) -> Int64:
-        return np.sign((s.x1 - s.x0) * (py - s.y0) - (s.y1 - s.y0) * (px - s.x0))
+        signs: Int64 = np.sign((s.x1 - s.x0) * (py - s.y0) - (s.y1 - s.y0) * (px - s.x0))
+        return signs
 
     meet: Bool = (side(a.x0, a.y0, b) * side(a.x1, a.y1, b) <= 0) & (side(b.x0, b.y0, a) * side(b.x1, b.y1, a) <= 0)
     follows = a.arc == b.arc
@@ -186,7 +189,8 @@ def _turned(network: ArcNetwork) -> Int64:
     following[np.append(first[1:], len(node)) - 1] = first
     # Against the clock the angle falls once in a round.
     n_falls = np.bincount(group, angle[following] <= angle)
-    return np.unique(part[n_falls[group] != 1])
+    turned: Int64 = np.unique(part[n_falls[group] != 1])
+    return turned
 
 
 def _misplaced(network: ArcNetwork, rings: Rings) -> Int64:
@@ -204,4 +208,5 @@ def _misplaced(network: ArcNetwork, rings: Rings) -> Int64:
             ring = rings.area_offset[area : area + 2]
             arc = np.unique(rings.half[rings.offset[ring[0]] : rings.offset[ring[1]]] // 2)
             found.append(ragged_index(network.begin[arc], network.count[arc] - 1)[0])
-    return np.unique(np.concatenate(found))
+    parts: Int64 = np.unique(np.concatenate(found))
+    return parts

@@ -68,7 +68,7 @@ class LabelledRuns:
 
     def __init__(self, table: RunTable, folder: Path, *, with_neighbours: bool) -> None:
         self.table = table
-        self._spool: Spool[np.int32] = Spool(folder, np.int32)
+        self._spool = Spool(folder, np.int32)
         self.fragments, self._fragment = self._label(with_neighbours)
 
     def bands(self, label_of_fragment: Array | None = None) -> Iterator[LabelledBand]:

@@ -9,6 +9,7 @@ from sat2map.vector.arcs import Arcs, directions
 from sat2map.vector.ragged import batches, ragged_index
 from sat2map.vector.smooth import FARTHEST_PX, Choice, chosen, chosen_again, fitted
 
+
 class ArcNetwork:
     """Arcs, simplified.
 
@@ -91,12 +92,12 @@ class ArcNetwork:
         if again is None:
             return chosen(x_m, y_m, offset, self._tolerance_m)
         point = self.points(arc)
-        kept = self._corner[point] + np.repeat(offset[:-1], self.count[arc])
+        kept = self._corner[point].astype(np.int64) + np.repeat(offset[:-1], self.count[arc])
         before = Choice(kept, self._level[point].astype(np.int64))
         return chosen_again(x_m, y_m, before, again[point], self._tolerance_at(before.level + 1))
 
     def _tolerance_at(self, level: Int64) -> Float64:
-        halved: Float64 = self._tolerance_m / 2.0**level
+        halved = np.float64(self._tolerance_m) / 2.0**level
         return np.where(halved < min(self._gsd_m) / 4, 0.0, halved)
 
     def _farthest_px(self, choice: Choice) -> Float64:

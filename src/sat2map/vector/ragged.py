@@ -39,7 +39,7 @@ class Ragged:
         spool: where they are kept.
     """
 
-    def __init__(self, spool: Spool[np.int64]) -> None:
+    def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._counts: list[Int64] = []
         self._count = np.zeros(0, np.int64)

@@ -112,4 +112,5 @@ def ring_areas(points: PolygonPoints) -> Int64:
     product: Array = np.append(x[1:] * y[:-1] - x[:-1] * y[1:], 0)
     total = np.concatenate([[0], np.cumsum(product)])
     # The step from the last point of a ring to the next ring is none.
-    return total[points.ring_offset[1:] - 1] - total[first]
+    doubled: Int64 = total[points.ring_offset[1:] - 1] - total[first]
+    return doubled

@@ -78,7 +78,8 @@ def _douglas_peucker(points_m: Float64, corner: Int64, offset: Int64, tolerance_
     # The third coordinate tells afterwards which points these are.
     lines = shapely.linestrings(np.column_stack([points_m, corner]), indices=which)
     kept = shapely.get_coordinates(shapely.simplify(lines, tolerance_m, preserve_topology=False), include_z=True)
-    return kept[:, 2].astype(np.int64)
+    numbers: Int64 = kept[:, 2].astype(np.int64)
+    return numbers
 
 
 def fitted(corners: Int64, offset: Int64, is_ring: Bool, choice: Choice, farthest_px: Float64, stride: int) -> Lines:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from sat2map.arrays import Array
 from sat2map.errors import OutputError
 
-Scalar = TypeVar("Scalar", bound=np.generic)
 
-
-class Spool(Generic[Scalar]):
+class Spool:
     """One long array on the disk. Its file has no name, so that nothing is left of it, however the process ends.
 
     Args:
@@ -26,10 +26,10 @@ class Spool(Generic[Scalar]):
         OutputError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, dtype: type[Scalar]) -> None:
+    def __init__(self, folder: Path, dtype: Any) -> None:
         self._folder, self._dtype = folder, np.dtype(dtype)
         self._length = 0
-        self._array: npt.NDArray[Scalar] | None = None
+        self._array: Array | None = None
         try:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `__exit__`
         except OSError as error:
@@ -48,33 +48,36 @@ class Spool(Generic[Scalar]):
         """Elements so far."""
         return self._length
 
-    def append(self, values: npt.NDArray[Any]) -> slice:
+    def append(self, values: Array) -> slice:
         """Write elements behind the last ones, and tell where they are.
 
         Raises:
             OutputError: the disk is full.
         """
         start, self._array = self._length, None
-        try:
+        with self._one_line():
             self._file.write(np.ascontiguousarray(values, self._dtype).data)
-        except OSError as error:
-            raise OutputError(
-                f"intermediate results cannot be written ({error.strerror})", self._folder, hint="is the disk full?"
-            ) from error
         self._length += len(values)
         return slice(start, self._length)
 
-    def read(self, part: slice | npt.NDArray[np.int64]) -> npt.NDArray[Scalar]:
-        """Elements by slice or by index, in memory."""
+    def read(self, part: slice | Array) -> Array:
+        """Elements by slice or by index, in memory.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        if not self._length:
+            return np.empty(0, self._dtype)
         if self._array is None:
-            self._flush()
-            shape = (self._length,)
-            self._array = np.memmap(self._file, self._dtype, "r", shape=shape) if self._length else np.empty(0)  # type: ignore[arg-type]
+            with self._one_line():
+                self._file.flush()
+            self._array = np.memmap(self._file, self._dtype, "r", shape=(self._length,))
         return np.array(self._array[part], self._dtype)
 
-    def _flush(self) -> None:
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
         try:
-            self._file.flush()
+            yield
         except OSError as error:
             raise OutputError(
                 f"intermediate results cannot be written ({error.strerror})", self._folder, hint="is the disk full?"
