@@ -15,3 +15,4 @@ Bool = npt.NDArray[np.bool_]
 """Masks: true where there is data, or where something is the case."""
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]

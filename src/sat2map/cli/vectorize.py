@@ -1,0 +1,75 @@
+"""`sat2map vectorize`: a map or a raster of classes to vectors."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from sat2map.cli import options
+from sat2map.errors import import_extra
+
+
+@click.command()
+@click.argument("source", metavar="MAP")
+@options.out_option
+@click.option(
+    "--simplify", "simplify_m", type=click.FloatRange(min=0), metavar="M",
+    help="How far lines may be from the border of pixels, in metres; 0: exactly the border.  [default: a pixel]",
+)  # fmt: skip
+@click.option(
+    "--min-area", "min_area_m2", type=click.FloatRange(min=0), default=0, metavar="M2",
+    help="Smaller areas, in square metres, go to the neighbour with the longest common border.  [default: 0]",
+)  # fmt: skip
+@click.option(
+    "--class-table", "class_table", type=click.Path(path_type=Path), metavar="FILE",
+    help="Names and colours of other classes: TOML with [[classes]], each a name and colours_rgb.",
+)  # fmt: skip
+@click.option(
+    "--confidence", "confidence", metavar="FILE",
+    help="Raster of the confidence.  [default: the one that translate wrote beside MAP, if any]",
+)  # fmt: skip
+@options.window_option
+@options.workers_option
+@options.overwrite_option
+@options.json_option
+@options.log_options
+def vectorize(
+    source: str,
+    out: Path,
+    simplify_m: float | None,
+    min_area_m2: float,
+    class_table: Path | None,
+    confidence: str | None,
+    window_px: int | None,
+    n_workers: int | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make vectors of MAP: a map of `sat2map translate`, or one band of numbers of classes from 0.
+
+    OUT's ending decides: GeoPackage (.gpkg, with colours for QGIS), FlatGeobuf (.fgb), GeoParquet (.parquet) or
+    GeoJSON text sequence (.geojsonl). Areas share their borders, and windows leave no trace in them.
+    """
+    for module in ("shapely", "pyogrio", "pyarrow"):
+        import_extra(module, "vector")
+    from sat2map.vector.areas import AreaSettings
+    from sat2map.vector.class_file import read_class_table
+    from sat2map.vector.vectorize import vectorize_file
+
+    begin = time.perf_counter()
+    settings = AreaSettings(
+        simplify_m, min_area_m2, window_px or AreaSettings.window_px, n_workers or AreaSettings.n_threads
+    )
+    table = None if class_table is None else read_class_table(class_table)
+    written = vectorize_file(source, out, settings, table=table, confidence=confidence, overwrite=overwrite)
+    seconds = time.perf_counter() - begin
+    if as_json:
+        files, counts = [str(path) for path in written.files], dict(written.n_features)
+        click.echo(json.dumps({"source": source, "outputs": files, "features": counts, "seconds": round(seconds, 3)}))
+    if not quiet:
+        counted = ", ".join(f"{n} {name}" for name, n in written.n_features.items())
+        click.echo(f"{source} -> {', '.join(map(str, written.files))}: {counted} in {seconds:.1f} s", err=True)

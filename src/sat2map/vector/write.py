@@ -1,0 +1,145 @@
+"""Layers of features to files: GeoPackage, FlatGeobuf, GeoParquet or GeoJSON text sequences, by the file's ending."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from sat2map.errors import OutputError, import_extra
+from sat2map.files import refuse_existing, replacing
+from sat2map.vector.geojson import write_geojson
+from sat2map.vector.geoparquet import write_geoparquet
+from sat2map.vector.layer import FeatureBatch, FeatureLayer
+from sat2map.vector.styles import add_styles
+
+GPKG = ".gpkg"
+SEQUENCE_SUFFIXES = (".geojsonl", ".geojsons")
+SUFFIXES = (GPKG, ".fgb", ".parquet", *SEQUENCE_SUFFIXES)
+GPKG_OPTIONS = {"VERSION": "1.2"}
+"""GDAL up to 3.7 warns of 1.4, which is what newer ones write."""
+
+
+def layer_paths(path: Path, names: Sequence[str]) -> list[Path]:
+    """The file of each layer: one for all if the format has layers, else the first in `path`, others beside it."""
+    if path.suffix.lower() == GPKG:
+        return [path] * len(names)
+    return [path, *(path.with_name(f"{path.stem}_{name}{path.suffix}") for name in names[1:])]
+
+
+def check_vector_destination(path: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """See, before any work, whether layers can be written.
+
+    Raises:
+        OutputError: unknown ending, missing folder, or an output that exists.
+        MissingExtraError: a package for it is missing.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError("output's ending is none that can be written", path, hint=f"use {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise OutputError("output is a folder", path, hint="name a file in it")
+    import_extra("pyogrio", "vector")
+    import_extra("pyarrow", "vector")
+    refuse_existing(*dict.fromkeys(layer_paths(path, names)), overwrite=overwrite)
+    if not path.parent.is_dir():
+        raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+
+
+def write_layers(path: Path, layers: Sequence[FeatureLayer], *, overwrite: bool = False) -> list[Path]:
+    """Write layers; their files appear together at the end, and only then.
+
+    Args:
+        path: of the file; GeoPackage holds all layers, of other formats there is one file a layer.
+        layers: each is read once.
+        overwrite: whether files may be replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    paths = layer_paths(path, [layer.name for layer in layers])
+    check_vector_destination(path, [layer.name for layer in layers], overwrite=overwrite)
+    with ExitStack() as stack:
+        works = {each: stack.enter_context(replacing(each)) for each in dict.fromkeys(paths)}
+        for each, layer in zip(paths, layers, strict=True):
+            with _one_line(each):
+                _write(works[each], layer)
+        if path.suffix.lower() == GPKG:
+            with _one_line(path):
+                add_styles(works[path], layers)
+    return list(works)
+
+
+def _write(work: Path, layer: FeatureLayer) -> None:
+    suffix = work.suffix.lower()
+    if suffix in SEQUENCE_SUFFIXES:
+        write_geojson(work, layer)
+    elif suffix == ".parquet":
+        write_geoparquet(work, layer)
+    else:
+        _write_with_gdal(work, layer)
+
+
+def _write_with_gdal(work: Path, layer: FeatureLayer) -> None:
+    """Write by GDAL, batch by batch as Arrow's stream has it."""
+    import pyarrow
+    import pyogrio
+
+    n_features = 0
+
+    def records() -> Iterator[Any]:
+        nonlocal n_features
+        for batch in layer.batches:
+            n_features += len(batch.geometry)
+            yield record_batch(batch, schema)
+
+    schema = layer_schema(layer)
+    is_gpkg = work.suffix.lower() == GPKG
+    append = is_gpkg and work.stat().st_size > 0
+    if not append:
+        work.unlink()
+    pyogrio.write_arrow(
+        pyarrow.RecordBatchReader.from_batches(schema, records()), work, layer=layer.name,
+        driver="GPKG" if is_gpkg else "FlatGeobuf", geometry_name="geometry", geometry_type=layer.geometry_type,
+        crs=layer.crs.to_wkt(), append=append, dataset_options=GPKG_OPTIONS if is_gpkg and not append else None,
+    )  # fmt: skip
+    # When the disk is full, GDAL can close a truncated file without an error.
+    n_written = pyogrio.read_info(work, layer=layer.name, force_feature_count=True)["features"]
+    if n_written != n_features:
+        raise OSError(f"{n_written} of {n_features} features arrived")
+
+
+def layer_schema(layer: FeatureLayer) -> Any:
+    """Arrow's schema of a layer: its fields, then the geometry as WKB."""
+    import pyarrow
+
+    fields = [pyarrow.field(name, pyarrow.type_for_alias(kind)) for name, kind in layer.fields.items()]
+    return pyarrow.schema([*fields, pyarrow.field("geometry", pyarrow.binary())])
+
+
+def record_batch(batch: FeatureBatch, schema: Any) -> Any:
+    """Arrow's batch of features; NaN is none."""
+    import pyarrow
+
+    columns = [
+        pyarrow.array(batch.columns[name], schema.field(name).type, from_pandas=True) for name in schema.names[:-1]
+    ]
+    columns.append(pyarrow.array(shapely.to_wkb(batch.geometry), pyarrow.binary()))
+    return pyarrow.record_batch(columns, schema=schema)
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    from pyogrio.errors import DataSourceError, FeatureError
+
+    try:
+        yield
+    except (OSError, sqlite3.Error, DataSourceError, FeatureError) as error:
+        words = " ".join(str(error).split())[:160]
+        raise OutputError(f"vectors cannot be written ({words})", path, hint="is the disk full?") from error
