@@ -45,7 +45,7 @@ def test_explanation_links_to_every_file_of_the_papers_method() -> None:
     assert {
         "unet.py",
         "patchgan.py",
-        "objectives.py",
+        "losses.py",
         "initialise.py",
         "normalization.py",
         "step.py",

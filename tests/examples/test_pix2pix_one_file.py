@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 
 from sat2map.nn import PatchDiscriminator, UNetGenerator
-from sat2map.nn.objectives import L1Loss
+from sat2map.nn.losses import L1Loss
 from sat2map.train.step import Batch, discriminator_step, generator_step
 
 FILE = Path(__file__).parents[2] / "examples" / "pix2pix_one_file.py"

@@ -20,8 +20,8 @@ from sat2map.model import safetensors_file
 from sat2map.train.data import open_data
 from sat2map.train.loader import batches, plan, sources_in_turn
 from sat2map.train.loop import train
-from sat2map.train.objective import PaletteObjective
 from sat2map.train.recipe import Recipe, load_recipe, parse_recipe
+from sat2map.train.reconstruction import PaletteReconstruction
 from sat2map.train.run import RunOptions
 from sat2map.train.step import Batch
 from sat2map.train.validation import selection
@@ -153,7 +153,7 @@ def test_weight_of_a_source_changes_its_part_of_the_loss(pairs_folder: Path, lab
         recipe = mixed_recipe(labelled, sources=[source], steps_per_epoch=1, objective={"dice_weight": 0})
         data, _ = open_data(None, recipe, cache=tmp_path)
         palette = SimpleNamespace(palette=torch.zeros(12, 3))
-        objective = PaletteObjective(recipe, palette, data)  # type: ignore[arg-type]
+        objective = PaletteReconstruction(recipe, palette, data)  # type: ignore[arg-type]
         batch = next(batches(recipe, data, 0, 0))
         output = torch.randn(3, 12, 32, 32, generator=torch.Generator().manual_seed(0))
         losses.append(float(objective(output, output[:0, :3], batch, 0)))
@@ -164,7 +164,7 @@ def test_loss_is_the_mean_over_the_chips_of_a_batch(pairs_folder: Path, labelled
     recipe = mixed_recipe(labelled, pairs_folder, batch_size=5)
     data, _ = open_data(None, recipe, cache=tmp_path)
     palette = SimpleNamespace(palette=torch.rand(12, 3, generator=torch.Generator().manual_seed(1)))
-    objective = PaletteObjective(recipe, palette, data)  # type: ignore[arg-type]
+    objective = PaletteReconstruction(recipe, palette, data)  # type: ignore[arg-type]
     batch = next(batches(recipe, data, 0, 0))
     n = len(batch.pairs.sat)
     output = torch.randn(5, 12, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sat2map.nn import PatchDiscriminator, UNetGenerator
-from sat2map.nn.objectives import Adversarial, L1Loss
+from sat2map.nn.losses import Adversarial, L1Loss
 from sat2map.train.step import Batch, discriminator_step, generator_step
 
 N_STEPS = 20

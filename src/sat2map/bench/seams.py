@@ -13,7 +13,7 @@ from sat2map.errors import ModelFileError, SceneError
 from sat2map.evaluate.metrics import score_image, total
 from sat2map.scene.source import Source, open_scene
 from sat2map.tiling import Window, border_ratio, difference
-from sat2map.tiling.blend import STEP_PX
+from sat2map.tiling.blending import STEP_PX
 from sat2map.translate import Mode, SceneDrawing, Settings, Translator
 from sat2map.translate.seams import shift_difference
 

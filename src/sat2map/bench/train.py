@@ -28,9 +28,9 @@ from sat2map.train.build import build_state
 from sat2map.train.data import PairSource, TrainingData
 from sat2map.train.loader import batches
 from sat2map.train.loop import update
-from sat2map.train.objective import build_objective
 from sat2map.train.precision import Forward, in_precision
 from sat2map.train.recipe import Recipe, load_recipe
+from sat2map.train.reconstruction import build_reconstruction
 from sat2map.train.run import Run, RunOptions
 
 PLAIN_FILE = Path("benchmarks", "time_plain_step.py")
@@ -77,10 +77,10 @@ def bench_train(
     where = torch.device(device)
     run = Run(recipe, RunOptions(Path(), device), data, "", build_state(recipe, where))
     forward = {name: in_precision(module, recipe, where) for name, module in run.state.modules.items()}
-    objective = build_objective(recipe, run.generator, data)
+    reconstruct = build_reconstruction(recipe, run.generator, data)
     turn = cycle(islice(batches(recipe, data, 0, 0), 2))
     # The last epoch, in which the adversarial term is on in every recipe that has one.
-    clock = Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, objective), where)
+    clock = Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, reconstruct), where)
     for _ in range(2):
         clock.step()
     peak_mib = _peak_mib(where)

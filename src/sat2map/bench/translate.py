@@ -16,7 +16,7 @@ from sat2map.classes import COLOURS_RGB
 from sat2map.engine import Engine
 from sat2map.model.card import Card
 from sat2map.scene.source import open_scene
-from sat2map.tiling.blend import TILE_PX
+from sat2map.tiling.blending import TILE_PX
 from sat2map.translate import Settings, Translator
 from sat2map.translate.scene_drawing import make_runner
 

@@ -1,8 +1,8 @@
 """Tiling: core windows, read windows and margins, by which a scene drawn in windows equals one drawn whole."""
 
-from sat2map.tiling.blend import blended
-from sat2map.tiling.seams import Difference, border_ratio, difference
-from sat2map.tiling.windows import TiledWindow, Window, padded_size, plan, read_padded, translate_windows
+from sat2map.tiling.blending import blended
+from sat2map.tiling.seam_metrics import Difference, border_ratio, difference
+from sat2map.tiling.seamless import TiledWindow, Window, padded_size, plan, read_padded, translate_windows
 
 __all__ = [
     "Difference", "TiledWindow", "Window", "blended", "border_ratio", "difference", "padded_size", "plan",

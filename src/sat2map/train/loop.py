@@ -13,10 +13,10 @@ from sat2map.nn.normalization import normalization_of
 from sat2map.train.loader import TrainingBatch, batches
 from sat2map.train.model_files import frozen_copy, write, write_networks
 from sat2map.train.monitor import Monitor
-from sat2map.train.objective import ReconstructionObjective, build_objective
 from sat2map.train.precision import Forward, in_precision, memory_format
 from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
+from sat2map.train.reconstruction import Reconstruction, build_reconstruction
 from sat2map.train.run import Run, RunOptions, open_run
 from sat2map.train.step import Batch, discriminator_step, generator_step
 from sat2map.train.validation import validate
@@ -45,7 +45,7 @@ def train(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run
 def fit(run: Run) -> None:
     """Train from the state's step to the end of the recipe."""
     recipe, state = run.recipe, run.state
-    objective = build_objective(recipe, run.generator, run.data)
+    reconstruct = build_reconstruction(recipe, run.generator, run.data)
     networks = {name: in_precision(module, recipe, run.device) for name, module in state.modules.items()}
     n_steps = recipe.epochs * run.steps_per_epoch
     n_images = recipe.batch_size * n_processes()
@@ -63,7 +63,7 @@ def fit(run: Run) -> None:
                 if recipe.cuda_graphs:
                     # What the graphs of the last step wrote may be written over.
                     torch.compiler.cudagraph_mark_step_begin()
-                values = update(run, batch, epoch, networks, objective)
+                values = update(run, batch, epoch, networks, reconstruct)
                 state.step += 1
                 if monitor:
                     monitor.step(state.step, epoch, values)
@@ -74,7 +74,7 @@ def fit(run: Run) -> None:
 
 
 def update(
-    run: Run, batch: TrainingBatch, epoch: int, networks: Forward, objective: ReconstructionObjective
+    run: Run, batch: TrainingBatch, epoch: int, networks: Forward, reconstruct: Reconstruction
 ) -> dict[str, float]:
     """Take one step of D and one of G (Isola et al. 2016, section 3.3).
 
@@ -100,7 +100,7 @@ def update(
         values |= {"loss_d": of_d.loss, "d_real": of_d.d_real, "d_fake": of_d.d_fake}
 
     # G's step
-    reconstruction = objective(output, image, batch, epoch)
+    reconstruction = reconstruct(output, image, batch, epoch)
     of_g = generator_step(
         discriminate, optimizers["generator"], sat, fake, reconstruction,
         kind=options.adversarial, adversarial_weight=batch.pairs_share * options.adversarial_weight,

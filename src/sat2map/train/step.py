@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sat2map.nn.objectives import Adversarial, discriminator_loss, generator_loss
+from sat2map.nn.losses import Adversarial, discriminator_loss, generator_loss
 
 Discriminate = Callable[[Tensor, Tensor], Tensor]
 
@@ -80,7 +80,9 @@ def generator_step(
         adversarial = generator_loss(discriminate(sat, fake), kind)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     optimizer.zero_grad()
+    # Equation 4 of the paper, whose lambda is within the reconstruction.
+    loss = adversarial_weight * adversarial + reconstruction
     # Only for G's weights: D's gradients would cost as much as half of its forward pass, and be thrown away.
-    (reconstruction + adversarial_weight * adversarial).backward(inputs=parameters)
+    loss.backward(inputs=parameters)
     optimizer.step()
     return GeneratorResult(adversarial.detach(), reconstruction.detach())

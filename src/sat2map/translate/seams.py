@@ -10,7 +10,7 @@ import numpy as np
 from sat2map.arrays import UInt8
 from sat2map.model.card import Card
 from sat2map.tiling import Difference, Window, difference, padded_size
-from sat2map.tiling.blend import STEP_PX
+from sat2map.tiling.blending import STEP_PX
 from sat2map.translate.scene_drawing import SceneDrawing
 from sat2map.translate.settings import Settings
 

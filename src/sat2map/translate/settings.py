@@ -14,7 +14,7 @@ from sat2map.model.card import Card
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
 from sat2map.scene.resolution import ModelGrid
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
-from sat2map.tiling.blend import STEP_PX
+from sat2map.tiling.blending import STEP_PX
 
 Mode = Literal["exact", "fast", "blend", "instance"]
 

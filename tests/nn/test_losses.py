@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sat2map.classes import CLASS_NAMES, CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
-from sat2map.nn.objectives import L1Loss, PaletteLoss, discriminator_loss, generator_loss
+from sat2map.nn.losses import L1Loss, PaletteLoss, discriminator_loss, generator_loss
 from sat2map.nn.palette import nearest_index
 
 REAL, FAKE = torch.tensor([0.0, 2.0, -1.0]), torch.tensor([1.0, -3.0])

@@ -1,4 +1,4 @@
-"""Geometry of tiling: core windows, the read windows around them, and the padding of a scene.
+"""Windows of a scene with margins, planned so that they meet without seams; and the padding of a scene.
 
 A scene is padded once, on the right and at the bottom, to a multiple of the network's stride. Core windows partition
 the padded scene; each is read with a margin, clipped to the padded scene, so that the network's own padding acts at the

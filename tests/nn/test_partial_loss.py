@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sat2map.nn.partial import PartialLabelLoss
+from sat2map.nn.partial_loss import PartialLabelLoss
 
 CLASS_OF_COLOUR = [0, 0, 1, 2, 3]  # land, land, road, major road, water
 ROAD, MAJOR, WATER = 1 << 1, 1 << 2, 1 << 3

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sat2map.tiling import blended, padded_size, plan, read_padded, translate_windows
-from sat2map.tiling.blend import STEP_PX, TILE_PX
-from sat2map.tiling.windows import Window
+from sat2map.tiling.blending import STEP_PX, TILE_PX
+from sat2map.tiling.seamless import Window
 
 
 def by_its_own_mean(tiles: np.ndarray) -> np.ndarray:

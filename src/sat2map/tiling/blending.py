@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sat2map.arrays import Array
-from sat2map.tiling.windows import Window, read_padded
+from sat2map.tiling.seamless import Window, read_padded
 
 TILE_PX = 256
 STEP_PX = 128

@@ -1,4 +1,4 @@
-"""What G minimises beside the adversarial loss, built once from the recipe and called as one thing."""
+"""The reconstruction loss of G, which stands beside its adversarial loss: built once from the recipe."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor
 from sat2map.classes import CLASS_OF_COLOUR, ROAD_CLASSES
 from sat2map.nn import CompactGenerator
 from sat2map.nn.generator import Generator
-from sat2map.nn.objectives import L1Loss, PaletteLoss
-from sat2map.nn.partial import PartialLabelLoss
+from sat2map.nn.losses import L1Loss, PaletteLoss
+from sat2map.nn.partial_loss import PartialLabelLoss
 from sat2map.train.data import TrainingData
 from sat2map.train.loader import TrainingBatch
 from sat2map.train.recipe import Recipe
@@ -17,7 +17,7 @@ from sat2map.train.recipe import Recipe
 LARGEST_COLOUR_WEIGHT = 5.0
 
 
-class L1Objective:
+class L1Reconstruction:
     """The paper's: 100 x L1 between the fake and the real map."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -29,7 +29,7 @@ class L1Objective:
         return loss
 
 
-class PaletteObjective:
+class PaletteReconstruction:
     """That of a palette head: the loss of the pairs, of the classes from some epoch on, and of partial labels."""
 
     def __init__(self, recipe: Recipe, generator: CompactGenerator, data: TrainingData) -> None:
@@ -68,14 +68,14 @@ class PaletteObjective:
         return loss
 
 
-ReconstructionObjective = L1Objective | PaletteObjective
+Reconstruction = L1Reconstruction | PaletteReconstruction
 
 
-def build_objective(recipe: Recipe, generator: Generator, data: TrainingData) -> ReconstructionObjective:
+def build_reconstruction(recipe: Recipe, generator: Generator, data: TrainingData) -> Reconstruction:
     """Build the objective that the recipe names, for the head that the generator has."""
     if isinstance(generator, CompactGenerator):
-        return PaletteObjective(recipe, generator, data)
-    return L1Objective(recipe)
+        return PaletteReconstruction(recipe, generator, data)
+    return L1Reconstruction(recipe)
 
 
 def _colour_weights(data: TrainingData, power: float) -> list[float]:
