@@ -2,8 +2,10 @@
 
 GDAL can only reduce a raster from its corner: started elsewhere, its weights differ in the last bit, and where an
 average lies between two levels of grey the pixel differs. Its arithmetic is done here at the position in the whole
-raster. This module reads no file. Only where an axis has shrunk to one pixel and the other still shrinks, GDAL starts from
-a finer level; there, in a scene of up to 3 px width or height, a pixel can differ by a few levels of grey.
+raster. This module reads no file.
+
+There is one exception: where an axis has shrunk to one pixel and the other still shrinks, GDAL starts from a finer
+level. In a scene that is at most 3 px wide or high, a pixel can therefore differ by a few levels of grey.
 
 Source: GDAL's `average` resampling of overviews (`gcore/overview.cpp`), in double precision, in its order of sums.
 """
