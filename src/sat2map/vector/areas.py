@@ -119,12 +119,13 @@ def _features(traced: _Traced, grid: Grid, classes: Sequence[MapClass]) -> Itera
     for some in batches(traced.rings.n_points(traced.network)[1:], BATCH_POINTS):
         area = np.arange(some.start, some.stop) + 1
         points = polygons(traced.network, traced.rings, area)
-        confidence = np.full(len(area), np.nan)
+        confidence, n_px = np.full(len(area), np.nan), table.n_px[area]
         if traced.has_confidence:
-            confidence = np.round(table.confidence[area] / (table.n_px[area] * 255), 4)
+            # A part of an area may be all of what was dissolved into it.
+            np.divide(table.confidence[area], n_px * 255, out=confidence, where=n_px > 0)
         columns = {
             "area_id": table.area_id[area], "class": names[table.value[area]], "area_m2": _area_m2(points, grid),
-            "confidence": confidence,
+            "confidence": np.round(confidence, 4),
         }  # fmt: skip
         yield FeatureBatch(_geometry(points, grid), columns)
 

@@ -182,7 +182,7 @@ def _turned(network: ArcNetwork) -> Int64:
     order = np.lexsort((np.concatenate([network.leaves[arc], (network.reaches[arc] + 2) % 4]), node))
     node, angle, part = node[order], angle[order], np.minimum(point, neighbour)[order]
     if not len(node):
-        return part
+        return np.zeros(0, np.int64)
     begins = np.concatenate([[True], node[1:] != node[:-1]])
     first, group = np.flatnonzero(begins), np.cumsum(begins) - 1
     following = np.append(np.arange(1, len(node)), 0)
