@@ -20,7 +20,7 @@ from sat2map.vector.ragged import batches, ragged_index
 from sat2map.vector.rings import Rings, polygons, ring_areas
 from sat2map.vector.smooth import UNITS
 
-BAND_POINTS = 500_000
+BAND_POINTS = 200_000
 """Points that are looked at together; what is found does not depend on it."""
 CELL = 8 * UNITS
 """Side of the squares in which segments are compared."""
