@@ -1,50 +1,66 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
 TORCH := torch==2.13.0
+LOWEST := .venv-lowest
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --no-annotate --no-emit-index-url --excludes requirements/unlocked.txt pyproject.toml
 # A stamp is newer than what it was made from, so that a second `make test` installs nothing.
-VENV_STAMP := $(VENV)/.stamp-venv
-BASE_STAMP := $(VENV)/.stamp-base
-ALL_STAMP := $(VENV)/.stamp-all
+BASE := $(VENV)/.base
+ALL := $(VENV)/.all
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow check clean
+.PHONY: help env demo test test-lowest test-slow check docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(ALL_STAMP) ## Make .venv with everything that development needs
+env: $(ALL) ## Make .venv with everything that development needs
 
-demo: $(BASE_STAMP) ## Make a scene and its map (needs no torch)
+demo: $(BASE) ## Make a scene and its map (needs no torch)
 	$(BIN)/sat2map demo
 
-test: $(ALL_STAMP) ## Run the quick tests
+test: $(ALL) ## Run the quick tests
 	$(BIN)/python -m pytest
 
-test-slow: $(ALL_STAMP) ## Run the tests that take minutes
+test-lowest: $(ALL) ## Run the quick tests on the lowest versions that pyproject.toml allows, without torch
+	$(UV) venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(COMPILE) --resolution lowest-direct --extra eval --extra serve --group test -o $(LOWEST)/requirements.txt
+	$(UV) pip install --quiet --python $(LOWEST) -r $(LOWEST)/requirements.txt
+	$(UV) pip install --quiet --python $(LOWEST) --no-deps -e .
+	$(LOWEST)/bin/python -m pytest
+
+test-slow: $(ALL) ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-check: $(ALL_STAMP) ## Lint, format, types and who imports whom
+check: docs ## Lint, format, types, who imports whom, workflows and the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-clean: ## Remove .venv, caches and builds
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(ALL) ## Build the pages into site/; a broken link is an error
+	$(BIN)/mkdocs build --strict
+
+lock: ## Resolve requirements/dev.txt again; UPGRADE=--upgrade also takes newer versions
+	$(COMPILE) --universal --python-version 3.11 $(UPGRADE) --extra all --group dev \
+		--custom-compile-command 'make lock' -o $(LOCK)
+
+clean: ## Remove environments, caches and builds
+	rm -rf $(VENV) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV_STAMP):
+$(BASE): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sat2map needs Python 3.11 or later: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c $(LOCK) -e '.[eval]'
 	touch $@
 
-$(BASE_STAMP): $(VENV_STAMP) pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[eval]'
-	touch $@
-
-$(ALL_STAMP): $(VENV_STAMP) pyproject.toml constraints.txt
+$(ALL): $(BASE)
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all]' --group dev
-	touch $@ $(BASE_STAMP)
+	$(BIN)/python -m pip install --quiet -c $(LOCK) -e '.[all]' --group dev
+	touch $@

@@ -19,7 +19,7 @@ from scipy.ndimage import binary_dilation
 from sat2map.classes import ROAD_CLASSES, classify
 from sat2map.data.pairs import TwoFolders, list_pairs, read_pair
 from sat2map.engine import load_engine, run_whole
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.stretch import DEFAULT_LEVELS, Stretch
 
 GSD_M = 0.9
 SLACK = np.ones((7, 7), bool)
@@ -43,7 +43,7 @@ def main(folder: Path, gsd_m: float, model: str | None, stretch: bool) -> None:
         image, mask = read_pair(pair)
         sat = _at(image, gsd_m, Image.Resampling.BICUBIC)
         if stretch:
-            sat = Stretch.of_sample(image.reshape(-1, 3), engine.card.levels).apply(sat)
+            sat = Stretch.of_sample(image.reshape(-1, 3), engine.card.levels or DEFAULT_LEVELS).apply(sat)
         true = _at(mask, gsd_m, Image.Resampling.BOX)[..., 0] > 127
         predicted = np.isin(classify(run_whole(engine, sat)), ROAD_CLASSES)
         found = (predicted & binary_dilation(true, SLACK)).sum(), predicted.sum()

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from .need import skip_what_needs_an_absent_extra
+
+skip_what_needs_an_absent_extra()
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:

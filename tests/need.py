@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from types import ModuleType
 
 import pytest
 
+EXTRAS = ("torch", "torchmetrics", "onnx", "onnxscript", "tensorboard", "pooch", "matplotlib", "distributed", "pmtiles")
+"""Packages that an extra brings, or that are there for tests of what it brings: the base install has none of them."""
+
 
 def need(what: str, there: object, remedy: str = "") -> None:
-    """Skip a test unless its machine has `there`; fail it where SAT2MAP_REQUIRE says that it must have."""
+    """Skip a test, or a module of tests, unless its machine has `there`; fail it where SAT2MAP_REQUIRE names it."""
     if there:
         return
     message = f"this machine has no {what}" + (f" ({remedy})" if remedy else "")
     if what in os.environ.get("SAT2MAP_REQUIRE", "").split(","):
         pytest.fail(f"{message}, and SAT2MAP_REQUIRE asks for it")
-    pytest.skip(message)
+    pytest.skip(message, allow_module_level=True)
+
+
+class NeedExtras(MetaPathFinder):
+    """The last finder of Python's import system: a package of an extra that no other found is one that a test needs.
+
+    So a test imports what it is about like any program, and skips where an environment was made without it.
+    """
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        """Skip what imports a package of `EXTRAS`; leave any other to Python's own error."""
+        if fullname in EXTRAS:
+            need(fullname, there=False, remedy="make test has it")
+
+
+def skip_what_needs_an_absent_extra() -> None:
+    """Put the finder behind all others, once."""
+    if not any(isinstance(finder, NeedExtras) for finder in sys.meta_path):
+        sys.meta_path.append(NeedExtras())

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 
 from sat2map.cli.main import sat2map
 
@@ -37,6 +38,12 @@ OLD_WORDS = {
     "sure": "confidence",
 }
 """Words that had several meanings or were ours alone, and what is written in their stead."""
+OLD_WORDS_OF_ROOMS = {
+    "place": "transform, bounds, georeference; position",
+    "reach": "receptive radius",
+}
+"""Words that some rooms still use in another meaning; a class of the class table is called `place`."""
+ROOMS_WITHOUT = ("scene", "translate", "data")
 EXCEPTIONS: dict[str, set[str]] = {
     "evaluate/charts.py": {"figure"},  # matplotlib's own word
     "city/roads.py": {"seen"},  # a set of what a walk has met
@@ -89,11 +96,12 @@ def recipe_keys(values: dict[str, object]) -> Iterator[str]:
 
 def old_words(names: Iterator[str], where: str) -> list[str]:
     """The names that hold an old word, each with the word for it."""
+    words = OLD_WORDS | (OLD_WORDS_OF_ROOMS if where.partition("/")[0] in ROOMS_WITHOUT else {})
     found = []
     for name in sorted(set(names)):
-        for word in sorted(words_of(name) & set(OLD_WORDS)):
+        for word in sorted(words_of(name) & set(words)):
             if name not in EXCEPTIONS.get(where, set()) | EXCEPTIONS.get("", set()):
-                found.append(f"{where}: {name} ({OLD_WORDS[word]})")
+                found.append(f"{where}: {name} ({words[word]})")
     return found
 
 
@@ -102,6 +110,18 @@ def test_no_identifier_of_the_package_is_an_old_word() -> None:
     for file in MODULES:
         where = file.relative_to(PACKAGE).as_posix()
         found += old_words(identifiers(ast.parse(file.read_text("utf-8"))), where)
+    assert found == []
+
+
+@pytest.mark.parametrize("room", ROOMS_WITHOUT)
+def test_no_docstring_message_or_comment_of_a_room_says_an_old_word(room: str) -> None:
+    old = re.compile(rf"\b({'|'.join(OLD_WORDS_OF_ROOMS)})(s|es)?\b", re.IGNORECASE)
+    found = [
+        f"{file.relative_to(PACKAGE).as_posix()}: {line.strip()}"
+        for file in (PACKAGE / room).rglob("*.py")
+        for line in file.read_text("utf-8").splitlines()
+        if old.search(line)
+    ]
     assert found == []
 
 
@@ -118,6 +138,8 @@ def test_no_option_recipe_key_or_column_is_an_old_word() -> None:
 def test_the_check_sees_an_old_word() -> None:
     tree = ast.parse("class PictureHome:\n    def f(self, how):\n        self.rivals = {'holdout': 1}\n")
     assert len(old_words(identifiers(tree), "example")) == 5
+    tree = ast.parse("def f(places, reach_px): ...")
+    assert [len(old_words(identifiers(tree), where)) for where in ("city/a.py", "scene/a.py")] == [0, 2]
 
 
 def test_no_two_public_classes_share_a_name() -> None:

@@ -29,18 +29,23 @@ if TYPE_CHECKING:
         SceneError,
     )
     from sat2map.model.card import Card
-    from sat2map.scene.source import ReadOptions
+    from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
+    from sat2map.scene.stretch import StretchRange
     from sat2map.translate import Settings, TranslationResult, Translator
 
 __all__ = [
-    "Card", "CheckpointError", "DataError", "ImageError", "MissingExtraError", "ModelFileError", "OutputError",
-    "ReadOptions", "RecipeError", "Sat2mapError", "SceneError", "Settings", "TranslationResult", "Translator",
-    "__version__",
+    "Card", "CheckpointError", "DataError", "ImageError", "MaskBand", "MaskFile", "MissingExtraError", "ModelFileError",
+    "NoMask", "OutputError", "ReadOptions", "RecipeError", "Sat2mapError", "SceneError", "Settings", "StretchRange",
+    "TranslationResult", "Translator", "__version__",
 ]  # fmt: skip
 
 _MODULE_OF = {
     "Card": "sat2map.model.card",
-    "ReadOptions": "sat2map.scene.source",
+    "MaskBand": "sat2map.scene.options",
+    "MaskFile": "sat2map.scene.options",
+    "NoMask": "sat2map.scene.options",
+    "ReadOptions": "sat2map.scene.options",
+    "StretchRange": "sat2map.scene.stretch",
     "Settings": "sat2map.translate",
     "TranslationResult": "sat2map.translate",
     "Translator": "sat2map.translate",

@@ -1,7 +1,7 @@
-"""The same maps by many processes, over Dask distributed: rows of windows are the tasks; the pixels are those of one.
+"""Translation by many processes with Dask distributed: each row of windows is one task, and the map is the same.
 
-Workers see the same files as the one who asks: scenes, model and the folder that the map grows in. A worker that dies
-costs the time of its tasks, which others do again.
+Workers must see the same files as the client: the scene, the model, and the work folder of the map. When a worker dies,
+other workers repeat its tasks.
 """
 
 from __future__ import annotations
@@ -16,15 +16,23 @@ from typing import Any
 
 from sat2map.errors import Sat2mapError, import_extra
 from sat2map.scene.source import open_scene
+from sat2map.scene.stretch import SharedStretch
 from sat2map.translate import DrawRows, Progress, SceneDrawing, TranslationJob, Translator, draw_pieces
 
 ATTEMPTS = 10
-"""Deaths of workers that one task may see before it is given up: more than chance brings, less than for ever."""
+"""Number of workers that may die with one task before it fails: more than die by chance, and still a limit."""
 
 
 @contextmanager
 def connect(n_workers: int | None, scheduler: str | None) -> Iterator[Any]:
-    """A client of a scheduler, or of so many processes on this machine.
+    """Connect to Dask workers: those of a scheduler, or new processes on this machine.
+
+    Args:
+        n_workers: number of new processes; None: one for each core.
+        scheduler: address of a running scheduler; None: start processes on this machine.
+
+    Yields:
+        The Dask client, which is closed at the end.
 
     Raises:
         MissingExtraError: Dask is not installed.
@@ -48,12 +56,12 @@ def connect(n_workers: int | None, scheduler: str | None) -> Iterator[Any]:
 
 
 def distributed_rows(client: Any, model: str | Path | None, device: str = "auto") -> DrawRows:
-    """What draws the pieces of a scene, for `Translator.translate_file`.
+    """Make the function that has Dask workers draw the rows of a scene, for `Translator.translate_file`.
 
     Args:
-        client: of Dask.
-        model: name or file that workers load; they keep it.
-        device: on which they run it.
+        client: Dask client.
+        model: name or file of the model; each worker loads it once.
+        device: device on which workers run it.
     """
     as_completed = importlib.import_module("distributed").as_completed
 
@@ -77,10 +85,11 @@ def distributed_rows(client: Any, model: str | Path | None, device: str = "auto"
 
 
 def _draw(job: TranslationJob, row: int, model: str | None, device: str, n_threads: int) -> Sat2mapError | None:
-    """Draw one row of windows; what is wrong with the user's input is an answer, which no one tries again."""
+    """Draw one row of windows; a user's error is returned, not raised, so that Dask does not repeat the task."""
     try:
         translator = _translator(model, device, n_threads)
-        with open_scene(job.source, job.reading) as scene:
+        decided = SharedStretch(job.stretch, job.stretch)
+        with open_scene(job.source, job.reading, translator.stretch_rule, decided) as scene:
             drawing = SceneDrawing(scene, translator.engine, job.settings, job.plan)
             draw_pieces(drawing, job, [row], lambda _: None)
     except Sat2mapError as error:

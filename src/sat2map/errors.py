@@ -92,6 +92,8 @@ class MissingExtraError(Sat2mapError):
 def import_extra(module: str, extra: str) -> Any:
     """Import a module that an extra of sat2map brings.
 
+    Before modules of ours that import it at their top, it is the question whether it is there.
+
     Args:
         module: name of the module.
         extra: which brings it.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from sat2map.bench import train as bench
 from sat2map.cli.main import sat2map
+from sat2map.train.build import build_state
 from sat2map.train.recipe import load_recipe
 
 from ..train.conftest import tiny_compact_recipe, tiny_recipe
@@ -48,7 +50,7 @@ def test_one_thread_is_timed_by_the_processor(monkeypatch: pytest.MonkeyPatch) -
     """A machine that stands still between any two readings of the wall clock changes nothing."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     stands_still = iter(range(10**9))
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: float(next(stands_still)))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(stands_still)))
     report = bench.bench_train(tiny_recipe(), n_rounds=1)
     assert report["clock"] == "processor"
     assert report["step_s"]["median"] >= 1
@@ -73,7 +75,7 @@ def test_floor_counts_the_arithmetic_of_the_paper() -> None:
     # D's step: two forward passes and their gradients, but none for the images; G's: one pass there and back.
     expected = 3 * of_g - first_of_g + 2 * (3 * of_d - first_of_d) + 2 * of_d
     assert report["lower_bound"]["multiply_adds"] == pytest.approx(expected, rel=0.02)
-    n_weights = sum(p.numel() for m in bench.build_state(tiny_recipe(), torch.device("cpu")).modules.values()
+    n_weights = sum(p.numel() for m in build_state(tiny_recipe(), torch.device("cpu")).modules.values()
                     for p in m.parameters())  # fmt: skip
     assert report["lower_bound"]["optimiser_bytes"] == 28 * n_weights
 

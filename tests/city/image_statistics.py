@@ -30,7 +30,7 @@ def measure(rgb_hwc: UInt8) -> Floats:
     window's power is divided out, it is the variance that the octave contributes; log10.
     """
     levels = rgb_hwc.reshape(-1, 3).astype(np.float64)
-    correlation = np.corrcoef(levels.T)[np.triu_indices(3, 1)]
+    correlation = np.asarray(np.corrcoef(levels.T))[np.triu_indices(3, 1)]
     return np.concatenate((levels.mean(0), levels.std(0), correlation, np.log10(_octaves(rgb_hwc) + 1e-9)))
 
 

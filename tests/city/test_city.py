@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_towns_together_have_every_class(towns: list[Pair]) -> None:
         ({"block_m": (60.0, 45.0)}, "road"),
     ],
 )
-def test_plan_changes_what_it_names(change: dict[str, float], name: str) -> None:
+def test_plan_changes_what_it_names(change: dict[str, Any], name: str) -> None:
     usual, other = (_mean_share(options, name) for options in (NOTHING_CROSSES, replace(NOTHING_CROSSES, **change)))
     assert other > usual + 0.02
 
@@ -121,7 +122,8 @@ def test_plan_changes_what_it_names(change: dict[str, float], name: str) -> None
     [("motorway_every_m", MOTORWAY_RGB), ("river_every_m", CLASSES[3].colours_rgb[0])],
 )
 def test_plan_says_how_often_something_crosses(family: str, rgb: tuple[int, int, int]) -> None:
-    options = replace(NOTHING_CROSSES, **{family: 420.0})
+    change: dict[str, Any] = {family: 420.0}
+    options = replace(NOTHING_CROSSES, **change)
     assert (city(400, 400, seed=1, options=options).target_hwc == rgb).all(-1).mean() > 0.01
 
 

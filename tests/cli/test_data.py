@@ -84,7 +84,7 @@ def test_evaluate_scores_two_folders_as_it_scores_halves(tmp_path: Path) -> None
         for name, half in zip("AB", pair, strict=True):
             Image.fromarray(half).save(_folder(tmp_path / "two" / name) / f"{i}.png")
     two = tmp_path / "two"
-    given = [[tmp_path / "whole"], [two], [two / "A", "--target", two / "B"]]
+    given: list[list[str | Path]] = [[tmp_path / "whole"], [two], [two / "A", "--target", two / "B"]]
     found = []
     for data in given:
         arguments = ["evaluate", *map(str, data), "--constant", "1,2,3", "--size", "64", "--json"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ class Threshold:
 @pytest.fixture
 def small_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The command in an empty folder, with a small city and a model that needs no file."""
-    engine: Engine = Threshold()
+    engine = cast(Engine, Threshold())
     monkeypatch.setattr(Translator, "load", classmethod(lambda cls, model: cls(engine)))
     monkeypatch.setattr(demo_module, "CITY_PX", 256)
     monkeypatch.chdir(tmp_path)

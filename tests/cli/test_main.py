@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from sat2map.cli import main as frame
 from sat2map.cli import options
 from sat2map.cli.main import COMMANDS, LazyCommand, sat2map
-from sat2map.errors import OutputError
+from sat2map.errors import MissingExtraError, OutputError
 
 RUN_MAIN = "from sat2map.cli.main import main; main()"
 
@@ -100,7 +100,7 @@ def test_wrong_usage_is_two_lines_and_exit_2(arguments: list[str], stderr: str) 
         (lambda: click.UsageError("Give one of the two."), "error: give one of the two\nhint: sat2map demo --help\n"),
         (lambda: PermissionError(13, "Permission denied", "a.tif"), "error: permission denied: 'a.tif'\n"),
         (
-            lambda: ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"),
+            lambda: MissingExtraError("torch", "torch"),
             "error: this needs a package that is not installed: 'torch'\nhint: pip install 'sat2map[torch]'\n",
         ),
     ],
@@ -218,3 +218,28 @@ def test_package_says_what_it_has_and_has_not() -> None:
 def test_package_is_marked_as_typed() -> None:
     package = Path(frame.__file__).parents[1]
     assert (package / "py.typed").is_file()
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "arguments"),
+    [
+        ("torch", "train", ["train", "pairs", "--recipe", "paper", "--out", "run"]),
+        ("tensorboard", "train", ["train", "pairs", "--recipe", "paper", "--out", "run"]),
+        ("torch", "train", ["bench", "train"]),
+        ("onnxscript", "train", ["model", "export", "g.safetensors", "-o", "g.onnx"]),
+        ("torch", "torch", ["model", "import", "g.pth", "-o", "g.safetensors"]),
+        ("uvicorn", "serve", ["serve", "scene.tif"]),
+        ("titiler.core", "serve", ["bench", "serve", str(Path(__file__))]),
+        ("pooch", "download", ["data", "download", "maps"]),
+        ("scipy", "eval", ["data", "inspect", "pairs"]),
+        ("matplotlib", "report", ["evaluate", "pairs", "--report", "report.html"]),
+    ],
+)
+def test_command_names_the_extra_that_it_lacks(
+    package: str, extra: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: this needs a package that is not installed")
+    assert result.stderr.endswith(f"hint: pip install 'sat2map[{extra}]'\n")

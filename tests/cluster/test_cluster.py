@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 
 from sat2map.errors import MissingExtraError, Sat2mapError
-from sat2map.translate import Settings, Translator
+from sat2map.translate import Progress, SceneDrawing, Settings, TranslationJob, Translator, draw_missing_rows
 
 from ..need import need
 from ..scene.rasters import PLACE, write_raster
@@ -68,14 +71,41 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
         np.testing.assert_array_equal(read(tmp_path / f"fine_three{end}.tif"), read(tmp_path / f"fine_alone{end}.tif"))
 
 
+@pytest.mark.parametrize("stretch", ["auto", "none", None])
+def test_worker_reads_an_image_of_16_bits_as_the_asking_process_does(
+    tmp_path: Path, stretch: Literal["auto", "none"] | None
+) -> None:
+    from sat2map.cluster import _draw
+    from sat2map.scene.options import ReadOptions
+    from sat2map.scene.stretch import SharedStretch, Stretch
+
+    ramp = np.linspace(0, 700, 60 * 80).reshape(60, 80).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+
+    def draw_rows(_drawing: SceneDrawing, job: TranslationJob, _progress: Progress) -> None:
+        for row in job.missing_rows():
+            assert _draw(pickle.loads(pickle.dumps(job)), row, None, "auto", 1) is None
+
+    reading, bundled = ReadOptions(stretch=stretch), Translator.load(n_threads=1)
+    of_all = Stretch((0, 0, 0), (2000, 2000, 2000))
+    for name, rows in (("alone", draw_missing_rows), ("worker", draw_rows)):
+        bundled.translate_file(
+            tmp_path / "a.png", tmp_path / f"{name}.png", reading=reading, shared=SharedStretch(of_all, of_all),
+            draw_rows=rows,
+        )  # fmt: skip
+    with Image.open(tmp_path / "worker.png") as by_worker, Image.open(tmp_path / "alone.png") as alone:
+        np.testing.assert_array_equal(np.asarray(by_worker), np.asarray(alone))
+
+
 def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
     from sat2map.cluster import _draw
+    from sat2map.scene.resolution import ModelGrid
     from sat2map.scene.source import ReadOptions
     from sat2map.translate import TranslationJob
-    from sat2map.translate.settings import ModelGrid, TilingPlan
+    from sat2map.translate.settings import TilingPlan
 
     job = TranslationJob(
-        tmp_path / "none.tif", ReadOptions(), HOW, TilingPlan(9, 9, [], ModelGrid(9, 9, 9, 9)), tmp_path, False
+        tmp_path / "none.tif", ReadOptions(), None, HOW, TilingPlan(9, 9, [], ModelGrid(9, 9, 9, 9)), tmp_path, False
     )
     problem = _draw(job, 0, None, "auto", 1)
     assert isinstance(problem, Sat2mapError)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,7 +57,9 @@ def shifted(whole: UInt8, crop: UInt8) -> int:
 
 @pytest.mark.parametrize("make", [hills, lambda side, seed: noise(side, side, seed)], ids=["smooth", "noise"])
 @pytest.mark.parametrize(("side", "load", "crop"), [(60, 28, 25), (60, 60, 50), (40, 57, 51)])
-def test_chip_is_a_crop_of_the_whole_half_resized(make, side: int, load: int, crop: int) -> None:
+def test_chip_is_a_crop_of_the_whole_half_resized(
+    make: Callable[[int, int], np.ndarray], side: int, load: int, crop: int
+) -> None:
     """One level of rounding apart, the crop's border included: Pillow's filter reads beyond the box (measured: 1)."""
     pair = Pair(make(side, 1), make(side, 2))
     how = Augmentation(load_px=(load, load), crop_px=crop, mirror=False)

@@ -141,7 +141,8 @@ def test_build_interrupted_between_its_renames_is_made_again(
     folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch, n_renames: int
 ) -> None:
     pairs = save_folder(folder, [(4, 6), (3, 5)])
-    rename, done = Path.rename, []
+    done: list[Path] = []
+    rename = Path.rename
 
     def interrupted(self: Path, to: Path) -> Path:
         if len(done) == n_renames:
@@ -161,7 +162,7 @@ def test_another_run_may_finish_the_same_cache_first(
     folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = save_folder(folder, [(4, 6), (3, 5)])
-    first = []
+    first: list[CachedPairs] = []
 
     def overtaken(path: Path) -> Pair:
         monkeypatch.setattr(cache_module, "read_pair", read_pair)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,8 @@ def test_no_pixel_crosses_the_seam_not_even_when_a_chip_is_resized(tmp_path: Pat
     ("mode", "levels"), [("L", (10, 10, 10)), ("RGBA", (10, 20, 30)), ("P", (10, 20, 30)), ("1", (255, 255, 255))]
 )
 def test_other_modes_become_rgb(tmp_path: Path, mode: str, levels: tuple[int, int, int]) -> None:
-    colour = {"L": 10, "RGBA": (10, 20, 30, 255), "P": 0, "1": 1}[mode]
+    colours: dict[str, Any] = {"L": 10, "RGBA": (10, 20, 30, 255), "P": 0, "1": 1}
+    colour = colours[mode]
     image = Image.new(mode, (8, 4), colour)
     if mode == "P":
         image.putpalette([10, 20, 30])
@@ -135,7 +137,7 @@ def test_pair_unpacks_as_source_and_target() -> None:
     assert source.max() < target.min()
 
 
-def save(path: Path, image_hwc: np.ndarray, **how: object) -> Path:
+def save(path: Path, image_hwc: np.ndarray, **how: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image_hwc).save(path, **how)
     return path

@@ -10,7 +10,8 @@ from PIL import Image
 
 from sat2map.classes import CLASS_NAMES
 from sat2map.data.augment import Augmentation
-from sat2map.data.partial import EVERY_CLASS, ROADS, draw_partial_chip, near_roads, open_partial, open_road_masks
+from sat2map.data.partial import EVERY_CLASS, ROADS, expand_folder, open_partial, open_road_masks
+from sat2map.data.partial_chip import draw_partial_chip, near_roads
 from sat2map.errors import DataError
 
 LEGEND = "value,classes,meaning\n0,,unknown\n1,water,water\n2,land|park|place,trees\n6,road|major road,road\n"
@@ -56,9 +57,10 @@ def test_label_allows_the_classes_of_its_legend(folder: Path, tmp_path: Path) ->
 
 def test_images_are_kept_out_by_the_pattern_of_their_name(folder: Path, tmp_path: Path) -> None:
     labels = open_partial(folder, tmp_path / "cache")
-    assert labels.without(["t1_*"]).names == ("t4_b.png",)
-    assert labels.only(["t1_*"]).names == ("t1_a.png",)
-    assert len(labels.without(["t*"])) == 0
+    assert labels.matching(without=["t1_*"]).names == ("t4_b.png",)
+    assert labels.matching(only=["t1_*"]).names == ("t1_a.png",)
+    assert labels.matching(only=["t*"], without=["*_a*", "x"]).names == ("t4_b.png",)
+    assert len(labels.matching(without=["t*"])) == 0
 
 
 @pytest.mark.parametrize(
@@ -139,3 +141,36 @@ def test_slack_makes_the_border_of_a_road_unknown(folder: Path, tmp_path: Path) 
     changed = sharp != slack
     assert np.array_equal(changed, near_roads(sharp == ROADS, 2) & (sharp != EVERY_CLASS))
     assert (slack[changed] == EVERY_CLASS).all()
+
+
+def test_chips_are_plain_or_stretched_by_image_or_by_folder(tmp_path: Path) -> None:
+    labels = open_partial(write_set(tmp_path / "set", LEGEND), tmp_path / "cache")
+    levels, folder_levels = np.array([[0.0] * 3, [240.0] * 3]), np.array([[0.0] * 3, [120.0] * 3])
+    brightest = [
+        int(
+            draw_partial_chip(
+                labels, 0, PLAIN.model_copy(update={"stretch": 0.1}), np.random.default_rng(seed), scale=(1.8, 1.8),
+                levels=levels, own_levels=folder_levels,
+            ).source_hwc[..., 0].max()
+        )
+        for seed in range(120)
+    ]  # fmt: skip
+    # 60 as it is, twice as much by the folder's levels, four times as much by its own.
+    third = np.histogram(brightest, [55, 90, 180, 256])[0]
+    assert third.sum() == 120
+    assert third.min() > 25
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"), [("$SAT2MAP_NOWHERE/x", "variable that is not set"), ("~/sat2map-no-such", "no such folder")]
+)
+def test_folder_of_a_recipe_that_is_not_there_is_one_clear_line(folder: str, found: str) -> None:
+    with pytest.raises(DataError, match=found) as caught:
+        expand_folder(folder)
+    assert caught.value.hint
+
+
+def test_variables_of_a_folder_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "town").mkdir()
+    monkeypatch.setenv("SAT2MAP_DATA", str(tmp_path))
+    assert expand_folder("$SAT2MAP_DATA/town") == tmp_path / "town"

@@ -183,6 +183,7 @@ def test_folders_are_copies_where_the_disk_has_no_links(tmp_path: Path, monkeypa
     monkeypatch.setattr("os.link", refuse)
     save_folder(tmp_path / "data", [(2, 2)])
     (file,) = list_pairs(tmp_path / "data")
+    assert isinstance(file, Path)
     write_folders(tmp_path, {"train": [file]}, overwrite=False)
     assert (tmp_path / "train" / "1.png").read_bytes() == file.read_bytes()
     assert not (tmp_path / "train" / "1.png").samefile(file)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnxruntime
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sat2map.arrays import UInt8
-from sat2map.engine import choose_head, load_engine, run_whole
+from sat2map.engine import Engine, choose_head, load_engine, run_whole
 from sat2map.engine.onnx import OnnxEngine
 from sat2map.engine.torch import TorchEngine
 from sat2map.errors import MissingExtraError, ModelFileError, Sat2mapError
@@ -110,7 +111,7 @@ class _Echo:
 def test_whole_image_is_mirrored_up_to_the_stride_and_cropped(height: int, width: int) -> None:
     (image,) = images(1, height, width)
     echo = _Echo()
-    np.testing.assert_array_equal(run_whole(echo, image), image)
+    np.testing.assert_array_equal(run_whole(cast(Engine, echo), image), image)
     stride = echo.card.stride
     padding = [(0, -height % stride), (0, -width % stride), (0, 0)]
     np.testing.assert_array_equal(echo.seen[0], np.pad(image, padding, mode="symmetric"))

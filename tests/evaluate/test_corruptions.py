@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sat2map.arrays import UInt8
 from sat2map.evaluate.corruptions import CORRUPTIONS, score_corrupted
 from sat2map.evaluate.metrics import total
 from tests.data.images import flat, noise
@@ -37,7 +38,7 @@ def test_scores_are_of_the_changed_image_and_size() -> None:
     """A model that copies its input is exact on a map only where the change leaves it alone."""
     sizes = set()
 
-    def copy(image_hwc):
+    def copy(image_hwc: UInt8) -> UInt8:
         sizes.add(image_hwc.shape[0])
         return image_hwc
 

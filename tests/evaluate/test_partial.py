@@ -49,3 +49,10 @@ def test_scores_add_up_over_images() -> None:
         for classes, sets in halves
     )
     assert total.metrics()["allowed"] == pytest.approx(total.n_allowed / total.n_known)
+
+
+def test_water_has_no_iou_where_there_is_none() -> None:
+    classes = np.full((20, 20), WATER, np.uint8)
+    metrics = score_partial(classes, np.full((20, 20), 1 << LAND, np.uint32)).metrics()
+    assert math.isnan(metrics["water_iou"])
+    assert metrics["invented_water"] == 1

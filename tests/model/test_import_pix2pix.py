@@ -256,7 +256,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing in it": (lambda p: torch.save({}, p), "other things"),
     "another network": (lambda p: saved(nn.Conv2d(3, 3, 3), p), "another network"),
     "ResNet": (lambda p: torch.save(resnet(), p), "ResNet"),
-    "instance norm": (lambda p: saved(TheirUNet(4, 4, nn.InstanceNorm2d), p), "no batch normalisation"),
+    "instance norm": (lambda p: saved(TheirUNet(4, 4, nn.InstanceNorm2d), p), "no batch normalization"),
     "one channel": (lambda p: saved(TheirUNet(3, 4, channels=(1, 3)), p), "3 channels of 1"),
     "a level missing": (changed(**{"model__model__1__model__3__model__1__weight": None}), "not of a pix2pix network"),
     "other shapes": (changed(**{"model__model__3__weight": torch.zeros(9, 3, 4, 4)}), "size mismatch"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ from tests.nn.probe import PALETTE
     ],
     ids=["unet", "patchgan", "compact"],
 )
-def test_weights_begin_as_the_papers_gaussian(make) -> None:
+def test_weights_begin_as_the_papers_gaussian(make: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)
     network = make()
     for parameter in network.parameters():

@@ -206,28 +206,3 @@ def road_loss(output: Tensor, is_road: Tensor, slack_px: int = 1) -> float:
     palette = torch.tensor(COLOURS_RGB / 127.5 - 1, dtype=torch.float32)
     loss = PaletteLoss(palette, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(palette))
     return loss.road_loss(output, is_road, slack_px).item()
-
-
-def test_loss_of_roads_asks_only_whether_a_pixel_is_road() -> None:
-    torch.manual_seed(0)
-    roads = np.isin(CLASS_OF_COLOUR, ROAD_CLASSES)
-    is_road = torch.zeros(1, 9, 9, dtype=torch.bool)
-    is_road[:, 4] = True
-    right = torch.where(is_road[:, None], *(torch.tensor(10.0 * s)[None, :, None, None] for s in (roads, ~roads)))
-    assert road_loss(right, is_road) < 0.01
-    assert road_loss(-right, is_road) > 5
-    beside = right.clone()
-    beside[:, :, [3, 5]] = beside[:, :, [4]]
-    assert road_loss(beside, is_road, slack_px=1) == pytest.approx(road_loss(right, is_road, slack_px=1))
-    assert road_loss(beside, is_road, slack_px=0) > 1
-    other_road = right.roll(1, 1) * torch.tensor(1.0)
-    assert np.isfinite(road_loss(other_road, is_road))
-
-
-def test_loss_of_roads_is_the_one_worked_by_hand() -> None:
-    output = torch.zeros(1, len(COLOURS_RGB), 1, 2)
-    p = float(np.isin(CLASS_OF_COLOUR, ROAD_CLASSES).mean())
-    is_road = torch.tensor([[[True, False]]])
-    dice = (2 * p + 1) / (2 * p + 1 + 1)
-    expected = -(math.log(p) + math.log(1 - p)) / 2 + 0.5 * (1 - dice)
-    assert road_loss(output, is_road, slack_px=0) == pytest.approx(expected, rel=1e-5)

@@ -58,12 +58,28 @@ def test_road_masks_give_the_cross_entropy_and_dice_of_road_or_not() -> None:
     assert float(loss_of(dice_weight=0.5)(logits, sets)) == pytest.approx(float(entropy + 0.5 * (1 - dice)))
 
 
-def test_roads_weigh_what_they_are_told() -> None:
-    logits = logits_of(3)
+def test_roads_weigh_what_each_image_is_told() -> None:
+    logits, loss = logits_of(3), loss_of(dice_weight=0)
     road, water = torch.full((2, 6, 7), ROAD), torch.full((2, 6, 7), WATER)
-    plain, heavy = loss_of(dice_weight=0), loss_of(dice_weight=0, road_weight=3)
-    assert float(heavy(logits, road)) == pytest.approx(3 * float(plain(logits, road)))
-    assert float(heavy(logits, water)) == pytest.approx(float(plain(logits, water)))
+    threefold = torch.tensor([3.0, 3.0])
+    assert float(loss(logits, road, None, threefold)) == pytest.approx(3 * float(loss(logits, road)))
+    assert float(loss(logits, water, None, threefold)) == pytest.approx(float(loss(logits, water)))
+
+
+def test_images_weigh_what_they_are_told() -> None:
+    logits, sets = logits_of(4), torch.full((2, 6, 7), ROAD)
+    one, other = (float(loss_of(dice_weight=0)(logits[[i]], sets[[i]])) for i in (0, 1))
+    weighted = loss_of(dice_weight=0)(logits, sets, torch.tensor([2.0, 0.5]))
+    assert float(weighted) == pytest.approx((2 * one + 0.5 * other) / 2)
+    whole, twice = (float(loss_of()(logits, sets, torch.full((2,), w))) for w in (1.0, 2.0))
+    # The Dice term has the 1 in it, so it is not quite twice as much.
+    assert twice == pytest.approx(2 * whole, rel=0.01)
+
+
+def test_half_precision_gives_the_loss_of_single_precision() -> None:
+    logits = logits_of(5).bfloat16()
+    sets = torch.randint(1, EVERY + 1, (2, 6, 7), generator=torch.Generator().manual_seed(0))
+    assert float(loss_of()(logits, sets)) == pytest.approx(float(loss_of()(logits.double(), sets)), rel=1e-5)
 
 
 def test_impossible_looking_pixels_give_finite_gradients() -> None:

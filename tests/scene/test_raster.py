@@ -17,8 +17,9 @@ from rasterio import Affine
 from rasterio.transform import from_origin
 
 from sat2map.errors import SceneError
+from sat2map.scene.options import MaskBand, MaskFile, NoMask
 from sat2map.scene.source import ReadOptions, open_scene
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.stretch import DEFAULT_RULE, StretchRange, StretchRule
 from sat2map.tiling import Window
 
 from .rasters import PLACE, random_bands, write_raster
@@ -31,8 +32,8 @@ class QuietServer(ThreadingHTTPServer):
         pass
 
 
-def read(path: Path | str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-    with open_scene(path, ReadOptions(**options)) as source:
+def read(path: Path | str, rule: StretchRule = DEFAULT_RULE, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    with open_scene(path, ReadOptions(**options), rule) as source:
         window = Window(0, 0, source.grid.height, source.grid.width)
         return source.read(window), source.valid(window)
 
@@ -41,13 +42,13 @@ def read(path: Path | str, **options: Any) -> tuple[np.ndarray, np.ndarray]:
 def test_numbers_are_stretched_by_the_whole_scene_not_by_the_window(tmp_path: Path, dtype: str) -> None:
     ramp = np.linspace(1000, 9000, 40 * 50).reshape(40, 50)
     path = write_raster(tmp_path / "a.tif", np.stack([ramp, ramp + 500, ramp * 2]).astype(dtype), **PLACE)
-    rgb, valid = read(path, levels=((10, 210),) * 3)
+    rgb, valid = read(path, StretchRule(((10, 210),) * 3))
     assert valid.all()
     low, high = np.percentile(rgb, (2, 98), axis=(0, 1))
     assert np.abs(low - 10).max() <= 1
     assert np.abs(high - 210).max() <= 1
     window = Window(3, 7, 11, 13)
-    with open_scene(path, ReadOptions(levels=((10, 210),) * 3)) as source:
+    with open_scene(path, rule=StretchRule(((10, 210),) * 3)) as source:
         np.testing.assert_array_equal(source.read(window), rgb[window.slices])
 
 
@@ -64,15 +65,15 @@ def test_stretch_sees_valid_pixels_alone(tmp_path: Path) -> None:
 def test_stretch_of_a_large_raster_is_decided_from_windows_all_over_it(tmp_path: Path) -> None:
     bands = np.full((3, 1500, 1400), 100, np.uint16)
     bands[:, 1100:, 1000:] = 900
-    rgb, _ = read(write_raster(tmp_path / "a.tif", bands), levels=((20, 200),) * 3)
+    rgb, _ = read(write_raster(tmp_path / "a.tif", bands), StretchRule(((20, 200),) * 3))
     assert (rgb[0, 0].tolist(), rgb[-1, -1].tolist()) == ([20] * 3, [200] * 3)
 
 
 def test_stretch_can_be_given_and_forced_and_refused(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "a.tif", random_bands(3) // 4)
     plain, _ = read(path)
-    auto, _ = read(path, stretch="auto", levels=((0, 250),) * 3)
-    given, _ = read(path, stretch=Stretch((0, 0, 0), (100, 100, 100), ((0, 200),) * 3))
+    auto, _ = read(path, StretchRule(((0, 250),) * 3), stretch="auto")
+    given, _ = read(path, StretchRule(((0, 200),) * 3), stretch=StretchRange((0, 0, 0), (100, 100, 100)))
     assert plain.max() < 64
     assert auto.max() > 240
     np.testing.assert_array_equal(given, np.rint(plain * 2.0))
@@ -101,8 +102,8 @@ def test_first_three_of_many_bands_are_taken_and_that_is_said(tmp_path: Path, ca
         ({"bands": (1, 2, 9)}, "no band 9"),
         ({"bands": (0,)}, "no band 0"),
         ({"bands": (1, 2)}, "one band or three"),
-        ({"mask": "7"}, "no band 7"),
-        ({"mask": "nowhere.tif"}, "cannot be opened"),
+        ({"mask": MaskBand(7)}, "no band 7"),
+        ({"mask": MaskFile("nowhere.tif")}, "cannot be opened"),
         ({"bbox": (0, 0, 0, 1)}, "is empty"),
         ({"bbox": (0, 0, 1, 1)}, "beside the scene"),
         ({"bbox": (0, 0, 1, 1), "bbox_crs": "EPSG:999999"}, "none that is known"),
@@ -136,13 +137,13 @@ def test_mask_can_be_a_file_a_band_or_none(tmp_path: Path) -> None:
     bands[3] = np.where(mask[0], 9, 0)
     scene = write_raster(tmp_path / "a.tif", bands, nodata=0, **PLACE)
     other = write_raster(tmp_path / "mask.tif", mask, **PLACE)
-    for choice in (str(other), "4"):
+    for choice in (MaskFile(other), MaskBand(4)):
         np.testing.assert_array_equal(read(scene, mask=choice)[1], mask[0] > 0)
-    with open_scene(scene, ReadOptions(mask="none")) as source:
+    with open_scene(scene, ReadOptions(mask=NoMask())) as source:
         assert not source.has_mask
     small = write_raster(tmp_path / "small.tif", mask[:, :5], **PLACE)
     with pytest.raises(SceneError, match="50 x 5 px, its scene 50 x 40"):
-        read(scene, mask=str(small))
+        read(scene, mask=MaskFile(small))
 
 
 def test_nodata_can_be_given(tmp_path: Path) -> None:
@@ -267,18 +268,18 @@ def test_eight_bits_are_stretched_where_the_model_knows_it(tmp_path: Path, endin
     Image.fromarray(pixels).save(path)
     levels = ((20, 220), (30, 210), (40, 200))
     window = Window(0, 0, 40, 50)
-    with open_scene(path, ReadOptions(levels=levels)) as scene:
+    with open_scene(path, rule=StretchRule(levels)) as scene:
         np.testing.assert_array_equal(scene.read(window), pixels)
-    with open_scene(path, ReadOptions(levels=levels, stretch_bytes=True)) as scene:
+    with open_scene(path, rule=StretchRule(levels, stretch_bytes=True)) as scene:
         found = np.percentile(scene.read(window).reshape(-1, 3), (2, 98), axis=0)
     np.testing.assert_allclose(found.T, levels, atol=3)
-    with open_scene(path, ReadOptions(levels=levels, stretch_bytes=True, stretch="none")) as scene:
+    with open_scene(path, ReadOptions(stretch="none"), StretchRule(levels, stretch_bytes=True)) as scene:
         np.testing.assert_array_equal(scene.read(window), pixels)
 
 
 def test_scene_almost_without_contrast_is_stretched_no_further_than_to_be_seen(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(60, 63, (40, 50, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "water.png")
-    reading = ReadOptions(levels=((10, 200),) * 3, stretch_bytes=True)
-    with open_scene(tmp_path / "water.png", reading) as scene:
+    rule = StretchRule(((10, 200),) * 3, stretch_bytes=True)
+    with open_scene(tmp_path / "water.png", rule=rule) as scene:
         assert np.ptp(scene.read(Window(0, 0, 40, 50))) <= 3 * 190 / 48

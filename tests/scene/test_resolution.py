@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from rasterio.transform import from_origin
 
 from sat2map.scene.georeference import Grid
 from sat2map.scene.resolution import ModelGrid, ResampledSource, choose_model_grid, ground_gsd
+from sat2map.scene.source import Source
 from sat2map.tiling import Window
 
 KNOWN = (1.2, 2.1)
@@ -101,7 +102,12 @@ class Array:
         return self.rgb[window.slices]
 
     def valid(self, window: Window) -> np.ndarray:
+        assert self.mask is not None
         return self.mask[window.slices]
+
+
+def array(rgb: np.ndarray, valid: np.ndarray | None = None) -> Source:
+    return cast(Source, Array(rgb, valid))
 
 
 def noise(height: int, width: int, seed: int) -> np.ndarray:
@@ -118,18 +124,19 @@ def test_windows_of_the_resampled_scene_agree_with_the_whole(
 ) -> None:
     seen_h, seen_w = max(1, round(height * factor)), max(1, round(width * factor))
     valid = np.random.default_rng(seed + 1).random((height, width)) < 0.7 if masked else None
-    source = ResampledSource(Array(noise(height, width, seed), valid), ModelGrid(height, width, seen_h, seen_w))
+    source = ResampledSource(array(noise(height, width, seed), valid), ModelGrid(height, width, seen_h, seen_w))
     whole, whole_valid = source.read(Window(0, 0, seen_h, seen_w))
     row, col = data.draw(st.integers(0, seen_h - 1)), data.draw(st.integers(0, seen_w - 1))
     window = Window(row, col, data.draw(st.integers(1, seen_h - row)), data.draw(st.integers(1, seen_w - col)))
     part, part_valid = source.read(window)
     np.testing.assert_array_equal(part, whole[window.slices])
     if masked:
+        assert whole_valid is not None
         np.testing.assert_array_equal(part_valid, whole_valid[window.slices])
 
 
 def test_resampling_in_strips_is_resampling_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = ResampledSource(Array(noise(300, 200, 0)), ModelGrid(300, 200, 75, 51))
+    source = ResampledSource(array(noise(300, 200, 0)), ModelGrid(300, 200, 75, 51))
     at_once, _ = source.read(Window(0, 0, 75, 51))
     monkeypatch.setattr("sat2map.scene.resolution.LARGEST_READ_PX", 5000)
     np.testing.assert_array_equal(source.read(Window(0, 0, 75, 51))[0], at_once)
@@ -139,7 +146,7 @@ def test_resampling_in_strips_is_resampling_at_once(monkeypatch: pytest.MonkeyPa
 def test_resampled_scene_is_what_pillow_makes_of_it(factor: float) -> None:
     rgb = np.asarray(Image.fromarray(noise(20, 30, 0)).resize((300, 200), Image.Resampling.BICUBIC))
     size = round(200 * factor), round(300 * factor)
-    drawn, _ = ResampledSource(Array(rgb), ModelGrid(200, 300, *size)).read(Window(0, 0, *size))
+    drawn, _ = ResampledSource(array(rgb), ModelGrid(200, 300, *size)).read(Window(0, 0, *size))
     expected = np.asarray(Image.fromarray(rgb).resize(size[::-1], Image.Resampling.BILINEAR))
     assert np.abs(drawn.astype(int) - expected)[2:-2, 2:-2].max() <= 2
 
@@ -151,7 +158,8 @@ def test_no_dark_fringe_appears_beside_what_is_not_there(factor: float) -> None:
     valid[20:50, :33] = False
     rgb[~valid] = 0
     size = round(80 * factor)
-    drawn, seen = ResampledSource(Array(rgb, valid), ModelGrid(80, 80, size, size)).read(Window(0, 0, size, size))
+    drawn, seen = ResampledSource(array(rgb, valid), ModelGrid(80, 80, size, size)).read(Window(0, 0, size, size))
+    assert seen is not None
     assert (drawn[seen] == 180).all()
     assert 0 < (~seen).mean() < (~valid).mean() + 0.02
 

@@ -20,7 +20,8 @@ from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
 from sat2map.serve.app import create_app
 from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import MAP, Scenes
+from sat2map.serve.layers import MAP
+from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.translate import Settings, Translator

@@ -32,7 +32,7 @@ def scene(tmp_path: Path) -> Path:
 
 def plain_titiler(algorithm: type[Sat2map]) -> TestClient:
     app = FastAPI()
-    with_map = algorithms.register({"sat2map": algorithm})
+    with_map = algorithms.register({"sat2map": algorithm})  # type: ignore[dict-item]  # titiler means the class
     app.include_router(TilerFactory(process_dependency=with_map.dependency).router)
     return TestClient(app)
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from sat2map.errors import OutputError
 from sat2map.scene.destination import open_writer
 from sat2map.scene.georeference import Grid
-from sat2map.serve.sparse_map import SparseMap, full_size, make_room
+from sat2map.serve.map_cache import make_room
+from sat2map.serve.sparse_map import SparseMap, full_size
 from sat2map.tiling import Window, plan
 
 from ..scene.rasters import PLACE

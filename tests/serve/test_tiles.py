@@ -182,7 +182,7 @@ def test_scene_without_overviews_bands_or_place_is_shown(tmp_path: Path) -> None
     write_raster(tmp_path / "plain.tif", band[None])
     with serving(tmp_path / "cache", tmp_path / "plain.tif") as server:
         about = server.client.get("/scenes/plain").json()
-        assert not about["has_place"]
+        assert not about["has_georeference"]
         url = "/scenes/plain/satellite/preview.png?resampling=nearest"
         assert PENDING in server.client.get(url).headers
         server.wait()

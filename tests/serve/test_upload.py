@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from rasterio.io import MemoryFile
 
 from sat2map.errors import SceneError
 from sat2map.serve.filling import BusyError
+from sat2map.serve.layers import MAP
 from sat2map.serve.middleware import PENDING
-from sat2map.serve.scenes import MAP
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.upload import check_image
 
@@ -65,7 +66,7 @@ def bomb() -> bytes:
     )
 
 
-def at(transform: Affine, crs: str = "EPSG:3857") -> dict[str, object]:
+def at(transform: Affine, crs: str = "EPSG:3857") -> dict[str, Any]:
     return {"crs": crs, "transform": transform}
 
 
@@ -105,7 +106,7 @@ def test_hostile_upload_is_refused_in_one_line(server: Server, name: str) -> Non
 def test_image_becomes_a_scene_of_its_own_pixels(server: Server, kind: str) -> None:
     content = image(kind)
     scene = server.client.post("/scenes?name=holiday.jpg", content=content).json()
-    assert (scene["name"], scene["width"], scene["height"], scene["has_place"]) == ("holiday", 80, 60, False)
+    assert (scene["name"], scene["width"], scene["height"], scene["has_georeference"]) == ("holiday", 80, 60, False)
     for layer in ("satellite", "map"):
         response = server.client.get(f"/scenes/{scene['id']}/{layer}/preview.png?resampling=nearest")
         assert response.status_code == 200
@@ -119,7 +120,7 @@ def test_image_becomes_a_scene_of_its_own_pixels(server: Server, kind: str) -> N
 
 def test_geotiff_keeps_its_place(server: Server) -> None:
     scene = server.client.post("/scenes?name=a.tif", content=tiff(photometric="RGB", **PLACE)).json()
-    assert scene["has_place"]
+    assert scene["has_georeference"]
     assert scene["crs"] == "EPSG:32618"
     west = server.client.get(f"/scenes/{scene['id']}").json()["bounds"][0]
     assert west == pytest.approx(-74.05, abs=0.01)

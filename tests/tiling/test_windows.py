@@ -25,7 +25,7 @@ def network(array: Array) -> Array:
     cells = array.astype(np.int64).reshape(h // STRIDE, STRIDE, w // STRIDE, STRIDE, -1).sum((1, 3))
     for _ in range(2):
         padded = np.pad(cells, ((1, 1), (1, 1), (0, 0)))
-        cells = sum(padded[i : i + cells.shape[0], j : j + cells.shape[1]] for i in range(3) for j in range(3))  # type: ignore[assignment]
+        cells = sum(padded[i : i + cells.shape[0], j : j + cells.shape[1]] for i in range(3) for j in range(3))
     return cells.repeat(STRIDE, 0).repeat(STRIDE, 1).reshape(h, w, -1)
 
 

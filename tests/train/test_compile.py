@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from .conftest import tiny_recipe
 NO_NOISE = {"architecture": "unet", "configuration": {"n_levels": 3, "width": 4, "dropout": 0}}
 
 
-def weights(run: Path) -> dict[str, np.ndarray]:
+def weights(run: Path) -> Mapping[str, np.ndarray]:
     return safetensors_file.load(run / "generator_last.safetensors")[0]
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from sat2map.errors import CheckpointError
 from sat2map.model import safetensors_file
 from sat2map.train import checkpoint, loader, processes
+from sat2map.train.data import open_data
 from sat2map.train.loop import train
 from sat2map.train.run import RunOptions
 
@@ -28,7 +30,7 @@ def torchrun(n: int) -> list[str]:
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "--no-python"]
 
 
-def weights(run: Path) -> dict[str, np.ndarray]:
+def weights(run: Path) -> Mapping[str, np.ndarray]:
     return safetensors_file.load(run / "generator_last.safetensors")[0]
 
 
@@ -80,24 +82,20 @@ def test_dead_process_ends_the_run_which_resumes_bit_by_bit(
     assert all(np.array_equal(resumed[name], tensor) for name, tensor in whole.items())
 
 
-def test_processes_share_a_batch_and_equal_parts_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_share_each_batch(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny_recipe(batch_size=2)
-    drawn: list[list[int]] = []
-    monkeypatch.setattr(loader, "draw_chip", lambda *_, index, **__: index)
-    monkeypatch.setattr(loader, "_stack", lambda chips: drawn[-1].extend(chips))
-    data = loader.TrainingData([None] * 7, list(range(7)), None)  # type: ignore[arg-type]
+    data, _ = open_data(pairs_folder, recipe, cache=tmp_path)
+    drawn: list[list[torch.Tensor]] = []
     for n in (1, 2):
         for module in (loader, processes):
             monkeypatch.setattr(module, "n_processes", lambda n=n: n)
         for rank in range(n):
             monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
-            drawn.append([])
-            list(loader.batches(recipe, data, 0, 0))
-    alone, first, second = drawn
-    assert sorted(alone) == list(range(7))
-    assert first == [*alone[:2], *alone[4:6]]
-    # The eighth place of the last batch goes to the first image again.
-    assert second == [*alone[2:4], alone[6], alone[0]]
+            drawn.append([image for batch in loader.batches(recipe, data, 0, 0) for image in batch.images])
+    alone, first, second = (torch.stack(images) for images in drawn)
+    assert len(alone) == 8
+    assert torch.equal(first, alone[[0, 1, 4, 5]])
+    assert torch.equal(second, alone[[2, 3, 6, 7]])
 
 
 def test_one_process_needs_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

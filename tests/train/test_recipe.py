@@ -60,7 +60,7 @@ BAD_CHANGES = [
     ("objective.adversarial", "wgan", "adversarial", "least_squares"),
     ("objective.adversarial_head", "crisp", "recipe", "palette head"),
     ("finish", "{from_epoch = 1, class_dice_weight = 1}", "recipe", "palette head"),
-    ("name.first", "x", "no keys below it", "--set"),
+    ("name.first", "x", "no keys below it", "`set`"),
 ]
 
 

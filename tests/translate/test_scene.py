@@ -6,12 +6,13 @@ import csv
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -22,13 +23,15 @@ from rio_cogeo.cogeo import cog_validate
 
 from sat2map import Translator
 from sat2map.classes import CLASS_NAMES, COLOURS_RGB, classify
-from sat2map.engine import run_whole
+from sat2map.cli.main import sat2map
+from sat2map.engine import Engine, run_whole
 from sat2map.errors import ModelFileError, OutputError, Sat2mapError
+from sat2map.scene.job_folder import job_folder
 from sat2map.scene.resolution import ResampledSource
 from sat2map.scene.source import ReadOptions, open_scene
-from sat2map.scene.work import work_folder
+from sat2map.scene.stretch import StretchRange
 from sat2map.tiling import Window
-from sat2map.translate import Settings
+from sat2map.translate import Mode, Settings
 from tests.scene.rasters import PLACE, write_raster
 
 GRID = {"crs": PLACE["crs"], "transform": from_origin(580000, 4510000, 1.5, 1.5)}
@@ -66,7 +69,7 @@ def test_tiled_equals_whole_on_a_resampled_scene(
     source = write_raster(folder / "a.tif", ground(height, width, seed) // 2, **PLACE)
     how = Settings(output, core_px, gsd_m=gsd_m)
     tiled = drawn(bundled, source, folder / "map.tif", how)
-    with open_scene(source, bundled.reading()) as scene:
+    with open_scene(source, rule=bundled.stretch_rule) as scene:
         model_grid = bundled.drawing(scene, how).plan.model_grid
         assert not model_grid.is_scene_grid
         everything = Window(0, 0, model_grid.height, model_grid.width)
@@ -84,15 +87,44 @@ def test_stretched_scene_is_the_same_whatever_its_windows(bundled: Translator, t
     with rasterio.open(tmp_path / "map.tif") as dataset:
         stretch = dataset.tags()["SAT2MAP_STRETCH"]
     assert "-> 14,175" in stretch
-    with open_scene(source, ReadOptions(levels=bundled.engine.card.levels)) as scene:
+    with open_scene(source, rule=bundled.stretch_rule) as scene:
         assert str(scene.stretch) == stretch
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("way", ["command", "Translator"])
+def test_range_that_is_given_is_put_on_the_levels_of_the_model(
+    bundled: Translator, tmp_path: Path, dtype: str, way: str
+) -> None:
+    numbers = ground(120, 150).astype(dtype)
+    source, out = write_raster(tmp_path / "a.tif", numbers, **GRID), tmp_path / "map.tif"
+    if way == "command":
+        result = CliRunner().invoke(
+            sat2map, ["translate", str(source), "-o", str(out), "--head", "smooth", "--stretch", "30,180", "--quiet"]
+        )
+        assert result.exit_code == 0, result.output
+    else:
+        asked = ReadOptions(stretch=StretchRange((30, 30, 30), (180, 180, 180)))
+        bundled.translate_file(source, out, Settings("smooth"), reading=asked)
+    dark, bright = np.array(bundled.card.levels, float).T
+    shares = (np.moveaxis(numbers, 0, -1) - 30.0) / (180 - 30)
+    as_bytes = np.rint(dark + shares * (bright - dark)).clip(0, 255).astype(np.uint8)
+    with rasterio.open(out) as dataset:
+        drawn = np.moveaxis(dataset.read(), 0, -1)
+        assert dataset.tags()["SAT2MAP_STRETCH"] == "30,180 -> 14,175; 30,180 -> 16,176; 30,180 -> 12,175"
+    expected = bundled.translate(as_bytes, Settings("smooth")).astype(int)
+    # Half a byte may be rounded to either side, and the network sees it.
+    assert (np.abs(drawn - expected).max(-1) > 1).mean() <= 1e-3
+    assert np.ptp(expected) > 50
+
+
+def test_range_that_is_wrong_is_told_before_any_scene_is_opened(tmp_path: Path) -> None:
+    result = CliRunner().invoke(sat2map, ["translate", "a.tif", "b.tif", "-o", str(tmp_path), "--stretch", "9,1"])
+    assert result.exit_code == 2
+    assert "empty range" in result.stderr
+
+
 def test_collection_has_one_stretch(bundled: Translator, tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
-    from sat2map.cli.main import sat2map
-
     dark = write_raster(tmp_path / "dark.tif", ground(40, 50).astype(np.uint16), **GRID)
     bright = write_raster(tmp_path / "bright.tif", ground(40, 50).astype(np.uint16) * 20, **GRID)
     eight_bit = [write_raster(tmp_path / f"{n}.tif", ground(40, 50) // n, **GRID) for n in (1, 3)]
@@ -155,7 +187,7 @@ def test_model_without_probabilities_is_refused_before_any_work(bundled: Transla
 
     source, _ = masked_scene(tmp_path)
     with pytest.raises(ModelFileError, match="no probabilities"):
-        Translator(Colours()).translate_file(source, tmp_path / "map.tif", Settings(confidence=True))
+        Translator(cast(Engine, Colours())).translate_file(source, tmp_path / "map.tif", Settings(confidence=True))
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
 
 
@@ -194,7 +226,7 @@ def test_web_tiles_show_the_map_where_it_lies(bundled: Translator, tmp_path: Pat
 
 def test_web_tiles_of_no_place_are_refused(bundled: Translator, tmp_path: Path) -> None:
     source = write_raster(tmp_path / "a.tif", ground(30, 30))
-    with pytest.raises(OutputError, match="no place on Earth"):
+    with pytest.raises(OutputError, match="no georeference"):
         bundled.translate_file(source, tmp_path / "map.mbtiles")
 
 
@@ -207,7 +239,7 @@ def test_interrupted_scene_goes_on_where_it_stopped(
     engine, runs = type(bundled.engine), []
     plain = engine.run
 
-    def stops(self: object, *arguments: object) -> np.ndarray:
+    def stops(self: Any, *arguments: Any) -> np.ndarray:
         runs.append(1)
         if len(runs) == 9:
             raise KeyboardInterrupt
@@ -217,11 +249,11 @@ def test_interrupted_scene_goes_on_where_it_stopped(
     with pytest.raises(KeyboardInterrupt):
         bundled.translate_file(source, tmp_path / "map.tif", how)
     assert not (tmp_path / "map.tif").exists()
-    n_kept = len(list(work_folder(tmp_path / "map.tif").glob("map_*.tif")))
+    n_kept = len(list(job_folder(tmp_path / "map.tif").glob("map_*.tif")))
     assert n_kept >= 3
     np.testing.assert_array_equal(drawn(bundled, source, tmp_path / "map.tif", how), expected)
     assert len(runs) == 9 + (7 - n_kept) * 2
-    assert not work_folder(tmp_path / "map.tif").exists()
+    assert not job_folder(tmp_path / "map.tif").exists()
 
 
 def test_corrupt_block_halfway_leaves_nothing(bundled: Translator, tmp_path: Path) -> None:
@@ -235,7 +267,7 @@ def test_corrupt_block_halfway_leaves_nothing(bundled: Translator, tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", ["fast", "blend"])
-def test_mode_that_is_not_exact_says_how_far_it_is_off(bundled: Translator, tmp_path: Path, mode: str) -> None:
+def test_mode_that_is_not_exact_says_how_far_it_is_off(bundled: Translator, tmp_path: Path, mode: Mode) -> None:
     source = write_raster(tmp_path / "a.tif", ground(300, 300), **GRID)
     report = bundled.translate_file(source, tmp_path / "map.tif", Settings(core_px=128, mode=mode))
     assert report.mode_difference is not None

@@ -161,7 +161,9 @@ def test_map_of_a_scene_is_on_its_grid_with_its_mask(bundled: Translator, tmp_pa
         np.testing.assert_array_equal(dataset.dataset_mask() > 0, mask)
         drawn = np.moveaxis(dataset.read(), 0, -1)
         assert dataset.tags()["SAT2MAP_HEAD"] == "crisp"
-    seen = fill_gaps(np.moveaxis(bands, 0, -1), mask, FILL_PX, np.mean(bundled.engine.card.levels, 1).astype(np.uint8))
+    levels = bundled.engine.card.levels
+    assert levels is not None
+    seen = fill_gaps(np.moveaxis(bands, 0, -1), mask, FILL_PX, np.mean(levels, 1).astype(np.uint8))
     expected = bundled.translate(seen)
     assert len(np.unique(drawn[mask], axis=0)) > 2
     share = (drawn[mask] != expected[mask]).any(-1).mean()

@@ -1,1 +1,1 @@
-"""What `sat2map bench` measures."""
+"""Benchmarks of translation, seams, training and the server, for `sat2map bench`."""

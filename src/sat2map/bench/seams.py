@@ -1,4 +1,4 @@
-"""What `sat2map bench seams` metrics: how well windows meet in each mode, and how right the map is; writes nothing."""
+"""Benchmark of seams: how well windows meet in each mode, and how good the map is; writes no file."""
 
 from __future__ import annotations
 
@@ -14,68 +14,99 @@ from sat2map.evaluate.metrics import score_image, total
 from sat2map.scene.source import Source, open_scene
 from sat2map.tiling import Window, border_ratio, difference
 from sat2map.tiling.blend import STEP_PX
-from sat2map.translate import Mode, Settings, Translator
+from sat2map.translate import Mode, SceneDrawing, Settings, Translator
 from sat2map.translate.seams import shift_difference
 
 BLOCK_PX = 300
 """Side of the squares that are scored."""
 LARGEST_PX = 2**26
-"""Of a scene that is held whole."""
+"""Largest scene in pixels: it is held in memory whole."""
 
 
 def bench_seams(
     translator: Translator, scene_path: str | Path, truth_path: Path | None, settings: Settings, modes: Sequence[Mode]
 ) -> list[dict[str, Any]]:
-    """Draw a scene in each mode.
+    """Measure the seams of a scene, and the quality of its map, in each mode.
 
     Args:
-        translator: the model.
-        scene_path: of a scene that the memory holds.
-        truth_path: of its true map, on the same grid; None: quality is not measured.
-        settings: how it is drawn, but for the mode.
-        modes: those wanted; `exact` comes first where the model has it, as what the others are compared with.
+        translator: draws the maps.
+        scene_path: scene that fits into memory.
+        truth_path: true map of the scene on the same grid; None: quality is not measured.
+        settings: settings of the drawing; their mode is replaced.
+        modes: modes to measure; put `exact` first where the model has it, since the others are compared with it.
 
     Returns:
-        One record a mode; of a mode that the model has not, why.
+        One record per mode; for a mode that the model does not have, the record says why.
 
     Raises:
         SceneError: the scene is too large, or the truth lies on another grid.
     """
-    with open_scene(scene_path, translator.reading()) as scene:
+    with open_scene(scene_path, rule=translator.stretch_rule) as scene:
         drawing = translator.drawing(scene, settings)
-        planned = drawing.plan
-        if planned.height * planned.width > LARGEST_PX:
+        if drawing.plan.height * drawing.plan.width > LARGEST_PX:
             raise SceneError("scene is too large to be held whole", scene_path, hint="measure on a part of it")
-        everything = Window(0, 0, planned.height, planned.width)
-        sat_hwc = drawing.read_model_grid(everything)
         truth_hwc = None if truth_path is None else _truth(truth_path, scene)
-        exact: UInt8 | None = None
-        records = []
-        for mode in modes:
-            of_mode = dataclasses.replace(settings, mode=mode)
-            begun = time.process_time()
-            try:
-                map_hwc = translator.translate(sat_hwc, of_mode)
-            except ModelFileError as error:
-                records.append({"mode": mode, "not measured": f"{error}; {error.hint}"})
-                continue
-            record: dict[str, Any] = {"mode": mode, "cpu_s": round(time.process_time() - begun, 1)}
-            shift = shift_difference(sat_hwc, translator.card, of_mode, translator.translate)
-            record["shift_difference"] = shift._asdict()
-            side_px = STEP_PX if mode == "blend" else of_mode.core_px
-            record["border_ratio"] = border_ratio(map_hwc, side_px)
-            exact = map_hwc if mode == "exact" else exact
-            if exact is not None:
-                # Where streets happen to run along a border, a map without any seam has no ratio of 1 either.
-                record["border_ratio_of_exact"] = border_ratio(exact, side_px)
-                record["from_exact"] = difference(map_hwc, exact)._asdict()
-            if truth_hwc is not None:
-                whole = Window(0, 0, scene.grid.height, scene.grid.width)
-                smooth = of_mode.head is not None and of_mode.head != "crisp"
-                map_on_scene = planned.model_grid.to_scene_grid(map_hwc, everything, whole, smooth=smooth)
-                record["quality"] = _quality(map_on_scene, truth_hwc, scene)
-            records.append(record)
-    return records
+        modes_of_scene = _ModesOfScene(translator, scene, drawing, settings, truth_hwc)
+        return [modes_of_scene.record(mode) for mode in modes]
+
+
+class _ModesOfScene:
+    """One scene, held whole on the model grid, that is drawn in one mode after the other.
+
+    Args:
+        translator: the model.
+        scene: the scene, open.
+        drawing: of the scene; its plan and its model grid are those of every mode.
+        settings: how it is drawn, but for the mode.
+        truth_hwc: its true map (uint8, shape (H, W, 3)) on the scene's grid, or None.
+    """
+
+    def __init__(
+        self,
+        translator: Translator,
+        scene: Source,
+        drawing: SceneDrawing,
+        settings: Settings,
+        truth_hwc: UInt8 | None,
+    ) -> None:
+        self._translator, self._scene, self._settings, self._truth_hwc = translator, scene, settings, truth_hwc
+        self._plan = drawing.plan
+        self._everything = Window(0, 0, self._plan.height, self._plan.width)
+        self._sat_hwc = drawing.read_model_grid(self._everything)
+        self._exact_hwc: UInt8 | None = None
+
+    def record(self, mode: Mode) -> dict[str, Any]:
+        """Draw the scene in a mode, and measure its map."""
+        settings = dataclasses.replace(self._settings, mode=mode)
+        begun = time.process_time()
+        try:
+            map_hwc = self._translator.translate(self._sat_hwc, settings)
+        except ModelFileError as error:
+            return {"mode": mode, "not measured": f"{error}; {error.hint}"}
+        record: dict[str, Any] = {"mode": mode, "cpu_s": round(time.process_time() - begun, 1)}
+        if mode == "exact":
+            self._exact_hwc = map_hwc
+        record |= self._seams(map_hwc, settings)
+        if self._truth_hwc is not None:
+            record["quality"] = _quality(self._on_scene_grid(map_hwc, settings), self._truth_hwc, self._scene)
+        return record
+
+    def _seams(self, map_hwc: UInt8, settings: Settings) -> dict[str, Any]:
+        """How well windows meet: against other windows, at their borders, and against the exact map."""
+        translator = self._translator
+        shift = shift_difference(self._sat_hwc, translator.card, settings, translator.translate)
+        side_px = STEP_PX if settings.mode == "blend" else settings.core_px
+        seams = {"shift_difference": shift._asdict(), "border_ratio": border_ratio(map_hwc, side_px)}
+        if self._exact_hwc is not None:
+            # Where streets happen to run along a border, a map without any seam has no ratio of 1 either.
+            seams["border_ratio_of_exact"] = border_ratio(self._exact_hwc, side_px)
+            seams["from_exact"] = difference(map_hwc, self._exact_hwc)._asdict()
+        return seams
+
+    def _on_scene_grid(self, map_hwc: UInt8, settings: Settings) -> UInt8:
+        whole = Window(0, 0, self._scene.grid.height, self._scene.grid.width)
+        smooth = settings.head is not None and settings.head != "crisp"
+        return self._plan.model_grid.to_scene_grid(map_hwc, self._everything, whole, smooth=smooth)
 
 
 def _truth(path: Path, scene: Source) -> UInt8:
@@ -97,7 +128,7 @@ def _quality(map_hwc: UInt8, truth_hwc: UInt8, scene: Source) -> dict[str, float
 
 
 def _blocks(scene: Source) -> Iterator[Window]:
-    """Squares that hold data everywhere."""
+    """Iterate over the squares of a scene whose pixels are all valid."""
     for row in range(0, scene.grid.height - BLOCK_PX + 1, BLOCK_PX):
         for col in range(0, scene.grid.width - BLOCK_PX + 1, BLOCK_PX):
             block = Window(row, col, BLOCK_PX, BLOCK_PX)

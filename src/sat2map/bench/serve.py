@@ -1,6 +1,6 @@
-"""What the live map's server does in a second, beside what the engine and the encoding alone would allow.
+"""Benchmark of the server: tiles per second, compared with what the engine and the encoding alone allow.
 
-It drives a real server, a process of its own, over loopback, and no other address.
+It starts a real server in a process of its own, and connects to it over loopback only.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ RETRIES = 200
 
 @dataclass
 class Visit:
-    """What clients saw.
+    """Answers that clients got while they fetched a list of images.
 
     Attributes:
-        statuses: how often each was answered.
-        seconds: from the first try to the image, for each tile.
-        wall_s: of all of it.
-        n_failed: tiles that did not come within the retries.
+        statuses: number of answers with each HTTP status.
+        seconds: time from the first try to the image, for each image.
+        wall_s: time for all images.
+        n_failed: images that were not received within the retries.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -54,7 +54,7 @@ class Visit:
     n_failed: int = 0
 
     def report(self) -> dict[str, Any]:
-        """Figures."""
+        """Summarise the visit: tiles per second, percentiles of the time in ms, statuses and failures."""
         p50, p95 = (1000 * np.percentile(self.seconds, [50, 95])).round(1).tolist()
         return {
             "tiles_per_s": round(len(self.seconds) / self.wall_s, 1), "p50_ms": p50, "p95_ms": p95,
@@ -64,13 +64,18 @@ class Visit:
 
 @dataclass
 class Running:
-    """A server that runs."""
+    """A running server on this machine."""
 
     port: int
     process: subprocess.Popen[str]
 
     def visit(self, paths: Sequence[str], n_clients: int) -> Visit:
-        """Fetch images by several clients at once, each again when it is told 503 and after what time."""
+        """Fetch images with several clients at once; an answer 503 is tried again after the time that it names.
+
+        Args:
+            paths: paths of the images.
+            n_clients: number of clients.
+        """
         visit, begun = Visit(), time.perf_counter()
         shares = [paths[i::n_clients] for i in range(n_clients)]
         with ThreadPoolExecutor(n_clients) as clients:
@@ -95,22 +100,27 @@ class Running:
         connection.close()
 
     def rss_mib(self) -> float:
-        """Memory of the process."""
+        """Return the resident memory of the server's process in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
     def cpu_s(self) -> float:
-        """Processor time of the process so far."""
+        """Return the processor time that the server's process has used so far, in seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def server(scene: Path, cache: Path, *more: str) -> Iterator[Running]:
-    """`sat2map serve` on a free port, until it is no longer needed.
+    """Run `sat2map serve` on a free port; it is stopped at the end.
+
+    Args:
+        scene: scene that it serves.
+        cache: folder for the maps.
+        more: further options of the command.
 
     Raises:
-        Sat2mapError: it does not start.
+        Sat2mapError: the server does not start.
     """
     command = [sys.executable, "-c", "from sat2map.cli.main import main; main()", "serve", str(scene)]
     command += ["--port", "0", "--cache", str(cache), *more]
@@ -134,12 +144,19 @@ def server(scene: Path, cache: Path, *more: str) -> Iterator[Running]:
 
 
 def scene_name(scene: Path) -> str:
-    """As it is in URLs."""
+    """Return the name that a scene has in URLs."""
     return re.sub(r"[^a-z0-9]+", "-", scene.stem.lower()).strip("-")
 
 
 def tile_paths(scene: Path, layer: str, zooms: Sequence[int] | None = None, size_px: int = 256) -> list[str]:
-    """Addresses of all tiles of a scene, at some zooms; by default at all that show it well."""
+    """List the paths of all tiles of a scene.
+
+    Args:
+        scene: GeoTIFF.
+        layer: name of the layer.
+        zooms: zooms of the tiles; by default all that show the scene well.
+        size_px: side of a tile.
+    """
     with Reader(str(scene)) as reader:
         west, south, east, north = reader.get_geographic_bounds("EPSG:4326")
         wanted = range(reader.minzoom, reader.maxzoom + 1) if zooms is None else zooms
@@ -150,14 +167,20 @@ def tile_paths(scene: Path, layer: str, zooms: Sequence[int] | None = None, size
 
 
 def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int, seed: int) -> dict[str, Any]:
-    """Measure a server of a scene.
+    """Measure a server of a scene: with nothing drawn, with all of it drawn, and under load.
 
     Args:
         scene: GeoTIFF.
-        model: as `Translator.load` takes it.
-        n_random: tiles that many clients fetch at random.
-        n_clients: how many those are.
-        seed: of the tiles.
+        model: name or file of the model, as `Translator.load` takes it.
+        n_random: number of random tiles that are fetched under load.
+        n_clients: number of clients that fetch them.
+        seed: seed of the random tiles.
+
+    Returns:
+        The report that `sat2map bench serve --json` prints.
+
+    Raises:
+        Sat2mapError: the server does not start.
     """
     options = ["--model", model] if model else []
     with Reader(str(scene)) as reader:
@@ -170,12 +193,9 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
             cold = running.visit(tile_paths(scene, "map", [finest]), 4)
             cold_cpu_s = running.cpu_s() - begun_s
             warm = [running.visit(tile_paths(scene, "map", [finest]), 4) for _ in range(2)][-1]
-            running.visit(random[: n_random // 5], n_clients)
-            early_mib = running.rss_mib()
-            load = running.visit(random[n_random // 5 :], n_clients)
-            late_mib = running.rss_mib()
+            load = _load(running, random, n_clients)
         encoding_s = _encoding_cost(next(Path(folder).glob("map-*/map.tif")), finest)
-    # Last: beside an engine that has run in this process, though it rests, the server takes 8 % longer.
+    # The engine is measured last: once it has run in this process, the server takes 8 % longer, though it rests.
     engine = _engine_cost(scene, model)
     n_tiles = len(cold.seconds)
     allowed_s = (engine["cpu_s"] + encoding_s * n_tiles) / (os.cpu_count() or 1)
@@ -183,17 +203,24 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
         "scene": str(scene), "n_cores": os.cpu_count(), "engine": engine,
         "read_and_encode_cpu_ms": round(1000 * encoding_s, 1),
         "cold": cold.report() | {"cpu_s": round(cold_cpu_s, 1), "share_of_allowed": round(allowed_s / cold.wall_s, 3)},
-        "warm": warm.report(),
-        "load": load.report() | {
-            "n_clients": n_clients, "rss_mib_early": round(early_mib), "rss_mib_late": round(late_mib)
-        },
+        "warm": warm.report(), "load": load,
+    }  # fmt: skip
+
+
+def _load(running: Running, paths: Sequence[str], n_clients: int) -> dict[str, Any]:
+    """Fetch tiles with many clients; the first fifth of them warms the server up."""
+    running.visit(paths[: len(paths) // 5], n_clients)
+    early_mib = running.rss_mib()
+    report = running.visit(paths[len(paths) // 5 :], n_clients).report()
+    return report | {
+        "n_clients": n_clients, "rss_mib_early": round(early_mib), "rss_mib_late": round(running.rss_mib())
     }  # fmt: skip
 
 
 def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
-    """Processor time of the windows, some of them drawn alone; those at the border are smaller."""
+    """Measure the processor time of all windows from some of them; windows at the border are smaller."""
     translator, settings = Translator.load(model), Settings()
-    with open_scene(scene, translator.reading()) as source:
+    with open_scene(scene, rule=translator.stretch_rule) as source:
         drawing = translator.drawing(source, settings)
         windows = drawing.plan.windows
         timed = windows[:: -(-len(windows) // N_TIMED_WINDOWS)]
@@ -211,7 +238,7 @@ def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
 
 
 def _encoding_cost(path: Path, zoom: int) -> float:
-    """Processor seconds to read and encode a tile of a map that is drawn."""
+    """Measure the processor seconds that it takes to read and encode a tile of a map that is drawn."""
     with Reader(str(path)) as reader:
         west, south, east, north = reader.get_geographic_bounds("EPSG:4326")
     tiles: list[Tile] = list(GRID.tiles(west, south, east, north, [zoom]))

@@ -1,6 +1,6 @@
-"""How fast a recipe trains, where a step's time goes, and how near that is to what the machine allows.
+"""Benchmark of training: the speed of a recipe, the parts of a step, and how near it is to the limits of the machine.
 
-It times the very update that `sat2map train` runs, on made-up images; it trains nothing that is kept.
+It times the same update that `sat2map train` runs, on made-up images, and keeps no trained model.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,14 +18,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from sat2map.bench.clocks import Clock, PartClock, counts_processor, now
 from sat2map.classes import COLOURS_RGB
 from sat2map.data.cache import CachedPairs
 from sat2map.data.split import Split
 from sat2map.train.build import build_state
-from sat2map.train.loader import TrainingData, batches, levels_of_all
+from sat2map.train.data import PairSource, TrainingData
+from sat2map.train.loader import batches
 from sat2map.train.loop import update
 from sat2map.train.objective import build_objective
 from sat2map.train.precision import Forward, in_precision
@@ -35,22 +35,23 @@ from sat2map.train.run import Run, RunOptions
 
 PLAIN_FILE = Path("benchmarks", "time_plain_step.py")
 N_PAIRS, SIDE_PX = 32, 600
-"""Of the made-up data set, as large as the paper's images."""
+"""Number and side of the made-up images, which are as large as the paper's."""
 N_LOADED = 8
-"""Batches over which the loader is timed, after one that starts its thread."""
+"""Number of batches over which the loader is timed, after a first one that starts its thread."""
 MATRIX_SIDE = 2048
 COPY_BYTES = 2**28
 N_PASSES_ADAM = 7
-"""Adam reads weight, gradient and both moments, and writes all but the gradient."""
+"""Number of times that Adam moves each weight: it reads weight, gradient and two moments, and writes all but the
+gradient."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine can do, measured in this run.
+    """The limits of the machine, measured in this run.
 
     Attributes:
-        multiply_adds: a second, of a large matrix product in the recipe's precision.
-        bytes: read and written a second, of a large copy.
+        multiply_adds: multiply-adds per second of a large matrix product in the recipe's precision.
+        bytes: bytes read and written per second by a large copy.
     """
 
     multiply_adds: float
@@ -60,61 +61,68 @@ class Rates:
 def bench_train(
     recipe: Recipe, *, n_rounds: int, device: str = "cpu", plain_file: Path | None = None
 ) -> dict[str, Any]:
-    """Time a recipe's step, its parts, its loader, and, interleaved with it, a plain rewrite of the paper's step.
+    """Time the step of a recipe, its parts and its loader, by turns with a plain rewrite of the paper's step.
 
     Args:
-        recipe: what to time.
-        n_rounds: steps of each kind that are timed, after two that are not.
+        recipe: recipe to time.
+        n_rounds: number of steps of each kind that are timed, after two that are not.
         device: torch device.
-        plain_file: a program that takes a step for each line on its stdin; only for a recipe that trains the paper's
-            networks, on a processor.
+        plain_file: program that takes one step for each line on its stdin; it is used only for a recipe that trains the
+            paper's networks, on a processor.
 
     Returns:
-        what `sat2map bench train --json` prints.
+        The report that `sat2map bench train --json` prints.
     """
     data = _made_up()
     where = torch.device(device)
-    run = Run(recipe, RunOptions(Path(), device), data, Split([*data.train], []), "", build_state(recipe, where))
+    run = Run(recipe, RunOptions(Path(), device), data, "", build_state(recipe, where))
     forward = {name: in_precision(module, recipe, where) for name, module in run.state.modules.items()}
     objective = build_objective(recipe, run.generator, data)
     turn = cycle(islice(batches(recipe, data, 0, 0), 2))
     # The last epoch, in which the adversarial term is on in every recipe that has one.
-    clock = _Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, objective), where)
+    clock = Clock(lambda: update(run, next(turn), recipe.epochs - 1, forward, objective), where)
     for _ in range(2):
         clock.step()
-    peak = _peak_mib(where)
-    report: dict[str, Any] = {
-        "recipe": recipe.name,
-        "device": str(where),
-        "threads": torch.get_num_threads(),
-        "torch": str(torch.__version__),
-        "peak_mib": peak,
-    }
+    peak_mib = _peak_mib(where)
     comparable = plain_file is not None and where.type == "cpu" and _trains_as_the_paper(recipe)
     with _plain(plain_file) if plain_file and comparable else nullcontext() as plain:
         times = [(clock.step(), plain() if plain else None) for _ in range(n_rounds)]
-    seconds, processor = (_spread([ours[i] for ours, _ in times]) for i in (0, 1))
-    step_s = (processor if _counts_processor(where) else seconds)["median"]
-    report |= {
-        "clock": "processor" if _counts_processor(where) else "wall",
-        "step_s": seconds,
-        "step_processor_s": processor,
-        "steps_per_s": 1 / seconds["median"],
-        "images_per_s": recipe.batch_size / seconds["median"],
+    speed = _speed([ours for ours, _ in times], recipe.batch_size, where)
+    step_s = speed["step_processor_s" if counts_processor(where) else "step_s"]["median"]
+    return {
+        "recipe": recipe.name, "device": str(where), "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__), "peak_mib": peak_mib,
+        **speed,
         "parts_s": _time_parts(run, forward, clock, n_rounds),
         "lower_bound": _lower_bound(run, clock, step_s),
         "loader": _loader(recipe, data, step_s),
+        **_beside_plain([(ours, other) for ours, other in times if other]),
+    }  # fmt: skip
+
+
+def _speed(times: Sequence[tuple[float, float]], batch_size: int, device: torch.device) -> dict[str, Any]:
+    """Steps in seconds and in processor seconds, and what that is a second."""
+    seconds, processor = (_spread([of_step[i] for of_step in times]) for i in (0, 1))
+    return {
+        "clock": "processor" if counts_processor(device) else "wall",
+        "step_s": seconds,
+        "step_processor_s": processor,
+        "steps_per_s": 1 / seconds["median"],
+        "images_per_s": batch_size / seconds["median"],
     }
-    if plain:
-        pairs = [(ours, other) for ours, other in times if other]
-        for i, kind in enumerate(("s", "processor_s")):
-            report[f"plain_{kind}"] = _spread([other[i] for _, other in pairs])
-            report[f"ratio_{kind}"] = _spread([other[i] / ours[i] for ours, other in pairs])
+
+
+def _beside_plain(pairs: Sequence[tuple[tuple[float, float], tuple[float, float]]]) -> dict[str, Any]:
+    """The plain rewrite's seconds and their ratio to ours, step by step; of no pairs nothing."""
+    report = {}
+    for i, kind in enumerate(("s", "processor_s")) if pairs else ():
+        report[f"plain_{kind}"] = _spread([other[i] for _, other in pairs])
+        report[f"ratio_{kind}"] = _spread([other[i] / ours[i] for ours, other in pairs])
     return report
 
 
-def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
-    """What a step would take if nothing but its arithmetic and its optimisers' traffic took time."""
+def _lower_bound(run: Run, clock: Clock, step_s: float) -> dict[str, float]:
+    """Compute the seconds of a step in which only the arithmetic and the memory traffic of the optimisers take time."""
     rates = time_rates(run.recipe, run.device)
     with FlopCounterMode(display=False) as counter:
         clock.step()
@@ -133,20 +141,20 @@ def _lower_bound(run: Run, clock: _Clock, step_s: float) -> dict[str, float]:
 
 
 def find_plain_file() -> Path | None:
-    """The plain rewrite, in a checkout of the repository: it is no part of the package."""
+    """Find the plain rewrite in a checkout of the repository; None outside one, since the package does not hold it."""
     candidates = (Path(__file__).parents[3] / PLAIN_FILE, PLAIN_FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 
 def time_rates(recipe: Recipe, device: torch.device) -> Rates:
-    """The machine's rates; best of five, since others can only slow it down."""
+    """Measure the limits of the machine: the best of five runs, since other programs can only slow it down."""
     kind = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     a, b = (torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device).to(kind) for _ in range(2))
     source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
     target = torch.ones_like(source)
 
     def best(run: Callable[[], object]) -> float:
-        clock = _Clock(run, device)
+        clock = Clock(run, device)
         seconds = []
         for _ in range(6):
             clock.step()
@@ -156,69 +164,24 @@ def time_rates(recipe: Recipe, device: torch.device) -> Rates:
     return Rates(MATRIX_SIDE**3 / best(lambda: torch.mm(a, b)), 2 * COPY_BYTES / best(lambda: target.copy_(source)))
 
 
-class _Clock:
-    """Takes steps and times them."""
-
-    def __init__(self, run: Callable[[], object], device: torch.device) -> None:
-        self.run, self.device = run, device
-        self.last_s = 0.0
-
-    def step(self) -> tuple[float, float]:
-        """Seconds and processor seconds of one step."""
-        begun = _now(self.device), time.perf_counter(), time.process_time()
-        self.run()
-        self.last_s = _now(self.device) - begun[0]
-        return time.perf_counter() - begun[1], time.process_time() - begun[2]
-
-
-def _now(device: torch.device) -> float:
-    """Seconds; of the processor where one thread does everything, so that a busy machine does not matter."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.process_time() if _counts_processor(device) else time.perf_counter()
-
-
-def _counts_processor(device: torch.device) -> bool:
-    return device.type == "cpu" and torch.get_num_threads() == 1
-
-
-def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dict[str, float]:
-    """Median seconds of each part of a step; a GPU is waited for after each part, so that their sum is more."""
-    parts: dict[str, float] = {}
-    last = [0.0]
-
-    def mark(part: str) -> None:
-        now = _now(run.device)
-        parts[part] = parts.get(part, 0.0) + now - last[0]
-        last[0] = now
-
-    def timed(name: str, call: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def call_timed(*inputs: Tensor) -> Tensor:
-            mark("rest")
-            output = call(*inputs)
-            mark(f"{name} forward")
-            if name == "generator":
-                output.register_hook(lambda _: mark("losses, back to the generator's output"))
-            return output
-
-        return call_timed
-
+def _time_parts(run: Run, forward: Forward, clock: Clock, n_rounds: int) -> dict[str, float]:
+    """Measure the median seconds of each part of a step; waiting for a GPU after each part makes their sum larger."""
+    parts = PartClock(run.device)
     handles = []
     for name, optimizer in run.state.optimizers.items():
         handles += [
-            optimizer.register_step_pre_hook(lambda *_, name=name: mark(f"{name} backward")),
-            optimizer.register_step_post_hook(lambda *_, name=name: mark(f"{name} optimiser")),
+            optimizer.register_step_pre_hook(lambda *_, name=name: parts.mark(f"{name} backward")),
+            optimizer.register_step_post_hook(lambda *_, name=name: parts.mark(f"{name} optimiser")),
         ]
     untimed = dict(forward)
-    forward.update({name: timed(name, call) for name, call in untimed.items()})
+    forward.update({name: parts.timed(name, call) for name, call in untimed.items()})
     rounds = []
     try:
         for _ in range(n_rounds):
-            parts.clear()
-            last[0] = _now(run.device)
+            parts.begin()
             clock.step()
-            mark("rest")
-            rounds.append(dict(parts))
+            parts.mark("rest")
+            rounds.append(parts.seconds)
     finally:
         forward.update(untimed)
         for handle in handles:
@@ -227,24 +190,23 @@ def _time_parts(run: Run, forward: Forward, clock: _Clock, n_rounds: int) -> dic
 
 
 def _made_up() -> TrainingData:
-    """Pairs of noise and palette colours, as many as fit in memory with ease."""
+    """Make pairs of noise and random palette colours that fit easily into memory."""
     rng = np.random.default_rng(0)
     shape = (N_PAIRS, SIDE_PX, SIDE_PX)
     both = np.concatenate([rng.integers(0, 256, (*shape, 3), np.uint8), COLOURS_RGB[rng.integers(0, 12, shape)]], 2)
     names = tuple(map(str, range(N_PAIRS)))
     pairs = CachedPairs(names, ((SIDE_PX, 2 * SIDE_PX),) * N_PAIRS, both.ravel(), "AtoB")
-    train = list(range(N_PAIRS))
-    return TrainingData(pairs, train, levels_of_all(pairs, train))
+    return TrainingData((PairSource(1, pairs, Split(list(range(N_PAIRS)), [])),))
 
 
 def _loader(recipe: Recipe, data: TrainingData, step_s: float) -> dict[str, float]:
-    """Seconds that the loader alone takes for a batch, and how many it draws while a step lasts."""
+    """Measure the seconds that the loader alone takes for a batch, and the batches that it makes during one step."""
     drawn = chain.from_iterable(batches(recipe, data, epoch, 0) for epoch in count())
     next(drawn)
-    begun = _now(torch.device("cpu"))
+    begun = now(torch.device("cpu"))
     for _ in islice(drawn, N_LOADED):
         pass
-    batch_s = (_now(torch.device("cpu")) - begun) / N_LOADED
+    batch_s = (now(torch.device("cpu")) - begun) / N_LOADED
     return {"batch_s": batch_s, "batches_a_step": step_s / batch_s}
 
 
@@ -256,7 +218,7 @@ def _trains_as_the_paper(recipe: Recipe) -> bool:
 
 @contextmanager
 def _plain(file: Path) -> Iterator[Callable[[], tuple[float, float]]]:
-    """Steps of the plain rewrite, in a process of its own, which none of our settings reach."""
+    """Start the plain rewrite in a process without our environment variables; yield the function that runs a step."""
     ours = ("THP_", "MALLOC_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     command = [sys.executable, str(file), str(torch.get_num_threads())]

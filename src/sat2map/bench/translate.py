@@ -1,4 +1,4 @@
-"""What `sat2map bench translate` metrics: a whole scene beside the network alone and reading and writing alone."""
+"""Benchmark of translation: a whole scene, compared with the network alone and with reading and writing alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sat2map.translate.scene_drawing import make_runner
 
 
 class Instant:
-    """An engine that takes no time: a colour of the palette for each brightness."""
+    """An engine that takes no time: it looks up a colour of the palette for each brightness."""
 
     def __init__(self, card: Card) -> None:
         self.card = card
@@ -43,11 +43,17 @@ class Instant:
 
 
 def bench_translate(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, Any]:
-    """Time a scene three ways, in one process, one after the other.
+    """Time the translation of a scene, the network alone, and reading and writing alone, one after the other.
+
+    Args:
+        translator: draws the map.
+        scene_path: scene that is translated.
+        settings: settings of the drawing.
 
     Returns:
-        Seconds by the clock and of the processor for the whole, for the network alone (every window that is not empty,
-        read beforehand) and for reading and writing alone (the network replaced by a table).
+        The pixels of the scene; seconds (`s`) and processor seconds (`cpu_s`) of the whole, of the network alone (all
+        windows that are not empty, read beforehand) and of reading and writing alone (the network replaced by a table);
+        and ratios of these.
     """
     with TemporaryDirectory() as folder:
         out = Path(folder) / "map.tif"
@@ -69,18 +75,18 @@ def bench_translate(translator: Translator, scene_path: str | Path, settings: Se
 def bench_versus(
     translator: Translator, other: Translator, scene_path: str | Path, settings: Settings, n_rounds: int = 3
 ) -> dict[str, float]:
-    """Time a scene from file to map by two models, by turns.
+    """Time the translation of a scene by two models, by turns.
 
     Args:
-        translator: draws it as `settings` say.
-        other: draws it tile by tile, 256 px without a margin, which is the cheapest way, with seams; and, at the end,
-            once exactly.
-        scene_path: of ground that both see at one resolution, or the comparison is none.
-        settings: of `translator`.
-        n_rounds: of which medians are taken.
+        translator: first model, which draws the scene with `settings`.
+        other: second model, which draws the scene in tiles of 256 px without a margin, which is fastest and has seams;
+            and at the end once without seams.
+        scene_path: scene that both models see at the same GSD, since otherwise they do not do the same work.
+        settings: settings for the first model.
+        n_rounds: number of rounds, of which medians are taken.
 
     Returns:
-        Pixels a second by the clock of `model`, `other_tiles` and `other_exact`, and the ratios of the first to these.
+        Pixels per second of `model`, `other_tiles` and `other_exact`, and the ratios of the first to the others.
     """
     tiles = Settings(core_px=TILE_PX, margin_px=0, mode="fast")
     with TemporaryDirectory() as folder, open_scene(scene_path) as scene:
@@ -101,7 +107,7 @@ def bench_versus(
 def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
     spent = {"s": 0.0, "cpu_s": 0.0}
     run = make_runner(translator.engine, settings)
-    with open_scene(scene_path, translator.reading()) as scene:
+    with open_scene(scene_path, rule=translator.stretch_rule) as scene:
         drawing = translator.drawing(scene, settings)
         for window in drawing.plan.windows:
             sat_hwc = drawing.read(window).sat_hwc

@@ -44,7 +44,7 @@ def _line_street(site: Site, edge: int, length_m: float, *, busy: bool) -> None:
     corner, along = site.plot.corners[edge], site.plot.edges[edge] / length_m
     outward = np.array([along[1], -along[0]])
 
-    def places(step_m: float, aside_m: float) -> Points:
+    def positions(step_m: float, aside_m: float) -> Points:
         at = np.arange(7.0, length_m - 7, step_m)[:, None]
         line: Points = corner + along * at + outward * aside_m
         return line
@@ -61,8 +61,8 @@ def _line_street(site: Site, edge: int, length_m: float, *, busy: bool) -> None:
         )
         if rng.random() < 0.35:
             site.patches(bars, (138, 138, 134))
-    site.park(places(5.7, 1.25), along, rng.uniform(0.35, 0.85) if busy else 0.3)
-    site.park(places(19.0, 3.5), along, 0.12)
-    trees = places(rng.uniform(7, 11), -1.3)
+    site.park(positions(5.7, 1.25), along, rng.uniform(0.35, 0.85) if busy else 0.3)
+    site.park(positions(19.0, 3.5), along, 0.12)
+    trees = positions(rng.uniform(7, 11), -1.3)
     trees += along * rng.normal(0, 2.0, (len(trees), 1)) + outward * rng.normal(0, 0.5, (len(trees), 1))
     site.plant(trees[rng.random(len(trees)) < 0.08 + 0.7 * site.style.lush], (1.5, 5.2))

@@ -28,7 +28,7 @@ GRAINS_M = ((330.0, 0.08), (110.0, 0.07), (31.0, 0.05), (8.0, 0.06), (2.4, 0.065
 def photograph(canvas: Canvas, light: Light, seed: tuple[int, ...]) -> UInt8:
     """The window of a canvas as an image: uint8, shape (H, W, 3), RGB.
 
-    All that is random depends on the pixel's place in the city, so that neighbouring windows fit.
+    All that is random depends on the pixel's position in the city, so that neighbouring windows fit.
     """
     albedo, lit = canvas.image()
     gain = np.ones(albedo.shape[:2], np.float32)
@@ -77,7 +77,7 @@ def _grains(window: Window, cell_px: int, seed: tuple[int, ...]) -> Floats:
 
 
 def _white(window: Window, seed: tuple[int, ...]) -> Floats:
-    """Normal noise that depends on the place alone: float32, shape (H, W)."""
+    """Normal noise that depends on the position alone: float32, shape (H, W)."""
     out = np.empty((window.height, window.width), np.float32)
     for i in range(window.row // CHUNK_PX, (window.row + window.height - 1) // CHUNK_PX + 1):
         for j in range(window.col // CHUNK_PX, (window.col + window.width - 1) // CHUNK_PX + 1):

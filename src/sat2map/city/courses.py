@@ -51,7 +51,7 @@ class Course(NamedTuple):
         return self.aside_m + (size * np.sin(turn)).sum(-1), (size * 2 * np.pi / length * np.cos(turn)).sum(-1)
 
     def half(self, u: Points) -> Points:
-        """Half its width at places along it, metres."""
+        """Half its width at positions along it, metres."""
         waves = np.sin(2 * np.pi * u / 610 + self.swings[0, 2]) + 0.6 * np.sin(2 * np.pi * u / 173 + self.swings[1, 2])
         width: Points = self.half_m * (1 + self.uneven * waves)
         return width
@@ -69,16 +69,16 @@ class Course(NamedTuple):
         return self.stretch(first, last)
 
     def steps(self, box: Points) -> tuple[int, int]:
-        """First and last step along it in a rectangle; steps are counted from a fixed place, whatever the window."""
+        """First and last step along it in a rectangle; steps are counted from a fixed position, whatever the window."""
         u, _ = self._frame(np.array([(x, y) for x in box[:, 0] for y in box[:, 1]]))
         return int(u.min() // STEP_M) - 8, int(u.max() // STEP_M) + 9
 
     def stretch(self, first: int, last: int) -> tuple[Points, Points]:
         """The same from step to step."""
-        places: Points = np.arange(first, last).astype(np.float64) * STEP_M
-        middle, _ = self._middle(places)
+        positions: Points = np.arange(first, last).astype(np.float64) * STEP_M
+        middle, _ = self._middle(positions)
         along = axis(self.angle)
-        return places[:, None] * along + middle[:, None] * np.array([-along[1], along[0]]), self.half(places)
+        return positions[:, None] * along + middle[:, None] * np.array([-along[1], along[0]]), self.half(positions)
 
     def reaches(self, box: Points) -> bool:
         """Whether it or its shoulder comes into a rectangle."""

@@ -1,4 +1,4 @@
-"""Estates as large as a district: a university, a hospital, a mall; places things, and paints nothing."""
+"""Estates as large as a district: a university, a hospital, a mall; sets out things, and paints nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes in metres and random numbers that depend on a place alone; knows no city and no pixel."""
+"""Shapes in metres and random numbers that depend on a position alone; knows no city and no pixel."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Points = npt.NDArray[np.float64]
 Rng = np.random.Generator
 
 
-def rng_of(seed: tuple[int, ...], *place: int) -> Rng:
-    """Random numbers for a place (whole numbers of either sign): the same for whoever comes there, from wherever."""
-    return np.random.default_rng([*seed, *(2 * k if k >= 0 else -2 * k - 1 for k in place)])
+def rng_of(seed: tuple[int, ...], *position: int) -> Rng:
+    """Random numbers for a position (whole numbers of either sign): the same for whoever comes there, from wherever."""
+    return np.random.default_rng([*seed, *(2 * k if k >= 0 else -2 * k - 1 for k in position)])
 
 
 class Plot(NamedTuple):

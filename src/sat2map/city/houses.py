@@ -1,4 +1,4 @@
-"""Blocks of houses in rows along their streets, with yards and trees behind; places them, and paints nothing."""
+"""Blocks of houses in rows along their streets, with yards and trees behind; sets them out, and paints nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lie of an endless city: what crosses it, its districts and their blocks, each found from its place alone."""
+"""The lie of an endless city: what crosses it, its districts and their blocks, each found from its position alone."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Layout:
 
     def _border(self, k: int, direction: int) -> tuple[float, int | None]:
         """Half width and colour on the map of the road along a whole line of cells."""
-        return self._avenue(rng_of(self.seed, 1, k, direction), 0.14)
+        return self._avenue(rng_of(self.seed, 1, k, direction), self.options.major_share)
 
     def _avenue(self, rng: Rng, share_major: float) -> tuple[float, int | None]:
         """Half width of a road between districts, and its colour on the map."""
@@ -153,7 +153,7 @@ class Layout:
         low, high = (plot.corners @ along).min(), (plot.corners @ along).max()
         at = plot.corners.mean(0)
         at = at + along * (low + rng.uniform(0.38, 0.62) * (high - low) - at @ along)
-        half, colour = self._avenue(rng, 0.035)
+        half, colour = self._avenue(rng, self.options.major_share / 3)
         for side in (normal, -normal):
             piece = plot.cut(at, side, half)
             if side is normal:

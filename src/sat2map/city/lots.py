@@ -1,4 +1,4 @@
-"""Blocks that are cut into lots with a larger building on each; places them, and paints nothing."""
+"""Blocks that are cut into lots with a larger building on each; sets them out, and paints nothing."""
 
 from __future__ import annotations
 
@@ -187,28 +187,32 @@ def _stacks(site: Site, lot: Plot) -> None:
     """Containers, lorries, heaps or tanks."""
     rng = site.rng
     if rng.random() < 0.3:
-        places = site_grid(site, lot, 16, 16)
-        if len(places):
+        positions = site_grid(site, lot, 16, 16)
+        if len(positions):
             angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-            radii = rng.uniform(3, 7, (len(places), 1, 1))
-            round_ = places[:, None] + radii * np.stack((np.cos(angle), np.sin(angle)), -1)
-            site.build(Solid(round_, np.full(len(places), 8.0), roofs(rng, len(places), 0.9), "flat"), equipped=False)
+            radii = rng.uniform(3, 7, (len(positions), 1, 1))
+            round_ = positions[:, None] + radii * np.stack((np.cos(angle), np.sin(angle)), -1)
+            site.build(
+                Solid(round_, np.full(len(positions), 8.0), roofs(rng, len(positions), 0.9), "flat"), equipped=False
+            )
         return
-    places = site_grid(site, lot, 13.5, 3.4)
-    places = places[rng.random(len(places)) < 0.6]
-    shapes = boxes(places, site.along * 12, np.broadcast_to(site.across * 2.5, places.shape))
-    paint = rng.choice((225.0, 160.0, 90.0, 60.0), (len(places), 1)) * rng.uniform(0.7, 1.1, (len(places), 3))
-    site.build(Solid(shapes, np.full(len(places), 3.0), paint, "flat", on_map=False), equipped=False)
+    positions = site_grid(site, lot, 13.5, 3.4)
+    positions = positions[rng.random(len(positions)) < 0.6]
+    shapes = boxes(positions, site.along * 12, np.broadcast_to(site.across * 2.5, positions.shape))
+    paint = rng.choice((225.0, 160.0, 90.0, 60.0), (len(positions), 1)) * rng.uniform(0.7, 1.1, (len(positions), 3))
+    site.build(Solid(shapes, np.full(len(positions), 3.0), paint, "flat", on_map=False), equipped=False)
 
 
 def site_grid(site: Site, lot: Plot, along_m: float, across_m: float) -> Points:
-    """Places in rows along the streets, within a lot: shape (n, 2)."""
+    """Positions in rows along the streets, within a lot: shape (n, 2)."""
     u, v = lot.corners @ site.along, lot.corners @ site.across
     grid = np.stack(
         np.meshgrid(np.arange(u.min() + 2, u.max() - 2, along_m), np.arange(v.min() + 2, v.max() - 2, across_m)), -1
     )
-    places = grid.reshape(-1, 2) @ np.stack((site.along, site.across))
-    reach = places + site.along * along_m * 0.85 + site.across * across_m * 0.85
-    inside = (lot.depths(places) > 1).all(-1) & (lot.depths(reach) > 1).all(-1) if len(places) else np.zeros(0, bool)
-    found: Points = places[inside]
+    positions = grid.reshape(-1, 2) @ np.stack((site.along, site.across))
+    reach = positions + site.along * along_m * 0.85 + site.across * across_m * 0.85
+    inside = (
+        (lot.depths(positions) > 1).all(-1) & (lot.depths(reach) > 1).all(-1) if len(positions) else np.zeros(0, bool)
+    )
+    found: Points = positions[inside]
     return found

@@ -1,4 +1,4 @@
-"""Land without houses, or with few: parks, woods, fields, car parks, campuses; places things, and paints nothing."""
+"""Land without houses, or with few: parks, woods, fields, car parks, campuses; sets out things, and paints nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def lay_car_park(site: Site, lot: Plot) -> None:
     full = rng.uniform(0.1, 0.8)
     axes = np.stack((site.along, site.across))
     for n, at in enumerate(np.arange(v.min() + 4, v.max() - 3, 8.2)):
-        places = (
+        positions = (
             np.stack(
                 (
                     np.arange(u.min() + 3, u.max() - 2, 2.75),
@@ -46,16 +46,16 @@ def lay_car_park(site: Site, lot: Plot) -> None:
             )
             @ axes
         )
-        if not len(places):
+        if not len(positions):
             return
-        places = places[(lot.depths(places) > 2.4).all(-1)]
+        positions = positions[(lot.depths(positions) > 2.4).all(-1)]
         lines = boxes(
-            places - site.along * 1.45 - site.across * 2.4,
+            positions - site.along * 1.45 - site.across * 2.4,
             site.along * 0.25,
-            np.broadcast_to(site.across * 4.8, places.shape),
+            np.broadcast_to(site.across * 4.8, positions.shape),
         )
         site.patches(lines, (128, 128, 126))
-        site.park(places, site.across if n % 7 else -site.across, full)
+        site.park(positions, site.across if n % 7 else -site.across, full)
 
 
 def lay_courts(site: Site, lot: Plot) -> None:
@@ -119,10 +119,14 @@ def meadow(site: Site) -> None:
     lay_ways(site, land, int(rng.integers(3, 7)))
     taken = [*lakes]
     for _ in range(int(rng.integers(1, 4))):
-        place = scattered(rng, land.corners, 1e-3)[:1]
-        if len(place) and (land.depths(place) > 48).all() and all(np.hypot(*(place[0] - c)) > r + 50 for c, r in taken):
-            lay_ball_field(site, place[0])
-            taken.append((place[0], 46.0))
+        position = scattered(rng, land.corners, 1e-3)[:1]
+        if (
+            len(position)
+            and (land.depths(position) > 48).all()
+            and all(np.hypot(*(position[0] - c)) > r + 50 for c, r in taken)
+        ):
+            lay_ball_field(site, position[0])
+            taken.append((position[0], 46.0))
     _grow(site, land, taken, rng.uniform(0.25, 0.75))
 
 
@@ -152,10 +156,10 @@ def _spots(
 ) -> None:
     """Uneven ground: patches of other colours."""
     rng = site.rng
-    for place in scattered(rng, land.corners, per_m2):
+    for position in scattered(rng, land.corners, per_m2):
         radius = rng.uniform(*radii_m)
-        if (land.depths(place) > radius).all():
-            site.ground(blob(rng, place, (radius * rng.uniform(0.6, 1.4), radius), 0.25, 20), _mixed(rng, colours))
+        if (land.depths(position) > radius).all():
+            site.ground(blob(rng, position, (radius * rng.uniform(0.6, 1.4), radius), 0.25, 20), _mixed(rng, colours))
 
 
 def _mixed(rng: Rng, colours: tuple[tuple[int, int, int], ...]) -> Colours:
@@ -186,14 +190,14 @@ def _lakes(site: Site, land: Plot, n: int) -> list[tuple[Points, float]]:
     """Up to n lakes; of each the middle and how far it reaches."""
     rng = site.rng
     lakes: list[tuple[Points, float]] = []
-    for place in scattered(rng, land.corners, 1e-3)[:n]:
-        room = float(land.depths(place).min())
+    for position in scattered(rng, land.corners, 1e-3)[:n]:
+        room = float(land.depths(position).min())
         if room > 24 and not lakes:
             radius = room * rng.uniform(0.4, 0.62)
-            shore = blob(rng, place, (radius * rng.uniform(0.7, 1.05), radius), 0.3)
-            site.ground(place + (shore - place) * 1.12, (74, 72, 54))
+            shore = blob(rng, position, (radius * rng.uniform(0.7, 1.05), radius), 0.3)
+            site.ground(position + (shore - position) * 1.12, (74, 72, 54))
             site.ground(shore, WATER, MAP["water"][0])
-            lakes.append((place, float(np.hypot(*(shore - place).T).max())))
+            lakes.append((position, float(np.hypot(*(shore - position).T).max())))
     return lakes
 
 
@@ -203,11 +207,11 @@ def _grow(site: Site, land: Plot, open_: list[tuple[Points, float]], share: floa
     low, high = land.corners.min(0), land.corners.max(0)
     step = 5.6
     grid = np.stack(np.meshgrid(*(np.arange(a, b, step) for a, b in zip(low, high, strict=True))), -1).reshape(-1, 2)
-    places = grid + rng.uniform(-0.8, 0.8, grid.shape) * step
+    positions = grid + rng.uniform(-0.8, 0.8, grid.shape) * step
     waves = 2 * np.pi * rng.normal(0, 1, (6, 2)) / rng.uniform(70, 240, (6, 1))
-    level = np.sin(places @ waves.T + rng.uniform(0, 2 * np.pi, 6)).sum(1)
+    level = np.sin(positions @ waves.T + rng.uniform(0, 2 * np.pi, 6)).sum(1)
     wooded = level < np.quantile(level, share) if len(level) else level < 0
-    kept = wooded & (rng.random(len(places)) < 0.9) | (rng.random(len(places)) < 0.05)
+    kept = wooded & (rng.random(len(positions)) < 0.9) | (rng.random(len(positions)) < 0.05)
     for middle, radius in open_:
-        kept &= np.hypot(*(places - middle).T) > radius * 0.97
-    site.plant(places[kept], (1.9, 5.6))
+        kept &= np.hypot(*(positions - middle).T) > radius * 0.97
+    site.plant(positions[kept], (1.9, 5.6))

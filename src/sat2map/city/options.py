@@ -28,6 +28,8 @@ class CityOptions:
     """Width of a street, from kerb to kerb."""
     avenue_m: float = 14.5
     """Of the roads between districts."""
+    major_share: float = 0.3
+    """Of the long roads between districts, those that maps colour; of the short ones it is a third of that."""
     motorway_m: float = 25.0
     irregularity: float = 0.3
     """How much blocks differ; 0 is a regular grid."""

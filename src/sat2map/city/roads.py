@@ -135,9 +135,9 @@ def _line(out: Contents, course: Course, line: Points, half: Points, rng: Rng, s
     n = rng.poisson(CHUNK_M / 9 * rng.choice((0.1, 0.5, 1.5)))
     at = rng.integers(0, len(line) - 1, n)
     out_m = half[at] + rng.uniform(2.5, max(course.shoulder_m * 0.75, 3.0), n)
-    places = line[at] + aside[at] * (out_m * rng.choice((-1, 1), n))[:, None]
+    positions = line[at] + aside[at] * (out_m * rng.choice((-1, 1), n))[:, None]
     if n:
-        out.solids.append(trees(rng, places + rng.uniform(-3, 3, (n, 2)), season, rng.uniform(1.5, 4.2, n)))
+        out.solids.append(trees(rng, positions + rng.uniform(-3, 3, (n, 2)), season, rng.uniform(1.5, 4.2, n)))
     if course.kind == "river" and half[0] > 60:
         _harbour(out, line, half, along, aside, rng)
 
@@ -149,12 +149,14 @@ def _harbour(out: Contents, line: Points, half: Points, along: Points, aside: Po
         pier = boxes(root, -side * aside[at] * rng.uniform(25, 70), along[at] * rng.uniform(6, 22))
         out.grounds.append(Ground(pier, tone(rng, (CONCRETE, SOIL, ASPHALT)[rng.integers(3)]), MAP["land"][2]))
     for at in rng.integers(0, len(line), rng.poisson(0.8)):
-        place = line[at] + aside[at] * rng.uniform(-0.8, 0.8) * half[at]
-        wake = np.stack((place, place + along[at] * 40 + aside[at] * 3, place + along[at] * 40 - aside[at] * 3))
+        position = line[at] + aside[at] * rng.uniform(-0.8, 0.8) * half[at]
+        wake = np.stack(
+            (position, position + along[at] * 40 + aside[at] * 3, position + along[at] * 40 - aside[at] * 3)
+        )
         out.flats.append(Flat(wake[None], np.array([[52, 64, 62.0]])))
         out.flats.append(
             Flat(
-                boxes(place - along[at] * 8 - aside[at] * 1.5, along[at] * 12, aside[at] * 3)[None],
+                boxes(position - along[at] * 8 - aside[at] * 1.5, along[at] * 12, aside[at] * 3)[None],
                 np.array([[190, 190, 186.0]]),
             )
         )

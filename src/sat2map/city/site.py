@@ -74,44 +74,44 @@ class Site(NamedTuple):
             if equipped and solid.style == "flat" and solid.shapes.shape[1] == 4:
                 self.roofed.append(solid)
 
-    def plant(self, places: Points, radii_m: tuple[float, float] = (1.7, 4.4)) -> None:
-        """Plant trees at places (n, 2), those of them that are within the block."""
-        if len(places):
-            places = places[(self.plot.depths(places) > 0.8).all(-1)]
-        if len(places):
+    def plant(self, positions: Points, radii_m: tuple[float, float] = (1.7, 4.4)) -> None:
+        """Plant trees at positions (n, 2), those of them that are within the block."""
+        if len(positions):
+            positions = positions[(self.plot.depths(positions) > 0.8).all(-1)]
+        if len(positions):
             low, high = radii_m
             # Many small ones, few large ones.
-            self.groves.append((places, low + (high - low) * self.rng.beta(1.1, 1.7, len(places))))
+            self.groves.append((positions, low + (high - low) * self.rng.beta(1.1, 1.7, len(positions))))
 
     def scatter_trees(self, plot: Plot, per_m2: float, radii_m: tuple[float, float] = (1.7, 4.4)) -> None:
         """Plant trees all over a plot, more of them where the district is lush."""
         if len(plot.corners) > 2:
-            places = scattered(self.rng, plot.corners, per_m2 * (0.25 + 1.5 * self.style.lush))
-            self.plant(places[(plot.depths(places) > 0).all(-1)], radii_m)
+            positions = scattered(self.rng, plot.corners, per_m2 * (0.25 + 1.5 * self.style.lush))
+            self.plant(positions[(plot.depths(positions) > 0).all(-1)], radii_m)
 
     def clutter(self, plot: Plot, per_m2: float = 1 / 60) -> None:
         """Small bright and dark things all over a plot: tables, sheds, heaps, covers."""
         if len(plot.corners) < 3:
             return
-        places = scattered(self.rng, plot.corners, per_m2)
-        places = places[(plot.depths(places) > 2).all(-1)]
-        n = len(places)
+        positions = scattered(self.rng, plot.corners, per_m2)
+        positions = positions[(plot.depths(positions) > 2).all(-1)]
+        n = len(positions)
         sizes = self.rng.uniform(0.6, 2.6, (n, 2, 1))
-        shapes = boxes(places, self.along * sizes[:, 0], self.across * sizes[:, 1])
+        shapes = boxes(positions, self.along * sizes[:, 0], self.across * sizes[:, 1])
         self.patches(shapes, self.rng.choice((40.0, 70.0, 120.0, 170.0, 215.0), (n, 1)) * np.ones(3))
 
-    def park(self, places: Points, along: Points, share: float) -> None:
-        """Park cars at a share of places (n, 2)."""
-        places = places[self.rng.random(len(places)) < share]
-        self.bays.append((places, np.broadcast_to(along, places.shape)))
+    def park(self, positions: Points, along: Points, share: float) -> None:
+        """Park cars at a share of positions (n, 2)."""
+        positions = positions[self.rng.random(len(positions)) < share]
+        self.bays.append((positions, np.broadcast_to(along, positions.shape)))
 
     def finish(self) -> Contents:
         """All of the block, with the cars, the trees and what is on roofs, which are made all at once."""
         if self.bays:
             self.out.flats.append(cars(self.rng, *(np.concatenate(part) for part in zip(*self.bays, strict=True))))
         if self.groves:
-            places, radii = (np.concatenate(part) for part in zip(*self.groves, strict=True))
-            self.out.solids.append(trees(self.rng, places, self.season, radii))
+            positions, radii = (np.concatenate(part) for part in zip(*self.groves, strict=True))
+            self.out.solids.append(trees(self.rng, positions, self.season, radii))
         for solid in joined_solids(self.roofed):
             self.out.solids.append(equipment(self.rng, solid))
         return self.out
@@ -125,7 +125,7 @@ class Site(NamedTuple):
         if longest < limit_m * self.rng.uniform(0.8, 1.5):
             yield plot
             return
-        way, places = (self.along, u) if np.ptp(u) >= np.ptp(v) else (self.across, v)
-        at = way * (places.min() + self.rng.uniform(0.36, 0.64) * np.ptp(places))
+        way, positions = (self.along, u) if np.ptp(u) >= np.ptp(v) else (self.across, v)
+        at = way * (positions.min() + self.rng.uniform(0.36, 0.64) * np.ptp(positions))
         for side in (way, -way):
             yield from self.lots(plot.cut(at + side * gap_m / 2, side), limit_m, gap_m)

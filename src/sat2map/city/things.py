@@ -122,20 +122,20 @@ def roofs(rng: Rng, n: int, bright: float) -> Colours:
     return tone(rng, ROOFS[rng.choice(len(ROOFS), n, p=shares)], n, 0.08)
 
 
-def trees(rng: Rng, places: Points, season: Season, radii: Points) -> Solid:
-    """Trees at places (n, 2), of these radii in metres (n,)."""
-    n = len(places)
+def trees(rng: Rng, positions: Points, season: Season, radii: Points) -> Solid:
+    """Trees at positions (n, 2), of these radii in metres (n,)."""
+    n = len(positions)
     leaves = LEAVES[season]
     colours = tone(rng, leaves[np.minimum(rng.geometric(0.42, n) - 1, len(leaves) - 1)], n, 0.2)
-    return Solid(crowns(rng, places, radii), 1.7 * radii + 1, colours, "tree", on_map=False)
+    return Solid(crowns(rng, positions, radii), 1.7 * radii + 1, colours, "tree", on_map=False)
 
 
-def cars(rng: Rng, places: Points, along: Points) -> Flat:
-    """Cars at places (n, 2), along unit vectors (n, 2)."""
-    n = len(places)
+def cars(rng: Rng, positions: Points, along: Points) -> Flat:
+    """Cars at positions (n, 2), along unit vectors (n, 2)."""
+    n = len(positions)
     across = np.stack((-along[:, 1], along[:, 0]), -1)
     length, width = rng.uniform(4.0, 5.1, (n, 1)), rng.uniform(1.7, 2.1, (n, 1))
-    corner = places - along * length / 2 - across * width / 2 + rng.normal(0, 0.15, (n, 2))
+    corner = positions - along * length / 2 - across * width / 2 + rng.normal(0, 0.15, (n, 2))
     body = boxes(corner, along * length, across * width)
     shade = body + np.array([0.5, -0.6])
     glass = boxes(corner + along * length * 0.55 + across * width * 0.1, along * length * 0.16, across * width * 0.8)
@@ -168,7 +168,7 @@ def padded(corners: Points, k: int = 8) -> Points:
 
 
 def scattered(rng: Rng, corners: Points, per_m2: float) -> Points:
-    """Places in the rectangle about a polygon, so many per square metre of the rectangle."""
+    """Positions in the rectangle about a polygon, so many per square metre of the rectangle."""
     low, high = corners.min(0), corners.max(0)
     return rng.uniform(low, high, (rng.poisson(np.prod(high - low) * per_m2), 2))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image
 
 from sat2map.city.draw import City, city
 from sat2map.city.options import CityOptions
+from sat2map.data.pairs import Pair
 from sat2map.errors import OutputError
 from sat2map.files import replacing
 from sat2map.tiling import Window
@@ -37,6 +38,11 @@ def write_pairs(
     Raises:
         OutputError: the folder cannot be written to.
     """
+    return write_drawn(folder, n, lambda i: city(size_px, size_px, seed=(seed, i), options=options))
+
+
+def write_drawn(folder: Path, n: int, draw: Callable[[int], Pair]) -> list[Path]:
+    """Write pairs that are drawn one after the other, from 1 on, as `write_pairs` does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -44,7 +50,7 @@ def write_pairs(
     paths = [folder / f"{i}.png" for i in range(1, n + 1)]
     for i, path in enumerate(paths, start=1):
         with replacing(path) as work:
-            Image.fromarray(np.hstack(city(size_px, size_px, seed=(seed, i), options=options))).save(work)
+            Image.fromarray(np.hstack(draw(i))).save(work)
     return paths
 
 
@@ -73,22 +79,27 @@ def write_scene(
     Raises:
         OutputError: the folder is missing or cannot be written to.
     """
+    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
+    return write_windows(path, (height, width), gsd_m, City(seed, gsd_m, options).draw)
+
+
+def write_windows(path: Path, size_px: tuple[int, int], gsd_m: float, draw: Callable[[Window], Pair]) -> Path:
+    """Write a scene that is drawn window by window, and its true map, as `write_scene` does."""
     from rasterio import Affine
 
     from sat2map.scene.destination import open_writer
     from sat2map.scene.source import Grid
 
-    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
+    height, width = size_px
     grid = Grid(height, width, CRS, Affine(gsd_m, 0, WEST_M, 0, -gsd_m, NORTH_M))
     tags = {"SAT2MAP_SYNTHETIC": "yes"}
-    drawn = City(seed, gsd_m, options)
     # The scene is finished last: where it is, its truth is too.
     with (
         open_writer(path, grid, with_mask=False, tags=tags) as scene,
         open_writer(truth_path(path), grid, with_mask=False, tags=tags) as truth,
     ):
         for window in _windows(height, width):
-            pair = drawn.draw(window)
+            pair = draw(window)
             scene.write(window, pair.source_hwc, None)
             truth.write(window, pair.target_hwc, None)
     return truth_path(path)

@@ -1,1 +1,1 @@
-"""The command line; it parses, calls one room and prints, and holds no work of its own."""
+"""The command line: each command parses its options, calls the package, and prints the result."""

@@ -1,4 +1,4 @@
-"""`sat2map bench`: how fast and how exact; the measuring itself is in `sat2map.bench`."""
+"""The command `sat2map bench`, which prints the measurements of `sat2map.bench`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sat2map.cli.options import (
     set_option,
     window_option,
 )  # fmt: skip
+from sat2map.errors import import_extra
 
 
 @click.group()
@@ -42,15 +43,17 @@ def train(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Time a recipe's training step: where its time goes, how near to the machine's limits, how fast the loader is.
+    """Time the training step of a recipe, its parts and its loader, and compare it with the limits of the machine.
 
-    In a checkout of the repository the paper's recipe is timed beside a plain rewrite of its step, by turns. On a busy
-    machine take --threads 1: then parts, lower bound and loader are in processor seconds, which others do not lengthen.
+    In a checkout of the repository the paper's recipe is timed by turns with a plain rewrite of its step. On a busy
+    machine use --threads 1: parts, lower bound and loader are then in processor seconds, which other programs do not
+    lengthen.
     """
     from sat2map.train.memory import keep_freed_memory
 
     keep_freed_memory()
-    import torch
+    torch = import_extra("torch", "train")
+    import_extra("tensorboard", "train")
 
     from sat2map.bench.train import bench_train, find_plain_file
     from sat2map.engine.torch import pick_device
@@ -86,7 +89,7 @@ def seams(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Measure how well the windows of SCENE meet in each mode, and how right its map is."""
+    """Measure how well the windows of SCENE meet in each mode, and how good its map is."""
     from typing import get_args
 
     from sat2map.bench.seams import bench_seams
@@ -129,7 +132,7 @@ def time_translation(
     scene: str, model: str | None, head: str | None, window_px: int | None, versus: str | None, device: str,
     as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Time SCENE from file to map, beside the network alone and reading and writing alone."""
+    """Time the translation of SCENE, and the network alone and reading and writing alone."""
     from sat2map.bench.translate import bench_translate, bench_versus
     from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
 
@@ -197,7 +200,8 @@ def _spread(value: dict[str, float], unit: str = " s") -> str:
 @json_option
 @log_options
 def serve(scene: Path, n_random: int, n_clients: int, model: str | None, seed: int, as_json: bool, quiet: bool) -> None:
-    """Drive a server of SCENE on this machine: tiles per second, cold, warm and under load."""
+    """Measure the tiles per second of a server of SCENE on this machine: cold, warm and under load."""
+    import_extra("titiler.core", "serve")
     from sat2map.bench.serve import bench_serve
 
     report = bench_serve(scene, model, n_random=n_random, n_clients=n_clients, seed=seed)

@@ -1,4 +1,4 @@
-"""`sat2map data`: looks into, divides, fetches and draws data sets; the work itself is in `sat2map.data`."""
+"""The command `sat2map data`, which inspects, divides, downloads and draws data sets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.errors import DataError, OutputError
+from sat2map.cli.written import say_written
+from sat2map.errors import DataError, OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SHARE = click.FloatRange(0, 1, max_open=True)
 
 @click.group()
 def data() -> None:
-    """Look into data sets, divide, download or draw them."""
+    """Inspect, divide, download or draw data sets."""
 
 
 data.add_command(inspect)
@@ -47,42 +48,73 @@ data.add_command(inspect)
     metavar="SIDE_PX",
     help="Write one square GeoTIFF to OUT, and its true map beside it.",
 )
+@click.option(
+    "--landscapes",
+    metavar="NAME,...",
+    default="city",
+    show_default=True,
+    help="What is drawn: `all`, or names such as forest,fields,desert; an unknown name is answered with all of them.",
+)
 @seed_option
 @overwrite_option
 @log_options
-def synth(out: Path, n_pairs: int | None, side_px: int | None, seed: int, overwrite: bool, quiet: bool) -> None:
-    """Draw synthetic cities with their true maps: pairs in the folder OUT, or a scene in the file OUT.
+def synth(
+    out: Path, n_pairs: int | None, side_px: int | None, landscapes: str, seed: int, overwrite: bool, quiet: bool
+) -> None:
+    """Draw synthetic ground with its true map: pairs in the folder OUT, or a scene in the file OUT.
 
-    Of one seed, pair n is always the same, and a small scene is the upper left part of a larger one.
+    With the same seed, pair n is always the same. A small scene of a city is the upper left part of a larger one.
     """
     if (n_pairs is None) == (side_px is None):
         raise click.UsageError("give either --pairs or --scene")
+    names = _landscape_names(landscapes)
     if n_pairs is not None:
-        written = _write_pairs(out, n_pairs, seed, overwrite)
+        written = _write_pairs(out, n_pairs, seed, names, overwrite)
     else:
         assert side_px is not None
-        written = _write_scene(out, side_px, seed, overwrite)
-    if not quiet:
-        click.echo(f"wrote {written}", err=True)
+        written = _write_scene(out, side_px, seed, names, overwrite)
+    with_it = ("translate", out, "-o", out.with_stem(f"{out.stem}_map"))
+    say_written(
+        written, *(("train", out, "--recipe", "city", "--out", "runs/city") if n_pairs else with_it), quiet=quiet
+    )
 
 
-def _write_pairs(folder: Path, n: int, seed: int, overwrite: bool) -> str:
-    from sat2map.city import write_pairs
+def _landscape_names(landscapes: str) -> tuple[str, ...]:
+    """What was asked for, in a list that the names are checked against."""
+    from sat2map.landscape import NAMES
+
+    names = NAMES if landscapes == "all" else tuple(name.strip() for name in landscapes.split(","))
+    for name in names:
+        if name not in NAMES:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(NAMES)}, or all", param_hint="--landscapes")
+    return names
+
+
+def _write_pairs(folder: Path, n: int, seed: int, names: tuple[str, ...], overwrite: bool) -> str:
+    from sat2map import city, landscape
 
     if folder.exists() and not folder.is_dir():
         raise OutputError("output is not a folder", folder, hint="pairs go to a folder; choose another name")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputError("output exists and is not empty", folder, hint="--overwrite, or another folder")
-    return f"{len(write_pairs(folder, n, seed=seed))} pairs to {folder}"
+    if names == ("city",):
+        return f"{len(city.write_pairs(folder, n, seed=seed))} pairs to {folder}"
+    return f"{len(landscape.write_pairs(folder, n, seed=seed, names=names))} pairs to {folder}"
 
 
-def _write_scene(path: Path, side_px: int, seed: int, overwrite: bool) -> str:
-    from sat2map.city import truth_path, write_scene
+def _write_scene(path: Path, side_px: int, seed: int, names: tuple[str, ...], overwrite: bool) -> str:
+    from sat2map import city, landscape
 
+    if len(names) > 1:
+        raise click.UsageError("a scene is of one landscape; give --landscapes one name")
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise OutputError("a scene is written as GeoTIFF", path, hint=f"use {path.with_suffix('.tif')}")
-    refuse_existing(path, truth_path(path), overwrite=overwrite)
-    return f"{path} and its true map, {write_scene(path, side_px, seed=seed)}"
+    refuse_existing(path, city.truth_path(path), overwrite=overwrite)
+    if names == ("city",):
+        truth = city.write_scene(path, side_px, seed=seed)
+    else:
+        truth = landscape.write_scene(path, side_px, seed=seed, name=names[0])
+    return f"{path} and its true map, {truth}"
 
 
 @data.command(short_help="Divide a data set, so that no ground is on both sides.")
@@ -121,9 +153,9 @@ def split(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Divide DATA into the folders train, val and test of OUT; what shares ground stays together.
+    """Divide DATA into the folders train, val and test of OUT; images that share ground stay together.
 
-    Folders hold hard links, or copies where the disk has none, and OUT/groups.csv says who belongs together.
+    The folders hold hard links, or copies where the disk has no hard links. OUT/groups.csv lists the groups.
     """
     from sat2map.data.pairs import TwoFolders, list_pairs
     from sat2map.data.split import GROUPS_FILE, divide, write_folders, write_lists, write_rows
@@ -140,15 +172,17 @@ def split(
     write(out, {name: [files[i] for i in part] for name, part in parts.items()}, overwrite=overwrite)
     rows = [{"split": n, "file": files[i].name, "group": groups[i]} for n, part in parts.items() for i in part]
     write_rows(group_file, rows)
-    if not quiet:
-        counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
-        click.echo(f"{out}: {counts} of {len(set(groups))} groups", err=True)
+    counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
+    training = ("train", out / "train", "--recipe", "compact", "--out", "runs/compact")
+    checking = ("data", "inspect", folder)
+    next_command = checking if lists else training
+    say_written(f"{out}: {counts} of {len(set(groups))} groups", *next_command, quiet=quiet)
 
 
 def _groups(
     folder: Path, files: Sequence[PairFile], by: str | None, groups_file: Path | None, block: float | None
 ) -> list[str]:
-    """The group of each pair, by what is asked for or by what is known."""
+    """Return the group of each pair, by the kind of group that `by` names or, without it, that the data set has."""
     from sat2map.data.footprint import footprint_groups, footprint_of
     from sat2map.data.split import GROUPS_FILE, find_groups_file, read_groups
 
@@ -175,11 +209,13 @@ def _groups(
 @click.option("--accept-licence", is_flag=True, help="Accept the notice that is shown.")
 @log_options
 def download(name: str, folder: Path, archive: Path | None, accept_licence: bool, quiet: bool) -> None:
-    """Fetch the paper's `maps` into FOLDER/maps: 1,096 pairs to train on and 1,098 to validate on, 250 MB.
+    """Download the paper's `maps` into FOLDER/maps: 1,096 pairs for training and 1,098 for validation, 250 MB.
 
-    What was fetched when a connection broke is kept: the same command goes on from there. By hand: fetch the archive
-    with any browser, and give it to --archive.
+    When a connection breaks, run the same command again: it continues the download. You can also download the archive
+    with a browser, and give it to --archive.
     """
+    for module in ("pooch", "requests"):
+        import_extra(module, "download")
     from sat2map.data.download import MAPS
     from sat2map.data.download import download as fetch
 
@@ -189,10 +225,10 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
             raise DataError("notice of the data's rights is not accepted", name, hint="read it, and --accept-licence")
         click.confirm("Do you accept this?", abort=True, err=True)
     with _bytes_told(quiet) as tell:
-        place = fetch(MAPS, folder, by_hand=archive, progress=tell)
-    if not quiet:
-        counts = ", ".join(f"{n} in {part}" for part, n in MAPS.folders.items())
-        click.echo(f"{place}: {counts}", err=True)
+        fetched = fetch(MAPS, folder, by_hand=archive, progress=tell)
+    counts = ", ".join(f"{n} in {part}" for part, n in MAPS.folders.items())
+    training = ("train", fetched / "train", "--recipe", "paper", "--out", "runs/paper")
+    say_written(f"{fetched}: {counts}", *training, quiet=quiet)
 
 
 @contextmanager

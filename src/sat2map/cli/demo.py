@@ -1,4 +1,4 @@
-"""`sat2map demo`: maps of a real and of a synthetic place, to see that all works; draws and scores nothing itself."""
+"""The command `sat2map demo`, which makes maps of a real image and of a synthetic city to show that all works."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sat2map.cli.options import log_options, model_option, overwrite_option
+from sat2map.cli.written import say_written
 from sat2map.errors import MissingExtraError, OutputError
 from sat2map.files import refuse_existing
 
@@ -26,7 +27,7 @@ NO_METRICS = {"road_f1": "-", "miou": "-", "acc5": "-"}
 
 
 class DemoRow(NamedTuple):
-    """Files of one example: image, map, sheet and, where known, the true map."""
+    """The files of one example: image, map, sheet and, where it is known, the true map."""
 
     name: str
     image: Path
@@ -43,7 +44,7 @@ class DemoRow(NamedTuple):
 def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -> None:
     """Make maps of a real photograph (NAIP, 2020) and of a synthetic city whose true map is known.
 
-    Without -o they go to the folder `demo`, where those of an earlier run are replaced.
+    Without -o they are written to the folder `demo`, and replace those of an earlier run.
     """
     from sat2map.city import truth_path, write_scene
     from sat2map.translate import Translator
@@ -59,11 +60,12 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
     write_scene(city, CITY_PX, seed=CITY_SEED)
     rows.append(_show(translator, DemoRow("city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
     if not quiet:
-        _print_table(rows, f"in {folder}, by model {translator.engine.card.name}")
+        _print_table(rows, f"by model {translator.engine.card.name}")
+    say_written(f"{folder}: maps and sheets to look at", "translate", "scene.tif", "-o", "map.tif", quiet=quiet)
 
 
 def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
-    """Make the folder, and refuse what is there before any work.
+    """Make the folder, and check that no file in it would be replaced against the user's will.
 
     Raises:
         OutputError: the folder is a file, cannot be made, or holds a file that would be replaced.
@@ -77,7 +79,7 @@ def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
 
 
 def _show(translator: Translator, row: DemoRow) -> tuple[str, ...]:
-    """Translate an image and lay image, map and truth side by side; return its row of the table."""
+    """Translate an image, and write a sheet with image, map and truth side by side; return its row of the table."""
     begun = time.perf_counter()
     translator.translate_file(row.image, row.map, overwrite=True)
     seconds = time.perf_counter() - begun

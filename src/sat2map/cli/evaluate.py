@@ -1,4 +1,4 @@
-"""`sat2map evaluate`: score a model, or one constant colour, on pairs."""
+"""The command `sat2map evaluate`, which scores a model, or one constant colour, on pairs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
+from sat2map.cli.written import say_written
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sat2map.evaluate.evaluation import EvaluationRequest
     from sat2map.evaluate.protocol import ScoredImage
 
 SHOWN_CORRUPTED = ("road_f1", "cldice", "miou", "acc5", "rmse")
-"""Metrics in the table of corruptions; metrics.json has them all."""
+"""Metrics in the table of corruptions; metrics.json holds all metrics."""
 DECIMALS = {"rmse": 2, "acc5": 1, "acc10": 1, "psnr": 2}
 
 
@@ -61,7 +63,7 @@ def evaluate(
     quiet: bool,
     **request: Any,
 ) -> None:
-    """Score a model on DATA, beside the constant baseline: one colour everywhere.
+    """Score a model on DATA, and the constant baseline: one colour everywhere.
 
     DATA is a folder of side-by-side pairs, or of two folders A and B with equal names.
     """
@@ -87,6 +89,16 @@ def evaluate(
         click.echo(found.to_json())
     else:
         _print_tables(found.metrics)
+    _say_written(checked, out and out / results.METRICS_FILE, report, quiet=quiet)
+
+
+def _say_written(request: EvaluationRequest, metrics: Path | None, report: Path | None, *, quiet: bool) -> None:
+    written = " and ".join(str(path) for path in (metrics, report) if path)
+    model = ("--model", request.model) if request.model else ()
+    if report is not None:
+        say_written(written, "translate", "scene.tif", "-o", "map.tif", *model, quiet=quiet)
+    elif written:
+        say_written(written, "evaluate", request.data, *model, "--report", "report.html", quiet=quiet)
 
 
 def _progress(quiet: bool) -> Callable[[Iterator[ScoredImage], int], Iterator[ScoredImage]]:

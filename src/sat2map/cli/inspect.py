@@ -1,7 +1,8 @@
-"""`sat2map data inspect`: tells what is wrong with a data set; checks at no pixel itself."""
+"""The command `sat2map data inspect`, which reports what is wrong with a data set."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import OutputError
+from sat2map.cli.written import say_written
+from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from sat2map.data.pairs import PairFile
 
 SHARES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.01)
-"""Limits of the classes in which found overlaps are counted against listed ones."""
+"""Limits of the classes of size in which overlaps that were found are compared with those that are listed."""
 N_NAMED = 6
 
 
@@ -51,32 +53,33 @@ def inspect(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Tell what is wrong with the pairs in DATA; with several DATA, also what ground they share.
+    """Report what is wrong with the pairs in DATA; with several DATA, also the ground that they share.
 
-    Exit status 0: nothing is wrong; 1: something is.
+    Of a folder of partial labels (image, label, legend.csv) or road masks (image, mask), it reports how much is known
+    and which files are broken. The exit status is 0 if nothing is wrong, and 1 if something is.
     """
+    import_extra("scipy", "eval")
+    from sat2map.cli.inspect_labels import inspect_label_folders, kinds_of
     from sat2map.data.check.inspect import inspect as inspect_sets
 
     _check_outputs(out, write_groups, no_overlaps, overwrite)
-    sets = _list_sets(data, target_folder)
-    report = inspect_sets(
-        sets,
-        find_shared=not no_overlaps,
-        least_share=least_share,
-        progress=lambda steps, n: _with_progress(steps, n, quiet),
-    )
+    progress = functools.partial(_with_progress, quiet=quiet)
+    if kinds := kinds_of(data):
+        if len(kinds) < len(data) or target_folder or out or write_groups:
+            raise click.UsageError("partial labels and road masks are looked into by themselves, without other options")
+        inspect_label_folders(kinds, as_json=as_json, progress=progress)
+        return
+    sets, find_shared = _list_sets(data, target_folder), not no_overlaps
+    report = inspect_sets(sets, find_shared=find_shared, least_share=least_share, progress=progress)
     _write(report, out, write_groups)
     found = {
-        "sets": {name: _summary(report, name, len(pairs)) for name, pairs in sets.items()},
-        "least_share": least_share,
-        "overlaps": _overlaps(report, least_share),
+        "sets": {name: _summary(report, name, len(pairs)) for name, pairs in sets.items()}, "least_share": least_share,
+        "overlaps": _overlaps(report, least_share), "problems": _problems(report),
         "groups_csv": None if no_overlaps else _compare(report, list(sets), data),
-        "problems": [
-            {"kind": p.kind, "words": p.words, "pairs": [f"{w.set_name}/{w.name}" for w in p.pairs]}
-            for p in report.problems
-        ],
-    }
+    }  # fmt: skip
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_in_words(found, no_overlaps)))
+    if written := [str(path) for path in (out, write_groups) if path]:
+        say_written(" and ".join(written), "data", "split", data[0], "-o", "split", quiet=quiet)
     if report.problems:
         raise click.exceptions.Exit(1)
 
@@ -139,6 +142,13 @@ def _summary(report: Report, name: str, n_pairs: int) -> dict[str, Any]:
     return {"pairs": n_pairs, "readable": len(checks), "sizes_px": dict(sizes.most_common()), "groups": len(groups)}
 
 
+def _problems(report: Report) -> list[dict[str, Any]]:
+    return [
+        {"kind": p.kind, "words": p.words, "pairs": [f"{w.set_name}/{w.name}" for w in p.pairs]}
+        for p in report.problems
+    ]
+
+
 def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:
     rows = []
     for s in report.shared:
@@ -151,7 +161,11 @@ def _overlaps(report: Report, least_share: float) -> list[dict[str, Any]]:
 
 
 def _compare(report: Report, names: Sequence[str], data: Sequence[Path]) -> dict[str, Any] | None:
-    """How many overlaps that a groups.csv lists were found, by size, and how many were found that it does not list."""
+    """Count, by size, overlaps that a groups.csv lists, those of them that were found, and those found but not listed.
+
+    Returns:
+        None where no groups.csv lists an overlap.
+    """
     from sat2map.data.check.inspect import listed_overlaps
     from sat2map.data.split import find_groups_file, read_rows
 

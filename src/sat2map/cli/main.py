@@ -1,6 +1,6 @@
-"""The click group: finds commands without importing them, and turns every error into two lines and an exit code.
+"""The click group: finds commands without importing them, and turns errors into two lines and an exit status.
 
-It never does a command's work, and no command handles errors for itself.
+No command handles errors by itself.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import IO, Any, NamedTuple
 import click
 
 from sat2map.cli.options import DEBUG_KEY
-from sat2map.errors import MissingExtraError, Sat2mapError
+from sat2map.errors import Sat2mapError
 
 
 class LazyCommand(NamedTuple):
-    """Where a command is (`module:attribute`) and the line that `--help` shows, known without importing it."""
+    """The location of a command (`module:attribute`) and its line in `--help`, known without importing it."""
 
     target: str
     help: str
@@ -39,32 +39,9 @@ COMMANDS = {
     "data": LazyCommand("sat2map.cli.data:data", "Look into, divide, download or draw data sets."),
 }
 
-EXTRA_OF_PACKAGE = {
-    "torch": "torch",
-    "distributed": "cluster",
-    "pmtiles": "tiles",
-    "skimage": "eval",
-    "scipy": "eval",
-    "pooch": "download",
-    "requests": "download",
-    "onnx": "train",
-    "onnxscript": "train",
-    "tensorboard": "train",
-    "fastapi": "serve",
-    "uvicorn": "serve",
-    "rio_tiler": "serve",
-    "titiler": "serve",
-    "pydantic_settings": "serve",
-    "matplotlib": "report",
-    "shapely": "vector",
-    "pyogrio": "vector",
-    "pyarrow": "vector",
-}
-"""Which extra of sat2map brings a package that the base install lacks."""
-
 
 class UserError(click.ClickException):
-    """An error as the user sees it: what was found, then the remedy, on stderr."""
+    """An error as the user sees it on stderr: what was found, then the next step."""
 
     exit_code = 2
 
@@ -73,7 +50,7 @@ class UserError(click.ClickException):
         self.hint = hint
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print `error:` and `hint:`."""
+        """Print the lines `error:` and `hint:`."""
         click.echo(f"error: {self.message}", file=file, err=True)
         if self.hint:
             click.echo(f"hint: {self.hint}", file=file, err=True)
@@ -81,7 +58,7 @@ class UserError(click.ClickException):
 
 @contextmanager
 def user_errors(context: click.Context | None) -> Iterator[None]:
-    """Turn what goes wrong inside into a `UserError` (exit 2) or, for Ctrl-C, into exit 130."""
+    """Turn errors inside the block into a `UserError` (exit status 2), and Ctrl-C into exit status 130."""
     try:
         yield
     except (UserError, click.exceptions.NoArgsIsHelpError):
@@ -91,7 +68,7 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(130) from None
-    except (Sat2mapError, OSError, ModuleNotFoundError) as error:
+    except (Sat2mapError, OSError) as error:
         translated = _as_user_error(error, _option_names(context))
         if translated is None:
             raise
@@ -101,7 +78,7 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
 
 
 def _option_names(context: click.Context | None) -> dict[str, str]:
-    """The option of each parameter of the command that was called, and of those below it."""
+    """Return the option of each parameter of the command that was called, and of the commands below it."""
     names = {
         "set": "--set",
         "recipe": "--recipe",
@@ -124,12 +101,7 @@ def _with_options(text: str | None, names: Mapping[str, str]) -> str | None:
 
 
 def _as_user_error(error: Exception, names: Mapping[str, str]) -> UserError | None:
-    """Say `error` in words, or None where it is a mistake of ours or for click to handle."""
-    if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRA_OF_PACKAGE:
-            return None
-        error = MissingExtraError(package, EXTRA_OF_PACKAGE[package])
+    """Return an error in words for the user; None for a bug of ours, or where click handles the error."""
     if isinstance(error, Sat2mapError):
         return UserError(_with_options(str(error), names) or "", _with_options(error.hint, names))
     # A reader that went away (`sat2map ... | head`) is no error: click ends quietly on it.
@@ -149,14 +121,14 @@ def _first_lower(text: str) -> str:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, and whose errors are two lines."""
+    """A group whose commands are imported when they are called, and whose errors are printed as two lines."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of `COMMANDS`, which is the order of use."""
+        """Return the names of the commands in the order of `COMMANDS`, the order in which they are used."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command, or None where there is none of that name."""
+        """Import a command by its name; return None where there is no such command."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].target.partition(":")
@@ -186,5 +158,5 @@ def sat2map() -> None:
 
 
 def main(run: Callable[..., Any] = sat2map) -> None:
-    """Console script `sat2map`."""
+    """Run the command line; the console script `sat2map` calls this."""
     run(prog_name="sat2map")

@@ -1,4 +1,4 @@
-"""`sat2map model`: show, export, halve or import model files."""
+"""The command `sat2map model`, which shows, exports, halves and imports model files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
+from sat2map.cli.written import say_written
+from sat2map.errors import import_extra
 
 RUN_MODEL_FILE = "generator_best.safetensors"
-"""Model file that is taken from the folder of a run."""
+"""The model file in the folder of a run that is exported."""
 PAPER_GSD_M = (1.9, 2.1)
 """GSD of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
 CHECK_SHAPE_PX = (256, 384)
@@ -49,14 +51,16 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @overwrite_option
 @log_options
 def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
-    """Write a generator as ONNX, which needs no torch; it is checked against torch before it appears.
+    """Write a generator as an ONNX file, which runs without torch; it is compared with torch first.
 
-    From the folder of a run, its best generator is exported.
+    Of the folder of a run, the best generator is exported.
     """
     _refuse_output(out, ".onnx", overwrite)
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
     _refuse_onnx(file)
 
+    for module in ("torch", "onnx", "onnxscript"):
+        import_extra(module, "train")
     from sat2map.engine.torch import load_generator
     from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
@@ -65,8 +69,8 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     if licence:
         card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_images(card.stride))
-    if not quiet:
-        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, checked against torch on two images)", err=True)
+    size = f"{out.stat().st_size / 2**20:.1f} MiB"
+    say_written(f"{out} ({size}, checked against torch on two images)", *_use_of(out), quiet=quiet)
 
 
 @model.command()
@@ -75,7 +79,7 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
 @overwrite_option
 @log_options
 def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
-    """Write a model file (of G or D) in half precision, for keeping and handing on: every command takes it."""
+    """Write a model file (of G or D) in half precision, which takes half the room; every command reads it."""
     from sat2map.model import safetensors_file
     from sat2map.model.bundled import resolve
 
@@ -84,8 +88,7 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
     _refuse_onnx(path)
     tensors, card = safetensors_file.load(path)
     safetensors_file.save(out, safetensors_file.halved(tensors), card)
-    if not quiet:
-        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB)", err=True)
+    say_written(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)", *_use_of(out, card.role), quiet=quiet)
 
 
 @model.command("import")
@@ -112,18 +115,26 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
 def import_(
     weights: Path, out: Path, normalization: str, gsd_m: tuple[float, float], overwrite: bool, quiet: bool
 ) -> None:
-    """Make a model file of a state dict of pytorch-CycleGAN-and-pix2pix: its U-Net, or its PatchGAN.
+    """Make a model file from a state dict of pytorch-CycleGAN-and-pix2pix: its U-Net, or its PatchGAN.
 
-    Nothing in PTH is run. Its images are those of test.py without the noise of dropout.
+    No code in PTH is run. The model gives the images of their test.py without the noise of dropout.
     """
+    import_extra("torch", "torch")
     from sat2map.model.import_pix2pix import import_weights
 
     _refuse_output(out, ".safetensors", overwrite)
     card = import_weights(
         weights, out, normalization="frozen" if normalization == "frozen" else "instance", gsd_m=gsd_m
     )
-    if not quiet:
-        click.echo(f"wrote {out} ({card.role}, {card.architecture}, stride {card.stride})", err=True)
+    what = f"{out} ({card.role}, {card.architecture}, stride {card.stride})"
+    say_written(what, *_use_of(out, card.role), quiet=quiet)
+
+
+def _use_of(file: Path, role: str = "generator") -> tuple[object, ...]:
+    """The command in which a model file is likely used."""
+    if role == "generator":
+        return "translate", "scene.tif", "-o", "map.tif", "--model", file
+    return "train", "DATA", "--recipe", "paper", "--out", "runs/next", "--init", file
 
 
 def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:
@@ -143,7 +154,7 @@ def _refuse_onnx(file: Path) -> None:
 
 
 def _check_images(stride: int) -> Any:
-    """Two crops of the bundled aerial image, uint8, shape (2, H, W, 3), sides multiples of the stride."""
+    """Cut two images from the bundled aerial image: uint8, shape (2, H, W, 3), H and W multiples of the stride."""
     from importlib.resources import as_file, files
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""Every option that more than one command takes, defined once; imports no room of the package."""
+"""The options that more than one command takes; this module imports no other part of the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 DEBUG_KEY = "sat2map.debug"
-"""Key in `click.Context.meta`: whether tracebacks are wanted."""
+"""Key in `click.Context.meta` that says whether tracebacks are shown."""
 
 
 def _remember_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -53,7 +53,7 @@ def _split_assignments(
 
 
 def _numbers(count: int) -> Any:
-    """A callback that reads so many numbers, parted by commas."""
+    """Return a callback that reads `count` numbers separated by commas."""
 
     def read(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
         if value is None:
@@ -195,5 +195,5 @@ debug_option = click.option(
 
 
 def log_options(command: Any) -> Any:
-    """Give a command `--quiet` (passed to it as `quiet`), `--verbose` and `--debug` (handled for it)."""
+    """Add `--quiet`, which the command gets as `quiet`, and `--verbose` and `--debug`, which are handled here."""
     return quiet_option(verbose_option(debug_option(command)))

@@ -1,4 +1,4 @@
-"""`sat2map serve`: the live map of scenes, in the browser and as tiles."""
+"""The command `sat2map serve`, which serves the live map of scenes to browsers and as tiles."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import hashlib
 import logging
 import socket
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sat2map.cli import options
-from sat2map.errors import Sat2mapError, SceneError
+from sat2map.errors import Sat2mapError, SceneError, import_extra
+
+if TYPE_CHECKING:
+    from sat2map.serve.scenes import Scenes
+    from sat2map.serve.settings import ServeSettings
+    from sat2map.translate import Settings
 
 
 @click.command()
@@ -43,52 +49,69 @@ def serve(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Show each SCENE and its map in the browser, drawn as you look at it.
+    """Show each SCENE and its map in the browser; the map is drawn while you look at it.
 
     Without a SCENE the page waits for an image to be dropped on it. The same tiles feed QGIS, MapLibre and others:
     docs/serve.md says how.
     """
+    for module in ("titiler.core", "titiler.extensions", "uvicorn", "pydantic_settings"):
+        import_extra(module, "serve")
+    from sat2map.serve.settings import ServeSettings
+    from sat2map.translate import DEFAULT_CORE_PX, Settings
+
+    settings = ServeSettings(**{name: value for name, value in given.items() if value not in (None, ())})
+    tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
+    with _listen(settings.host, settings.port) as listener:
+        scenes = _open_scenes(sources, model, device, tiling, settings)
+        if not quiet:
+            click.echo(f"the live map is at {_address(listener)} (Ctrl-C stops it)", err=True)
+        _run(scenes, settings, listener)
+
+
+def _open_scenes(
+    sources: Sequence[Path], model: str | None, device: str, tiling: Settings, settings: ServeSettings
+) -> Scenes:
+    from sat2map.model.bundled import resolve
+    from sat2map.serve.scenes import Scenes
+    from sat2map.translate import Translator
+
+    model_key = hashlib.sha256(resolve(model).read_bytes()).hexdigest()
+    cache_bytes = round(settings.cache_gib * 2**30)
+    scenes = Scenes(Translator.load(model, device), settings.cache, cache_bytes, model_key, tiling)
+    try:
+        for source in sources:
+            if source.is_dir():
+                raise SceneError("scene is a folder", source, hint="name the rasters in it: FOLDER/*.tif")
+            scenes.add(source)
+    except Sat2mapError:
+        scenes.close()
+        raise
+    return scenes
+
+
+def _run(scenes: Scenes, settings: ServeSettings, listener: socket.socket) -> None:
+    """Serve until someone stops it."""
     import uvicorn
     from rio_tiler.errors import NoOverviewWarning
 
-    from sat2map.model.bundled import resolve
     from sat2map.serve.app import create_app
     from sat2map.serve.filling import Filler
-    from sat2map.serve.scenes import Scenes
-    from sat2map.serve.settings import ServeSettings
-    from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
 
     warnings.simplefilter("ignore", NoOverviewWarning)
-    settings = ServeSettings(**{name: value for name, value in given.items() if value not in (None, ())})
-    with _listen(settings.host, settings.port) as listener:
-        model_key = hashlib.sha256(resolve(model).read_bytes()).hexdigest()
-        tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
-        cache_bytes = round(settings.cache_gib * 2**30)
-        scenes = Scenes(Translator.load(model, device), settings.cache, cache_bytes, model_key, tiling)
-        try:
-            for source in sources:
-                if source.is_dir():
-                    raise SceneError("scene is a folder", source, hint="name the rasters in it: FOLDER/*.tif")
-                scenes.add(source)
-        except Sat2mapError:
-            scenes.close()
-            raise
-        app = create_app(scenes, Filler(settings.n_windows_waited_for), settings)
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_keep_alive=10,
-            timeout_graceful_shutdown=30, limit_concurrency=settings.n_connections,
-        )  # fmt: skip
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        if not quiet:
-            click.echo(f"the live map is at {_address(listener)} (Ctrl-C stops it)", err=True)
-        uvicorn.Server(config).run(sockets=[listener])
+    app = create_app(scenes, Filler(settings.n_windows_waited_for), settings)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_keep_alive=10,
+        timeout_graceful_shutdown=30, limit_concurrency=settings.n_connections,
+    )  # fmt: skip
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """Open a socket that listens at an address and port.
 
     Raises:
-        Sat2mapError: the address or port cannot be had.
+        Sat2mapError: there is no such address, or the port is in use.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -96,7 +119,7 @@ def _listen(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            # From now on a browser that is quick waits for an answer, and is not turned away.
+            # From now on a browser that connects early waits for an answer, and is not refused.
             listener.listen(128)
         except OSError:
             listener.close()

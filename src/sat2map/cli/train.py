@@ -1,8 +1,9 @@
-"""`sat2map train`: train a recipe on pairs, or go on with a run."""
+"""The command `sat2map train`, which trains a recipe on pairs, or continues a run."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +16,15 @@ from sat2map.cli.options import (
     set_option,
     target_option,
 )
+from sat2map.cli.written import say_written
+from sat2map.errors import import_extra
+
+if TYPE_CHECKING:
+    from sat2map.data.pairs import PairFolder
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE", help="Named recipe or TOML file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option(
@@ -26,11 +32,6 @@ from sat2map.cli.options import (
 )
 @target_option
 @groups_option
-@click.option(
-    "--roads",
-    type=click.Path(path_type=Path),
-    help="Folder of images (image/) and road masks (mask/) to learn from too.",
-)
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
 @set_option
@@ -38,13 +39,12 @@ from sat2map.cli.options import (
 @device_option
 @log_options
 def train(
-    data: Path,
+    data: Path | None,
     recipe_name: str,
     out: Path,
     init: tuple[Path, ...],
     target_folder: Path | None,
     groups_file: Path | None,
-    roads: Path | None,
     threads: int | None,
     resume: str | None,
     assignments: tuple[tuple[str, str], ...],
@@ -54,28 +54,45 @@ def train(
 ) -> None:
     """Train on DATA, a folder of side-by-side pairs, or of two folders A and B with equal names.
 
-    The run's folder gets checkpoints, model files of G and D (best and last), CSV, TensorBoard, and a grid of images
-    after each validation. Killed at any moment, the same command with --resume auto goes on as if it had not been.
+    A recipe with sources of its own learns from them too, or without DATA from them alone.
 
-    Several processes: torchrun --nproc-per-node 2 --no-python sat2map train ...; each takes batch_size images a step.
+    The folder of the run gets checkpoints, model files of G and D (best and last), metrics as CSV and for TensorBoard,
+    and a grid of images after each validation. After an interruption at any moment the same command with --resume auto
+    continues the run, with the same result as without the interruption.
+
+    For several processes use torchrun --nproc-per-node 2 --no-python sat2map train ...; each process takes batch_size
+    images per step.
     """
-    from sat2map.train.memory import keep_freed_memory
-
-    keep_freed_memory()
-    import torch
-
-    from sat2map.data.pairs import TwoFolders
+    _prepare_torch(threads)
     from sat2map.engine.torch import pick_device
     from sat2map.train.loop import train as train_recipe
     from sat2map.train.processes import joined, rank
     from sat2map.train.recipe import load_recipe
     from sat2map.train.run import RunOptions
 
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = load_recipe(recipe_name, assignments)
-    pairs = TwoFolders(data, target_folder) if target_folder else data
+    recipe, pairs = load_recipe(recipe_name, assignments), _pairs(data, target_folder)
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0
-        options = RunOptions(out, own_device, resume, init, groups_file, roads, overwrite=overwrite, quiet=quiet)
+        options = RunOptions(out, own_device, resume, init, groups_file, overwrite=overwrite, quiet=quiet)
         train_recipe(pairs, recipe, options)
+    say_written(f"{out}: model files, checkpoint and curves", "model", "export", out, "-o", "model.onnx", quiet=quiet)
+
+
+def _prepare_torch(threads: int | None) -> None:
+    from sat2map.train.memory import keep_freed_memory
+
+    keep_freed_memory()
+    torch = import_extra("torch", "train")
+    import_extra("tensorboard", "train")
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _pairs(data: Path | None, target_folder: Path | None) -> PairFolder | None:
+    from sat2map.data.pairs import TwoFolders
+
+    if target_folder is None:
+        return data
+    if data is None:
+        raise click.UsageError("--target goes with DATA, the folder of the images")
+    return TwoFolders(data, target_folder)

@@ -1,4 +1,4 @@
-"""`sat2map translate`: images, rasters or folders of them to maps."""
+"""The command `sat2map translate`, which makes maps of images, rasters and folders of them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,32 @@ from sat2map.cli import options
 from sat2map.errors import OutputError, Sat2mapError, SceneError
 
 if TYPE_CHECKING:
-    from sat2map.scene.source import ReadOptions
+    from sat2map.scene.options import ReadOptions
+    from sat2map.scene.stretch import SharedStretch
     from sat2map.translate import DrawRows, Settings, TilingPlan, TranslationResult, Translator
 
 TIMED_PX = 2**22
-"""Scenes of more are worth the half second that an estimate of their time costs."""
+"""The time of larger scenes is estimated before they are drawn; the estimate itself takes half a second."""
 
 log = logging.getLogger(__name__)
 
 
 class Task(NamedTuple):
-    """A scene and where its map goes."""
+    """A scene and the destination of its map."""
 
     source: str
     destination: Path
+
+
+class TranslateRun(NamedTuple):
+    """What all scenes of a command have in common."""
+
+    translator: Translator
+    settings: Settings
+    reading: ReadOptions
+    shared: SharedStretch
+    overwrite: bool
+    quiet: bool
 
 
 @click.command()
@@ -71,36 +83,21 @@ def translate(
 ) -> None:
     """Make a map of each SRC: a raster, an image, a folder of them, or a URL.
 
-    A raster becomes a Cloud-Optimized GeoTIFF on its own grid, with its mask; an image a PNG. Of one SRC, OUT is the
-    map's file (.tif, .png, .mbtiles or .pmtiles decides); of several, or of a folder, OUT is a folder, the maps keep
-    their names, and those that are there already are left alone.
+    The map of a raster is a Cloud-Optimized GeoTIFF on the same grid with the same mask; that of an image is a PNG. For
+    one SRC, OUT is the file of the map, and its suffix (.tif, .png, .mbtiles or .pmtiles) is the format. For several
+    SRC, or a folder, OUT is a folder; the maps keep the names of the scenes, and maps that exist are not drawn again.
     """
     tasks, n_there = _tasks(sources, out, overwrite)
-    from sat2map.scene.source import with_one_stretch
     from sat2map.translate import Translator
 
     settings, reading = _settings(given), _reading(given)
     translator = Translator.load(given["model"], given["device"])
-    if len(tasks) > 1 and reading.stretch in (None, "auto"):
-        reading = with_one_stretch([task.source for task in tasks], translator.reading(reading))
+    run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet)
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
     if is_batch and tasks:
         out.mkdir(exist_ok=True)
-    results, failures = [], []
     with ExitStack() as stack:
-        draw_rows = _draw_rows(stack, given)
-        for task in tasks:
-            try:
-                result = _translate_one(
-                    translator, task, settings, reading, overwrite=overwrite, quiet=quiet, draw_rows=draw_rows
-                )
-                results.append(_as_record(task, result))
-            except Sat2mapError as error:
-                if not is_batch:
-                    raise
-                failures.append(error)
-                results.append({"source": task.source, "error": str(error), "hint": error.hint})
-                click.echo(f"error: {error}", err=True)
+        results, failures = _translate_all(run, tasks, _draw_rows(stack, given), is_batch=is_batch)
     if as_json:
         click.echo(json.dumps(results, indent=2))
     if n_there and not quiet:
@@ -110,6 +107,34 @@ def translate(
         for failure in failures:
             click.echo(f"  {failure}" + (f" ({failure.hint})" if failure.hint else ""), err=True)
         context.exit(1)
+
+
+def _shared(tasks: Sequence[Task], translator: Translator, reading: ReadOptions) -> SharedStretch:
+    """The stretch of several scenes, where it is for them to say."""
+    from sat2map.scene.source import share_stretch
+    from sat2map.scene.stretch import NOTHING_SHARED
+
+    if len(tasks) <= 1 or reading.stretch not in (None, "auto"):
+        return NOTHING_SHARED
+    return share_stretch([task.source for task in tasks], reading, translator.stretch_rule)
+
+
+def _translate_all(
+    run: TranslateRun, tasks: Sequence[Task], draw_rows: DrawRows, *, is_batch: bool
+) -> tuple[list[dict[str, Any]], list[Sat2mapError]]:
+    """A record of each scene, and what went wrong; of a single scene that is raised."""
+    records: list[dict[str, Any]] = []
+    failures = []
+    for task in tasks:
+        try:
+            records.append(_as_record(task, _translate_one(run, task, draw_rows)))
+        except Sat2mapError as error:
+            if not is_batch:
+                raise
+            failures.append(error)
+            records.append({"source": task.source, "error": str(error), "hint": error.hint})
+            click.echo(f"error: {error}", err=True)
+    return records, failures
 
 
 def _settings(given: dict[str, Any]) -> Settings:
@@ -123,18 +148,19 @@ def _settings(given: dict[str, Any]) -> Settings:
 
 
 def _reading(given: dict[str, Any]) -> ReadOptions:
-    from sat2map.scene.source import ReadOptions
+    from sat2map.scene.options import ReadOptions, parse_mask
+    from sat2map.scene.stretch import parse_stretch
 
     if given["bbox_crs"] and given["bbox"] is None:
         raise click.UsageError("--bbox-crs says of --bbox what it is, and there is none")
     return ReadOptions(
-        bands=given["bands"], nodata=given["nodata"], mask=given["mask"], bbox=given["bbox"],
-        bbox_crs=given["bbox_crs"], stretch=given["stretch"],
+        bands=given["bands"], nodata=given["nodata"], mask=parse_mask(given["mask"]), bbox=given["bbox"],
+        bbox_crs=given["bbox_crs"], stretch=parse_stretch(given["stretch"]),
     )  # fmt: skip
 
 
 def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
-    from sat2map.translate.translator import draw_missing_rows
+    from sat2map.translate import draw_missing_rows
 
     if given["n_workers"] is None and given["scheduler"] is None:
         return draw_missing_rows
@@ -145,7 +171,7 @@ def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
 
 
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
-    """What is translated, and to where; and how many maps are there already. Nothing is made yet."""
+    """List the scenes to translate with their destinations, and count the maps that exist already; write nothing."""
     from sat2map.scene.destination import check_destination
     from sat2map.scene.source import IMAGE_SUFFIXES, RASTER_SUFFIXES, is_remote
 
@@ -186,17 +212,14 @@ def _check_names(tasks: Sequence[Task]) -> None:
         source_of[destination] = source
 
 
-def _translate_one(
-    translator: Translator, task: Task, settings: Settings, reading: ReadOptions, *, overwrite: bool, quiet: bool,
-    draw_rows: DrawRows,
-) -> TranslationResult:  # fmt: skip
-    with _progress(translator, task, settings, quiet) as begin:
-        result = translator.translate_file(
-            task.source, task.destination, settings, reading=reading, overwrite=overwrite, begin=begin,
-            draw_rows=draw_rows,
+def _translate_one(run: TranslateRun, task: Task, draw_rows: DrawRows) -> TranslationResult:
+    with _progress(run.translator, task, run.settings, run.quiet) as begin:
+        result = run.translator.translate_file(
+            task.source, task.destination, run.settings, reading=run.reading, shared=run.shared,
+            overwrite=run.overwrite, begin=begin, draw_rows=draw_rows,
         )  # fmt: skip
-    if result.mode_difference is not None and not quiet:
-        mode = settings.mode_for(translator.engine.card)
+    if result.mode_difference is not None and not run.quiet:
+        mode = run.settings.mode_for(run.translator.card)
         against = "the exact margin" if mode == "fast" else "the same tiling half a window further"
         click.echo(f"mode {mode}: against {against}, {result.mode_difference}, measured on this scene", err=True)
     return result
@@ -217,7 +240,7 @@ def _as_record(task: Task, result: TranslationResult) -> dict[str, Any]:
 def _progress(
     translator: Translator, task: Task, settings: Settings, quiet: bool
 ) -> Iterator[Callable[[TilingPlan], Callable[[int], None]]]:
-    """Say on stderr what will be done, then how far it is."""
+    """Print on stderr what will be done, then the progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -244,7 +267,7 @@ def _progress(
 
 
 def _describe(translator: Translator, plan: TilingPlan, settings: Settings) -> str:
-    """Describe in one line what will be done."""
+    """Describe in one line how a scene will be translated."""
     model_grid = plan.model_grid
     parts = [f"{model_grid.scene_width} x {model_grid.scene_height} px in {len(plan.windows)} windows"]
     if not model_grid.is_scene_grid:

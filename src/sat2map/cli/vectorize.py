@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sat2map.cli import options
+from sat2map.errors import import_extra
 
 
 @click.command()
@@ -53,6 +54,8 @@ def vectorize(
     OUT's ending decides: GeoPackage (.gpkg, with colours for QGIS), FlatGeobuf (.fgb), GeoParquet (.parquet) or
     GeoJSON text sequence (.geojsonl). Areas share their borders, and windows leave no trace in them.
     """
+    for module in ("shapely", "pyogrio", "pyarrow"):
+        import_extra(module, "vector")
     from sat2map.vector.areas import AreaSettings
     from sat2map.vector.class_file import read_class_table
     from sat2map.vector.vectorize import vectorize_file

@@ -1,1 +1,1 @@
-"""Pairs of images: found, cut apart, decoded once, split by place, augmented; or drawn."""
+"""Pairs of images: found, cut apart, decoded once, split by bounds, augmented; or drawn."""

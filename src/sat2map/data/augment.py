@@ -48,7 +48,7 @@ def draw_chip(
 ) -> Chip:
     """Cut one chip: resize, crop, turn, mirror, change the source's colours.
 
-    Source and target are cut at the same place and resized apart from each other, with Pillow's bicubic filter.
+    Source and target are cut at the same pixels and resized apart from each other, with Pillow's bicubic filter.
 
     Args:
         pair: what to cut from.

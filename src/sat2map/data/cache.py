@@ -106,7 +106,7 @@ def _remove_abandoned(root: Path) -> None:
 
 
 def _decode(paths: Sequence[PairFile], index: Path, pixels: Path) -> None:
-    """Write both files of a cache beside their places, then rename; two runs at once write the same bytes.
+    """Write both files of a cache beside their names, then rename; two runs at once write the same bytes.
 
     The index comes last: where it is, the pixels are whole.
     """

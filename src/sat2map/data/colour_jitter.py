@@ -67,12 +67,12 @@ def jitter_colours(
     # Squared: half of the draws within a quarter of the way.
     near_none = [u * abs(u) for u in rng.uniform(-1, 1, 11).tolist()]
     gain, gamma, *cast, saturation, haze, air, shadow, blur, noise = near_none
-    stretched, angle, *place = rng.random(4).tolist()
+    stretched, angle, *point = rng.random(4).tolist()
     image = Image.fromarray(source)
     if options.saturation:
         image = ImageEnhance.Color(image).enhance(1 + options.saturation * saturation)
     if options.shadow and shadow > 0:
-        image = _shade(image, 1 - options.shadow * shadow, 2 * np.pi * angle, place)
+        image = _shade(image, 1 - options.shadow * shadow, 2 * np.pi * angle, point)
 
     light = np.arange(256)[:, None] / 255
     if own is not None and levels is not None and stretched < options.stretch:
@@ -81,7 +81,7 @@ def jitter_colours(
     light = np.clip(gains * light ** (1 + options.gamma) ** gamma, 0, 1)
     share = options.haze * max(haze, 0)
     light = (1 - share) * light + share * (0.75 + 0.25 * air + 0.1 * np.array(cast))
-    # One table for each channel: 256 powers in place of one for each pixel.
+    # One table for each channel: 256 powers, not one for each pixel.
     table = np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
     image = image.point(np.broadcast_to(table, (256, 3)).T.ravel().tolist())
 
@@ -103,10 +103,10 @@ def stretch_table(own: Levels, levels: Levels) -> npt.NDArray[np.float64]:
     return table
 
 
-def _shade(image: Image.Image, light: float, angle: float, place: list[float]) -> Image.Image:
-    """Darken one side of a line through `place` (0..1, 0..1)."""
+def _shade(image: Image.Image, light: float, angle: float, point: list[float]) -> Image.Image:
+    """Darken one side of a line through `point` (0..1, 0..1)."""
     height, width = image.height, image.width
-    rows, columns = np.arange(height)[:, None] - place[0] * height, np.arange(width) - place[1] * width
+    rows, columns = np.arange(height)[:, None] - point[0] * height, np.arange(width) - point[1] * width
     side = rows * np.cos(angle) + columns * np.sin(angle) > 0
     dark = image.point([round(light * v) for v in range(256)] * 3)
     image = image.copy()

@@ -87,21 +87,26 @@ def download(archive: Archive, folder: Path, *, by_hand: Path | None = None, pro
         OutputError: the data set's folder exists.
         DataError: no address gave the archive, or what came is not it.
     """
-    place = folder / archive.name
-    if place.exists():
-        raise OutputError("output exists", place, hint="it is there already; remove it to fetch it again")
+    target = folder / archive.name
+    if target.exists():
+        raise OutputError("output exists", target, hint="it is there already; give another folder to fetch it again")
     folder.mkdir(parents=True, exist_ok=True)
-    if by_hand is not None:
-        if not by_hand.is_file():
-            raise DataError("no such archive", by_hand, hint=f"fetch {archive.urls[0]} and give its file")
-        _unpack(archive, by_hand, place)
-        return place
-    fetched = folder / f"{archive.name}.tar.gz"
-    partial = folder / f".{archive.name}.tar.gz.partial"
+    if by_hand is None:
+        _fetch_and_unpack(archive, target, progress)
+    elif by_hand.is_file():
+        _unpack(archive, by_hand, target)
+    else:
+        raise DataError("no such archive", by_hand, hint=f"fetch {archive.urls[0]} and give its file")
+    return target
+
+
+def _fetch_and_unpack(archive: Archive, target: Path, progress: Progress | None) -> None:
+    fetched = target.with_name(f"{archive.name}.tar.gz")
+    partial = target.with_name(f".{archive.name}.tar.gz.partial")
     resumed = partial.exists()
     _fetch(archive, fetched, partial, progress)
     try:
-        _unpack(archive, fetched, place)
+        _unpack(archive, fetched, target)
     except DataError:
         fetched.unlink()
         if not resumed:
@@ -109,9 +114,8 @@ def download(archive: Archive, folder: Path, *, by_hand: Path | None = None, pro
         # Halves of two different files, perhaps.
         log.warning("what had been fetched before does not go with the rest, so it is fetched anew")
         _fetch(archive, fetched, partial, progress)
-        _unpack(archive, fetched, place)
+        _unpack(archive, fetched, target)
     fetched.unlink()
-    return place
 
 
 def digest(folder: Path) -> str:
@@ -215,15 +219,15 @@ def _in_words(error: Exception) -> str:
     return str(error)
 
 
-def _unpack(archive: Archive, file: Path, place: Path) -> None:
-    """Unpack the pairs alone, and rename the folder into its place if they are those that were published.
+def _unpack(archive: Archive, file: Path, target: Path) -> None:
+    """Unpack the pairs alone, and rename the folder to its name if they are those that were published.
 
     Raises:
         DataError: they are not.
     """
     hint = f"fetch {archive.urls[0]} anew"
     wanted = {(archive.name, folder) for folder in archive.folders}
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{archive.name}-") as work:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{archive.name}-") as work:
         try:
             with tarfile.open(file, "r:gz") as content:
                 for member in content:
@@ -241,7 +245,7 @@ def _unpack(archive: Archive, file: Path, place: Path) -> None:
         unpacked = Path(work) / archive.name
         for folder, n_pairs in archive.folders.items():
             _check_folder(unpacked / folder, n_pairs, archive.digests.get(folder), hint)
-        unpacked.rename(place)
+        unpacked.rename(target)
 
 
 def _check_folder(folder: Path, n_pairs: int, published: str | None, hint: str) -> None:

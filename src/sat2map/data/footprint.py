@@ -27,13 +27,13 @@ class Footprint(NamedTuple):
 
 
 def footprint_of(file: PairFile) -> Footprint | None:
-    """The place of a pair's first georeferenced raster; None where it has none.
+    """Bounds of a pair's first georeferenced raster; None where it has none.
 
     Raises:
         RasterioIOError: the raster cannot be read, which `read_pair` says better.
     """
     files = (file.a, file.b) if isinstance(file, TwoFiles) else ()
-    return next((place for path in files if (place := _bounds(path))), None)
+    return next((bounds for path in files if (bounds := _bounds(path))), None)
 
 
 def _bounds(path: Path) -> Footprint | None:
@@ -54,13 +54,13 @@ def _bounds(path: Path) -> Footprint | None:
     return Footprint(crs, min(west, east), min(south, north), max(west, east), max(south, north))
 
 
-def shared_ground(places: Sequence[Footprint]) -> Iterator[tuple[int, int, float]]:
-    """Indices of any two places that overlap, and the common share of the smaller one; edges that touch are none."""
-    order = sorted(range(len(places)), key=lambda i: (places[i].crs, places[i].left))
+def shared_ground(footprints: Sequence[Footprint]) -> Iterator[tuple[int, int, float]]:
+    """Indices of any two footprints that overlap, and their common share of the smaller; edges that touch are none."""
+    order = sorted(range(len(footprints)), key=lambda i: (footprints[i].crs, footprints[i].left))
     for rank, i in enumerate(order):
-        one = places[i]
+        one = footprints[i]
         for j in order[rank + 1 :]:
-            other = places[j]
+            other = footprints[j]
             if other.crs != one.crs or other.left >= one.right:
                 break
             width = min(one.right, other.right) - other.left
@@ -71,14 +71,14 @@ def shared_ground(places: Sequence[Footprint]) -> Iterator[tuple[int, int, float
                 yield min(i, j), max(i, j), share
 
 
-def footprint_groups(places: Sequence[Footprint], block: float | None = None) -> list[int]:
-    """A number for each place, the same for all that hang together by common ground.
+def footprint_groups(footprints: Sequence[Footprint], block: float | None = None) -> list[int]:
+    """A number for each footprint, the same for all that hang together by common ground.
 
     Args:
-        places: of the images.
+        footprints: of the images.
         block: also join what has its centre in one square of this side, in the reference system's units.
     """
-    root = list(range(len(places)))
+    root = list(range(len(footprints)))
 
     def find(i: int) -> int:
         while root[i] != i:
@@ -86,13 +86,13 @@ def footprint_groups(places: Sequence[Footprint], block: float | None = None) ->
             i = root[i]
         return i
 
-    links = [(i, j) for i, j, _ in shared_ground(places)]
+    links = [(i, j) for i, j, _ in shared_ground(footprints)]
     if block:
         first: dict[tuple[str, int, int], int] = {}
-        for i, (crs, left, bottom, right, top) in enumerate(places):
+        for i, (crs, left, bottom, right, top) in enumerate(footprints):
             square = crs, floor((left + right) / 2 / block), floor((bottom + top) / 2 / block)
             links.append((i, first.setdefault(square, i)))
     for i, j in links:
         root[find(i)] = find(j)
-    numbers = {r: number for number, r in enumerate(dict.fromkeys(map(find, range(len(places)))))}
-    return [numbers[find(i)] for i in range(len(places))]
+    numbers = {r: number for number, r in enumerate(dict.fromkeys(map(find, range(len(footprints)))))}
+    return [numbers[find(i)] for i in range(len(footprints))]

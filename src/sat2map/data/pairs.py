@@ -1,6 +1,6 @@
-"""Pairs of images of one place, A and B: halves of one file, or two files of equal name, which may be GeoTIFFs.
+"""Pairs of images of one area, A and B: halves of one file, or two files of equal name, which may be GeoTIFFs.
 
-It never resamples: two images of different size or place are no pair.
+It never resamples: two images of different size or georeference are no pair.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEEP_HINT = "gdal_translate -ot Byte -scale LOW HIGH 0 255 SRC 8bit.tif, with on
 
 
 class Pair(NamedTuple):
-    """Source and target of one place; both uint8, shape (H, W, 3), 0..255, RGB."""
+    """Source and target of one area; both uint8, shape (H, W, 3), 0..255, RGB."""
 
     source_hwc: UInt8
     target_hwc: UInt8
@@ -139,7 +139,7 @@ def read_pair(file: PairFile, direction: Direction = "AtoB") -> Pair:
 
     Raises:
         DataError: a file is no image, truncated, of more than 8 bits, or cannot be halved; or two files differ in
-            size or place.
+            size or georeference.
     """
     a, b = _read_two(file) if isinstance(file, TwoFiles) else _read_halves(file)
     return Pair(a, b) if direction == "AtoB" else Pair(b, a)
@@ -159,7 +159,7 @@ def _read_two(files: TwoFiles) -> tuple[UInt8, UInt8]:
     if a.shape != b.shape:
         sizes = " and ".join(f"{half.shape[1]} x {half.shape[0]}" for half in (a, b))
         raise DataError(f"images of the pair differ in size ({sizes} px)", files.b, hint="bring both to one size")
-    if grid_a is not None and grid_b is not None and not _same_place(grid_a, grid_b):
+    if grid_a is not None and grid_b is not None and not _same_georeference(grid_a, grid_b):
         raise DataError(
             "rasters of the pair are not on the same grid", files.b,
             hint=f"rio warp {files.b} OUT.tif --like {files.a}",
@@ -206,8 +206,8 @@ def _read_raster(path: Path) -> tuple[UInt8, Grid]:
     raise DataError("pair has more than 8 bits", path, hint=DEEP_HINT)
 
 
-def _same_place(one: Grid, other: Grid) -> bool:
-    """Whether corners agree to a small part of a pixel; what has no place agrees with everything."""
+def _same_georeference(one: Grid, other: Grid) -> bool:
+    """Whether corners agree to a small part of a pixel; what has none agrees with everything."""
     if one.transform is None or other.transform is None:
         return True
     if one.crs != other.crs:

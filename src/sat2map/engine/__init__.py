@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sat2map.arrays import UInt8
-from sat2map.errors import MissingExtraError, ModelFileError
+from sat2map.errors import ModelFileError, import_extra
 from sat2map.model.bundled import resolve
 from sat2map.model.card import Card
 from sat2map.tiling import Window, padded_size, read_padded
@@ -46,7 +46,7 @@ class Engine(Protocol):
         """
 
     def with_instance_normalization(self) -> Engine:
-        """Give an engine of the same weights with instance normalization: each image by its own statistics.
+        """Return an engine with the same weights and instance normalization, which uses the statistics of each image.
 
         Raises:
             ModelFileError: the model was exported, and its normalization cannot be changed.
@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 
 def load_engine(model: str | Path | None = None, device: str = "auto", n_threads: int | None = None) -> Engine:
-    """Load a model: ONNX through ONNX Runtime, safetensors through torch.
+    """Load a model: an ONNX file with ONNX Runtime, a safetensors file with torch.
 
     Args:
         model: a bundled model's name or a file; by default the bundled model.
@@ -62,7 +62,8 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
         n_threads: threads of ONNX Runtime; by default one for each core.
 
     Raises:
-        ModelFileError: there is no such model, its file is broken, it is no generator, or not for that device.
+        ModelFileError: there is no such model, its file is broken, it is no generator, or cannot run on that device.
+        Sat2mapError: this machine has no such device.
         MissingExtraError: the model needs torch, which is not installed.
     """
     path = resolve(model)
@@ -75,15 +76,14 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
         from sat2map.engine.onnx import OnnxEngine
 
         return OnnxEngine(path, n_threads)
-    try:
-        from sat2map.engine.torch import TorchEngine
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("torch", "torch") from error
+    import_extra("torch", "torch")
+    from sat2map.engine.torch import TorchEngine
+
     return TorchEngine.load(path, device)
 
 
 def choose_head(card: Card, head: str | None) -> str:
-    """Check the name of a head; by default give the model's first.
+    """Return the name of a head after a check; None means the first head of the model.
 
     Raises:
         ModelFileError: the model has no such head.
@@ -96,7 +96,7 @@ def choose_head(card: Card, head: str | None) -> str:
 
 
 def run_whole(engine: Engine, image_hwc: UInt8, head: str | None = None) -> UInt8:
-    """Draw the map of one image in one piece, padded once to the stride.
+    """Draw the map of one image in one piece, padded to a multiple of the stride.
 
     Args:
         engine: runs the model.
@@ -104,7 +104,10 @@ def run_whole(engine: Engine, image_hwc: UInt8, head: str | None = None) -> UInt
         head: one of the model's heads, by default the first.
 
     Returns:
-        uint8, shape (H, W, 3).
+        uint8, shape (H, W, 3), RGB.
+
+    Raises:
+        ModelFileError: the model has no such head.
     """
     height, width = image_hwc.shape[:2]
     whole = Window(0, 0, *padded_size(height, width, engine.card.stride))

@@ -1,4 +1,4 @@
-"""Engine for ONNX files, by ONNX Runtime on the processor."""
+"""The engine for ONNX files, which runs ONNX Runtime on the processor."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sat2map.model.onnx_file import CONFIDENCE, SWITCH, no_confidence, open_sess
 
 
 class OnnxEngine:
-    """`Engine` of an ONNX file.
+    """Runs the model of an ONNX file; an `Engine`.
 
     Args:
         path: the ONNX file.
         n_threads: threads of one run; by default one for each core.
 
     Raises:
-        ModelFileError: the file is missing, broken or foreign.
+        ModelFileError: the file is missing, broken, or no model of sat2map.
     """
 
     def __init__(self, path: Path, n_threads: int | None = None) -> None:
@@ -47,7 +47,7 @@ class OnnxEngine:
         )
 
     def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:
-        # The other outputs would be computed too, and thrown away.
+        # Without the switches the other outputs would be computed too, and discarded.
         wanted = {switch: np.array(name in outputs) for name, switch in self._switches.items()}
         answers: list[UInt8] = self._session.run(outputs, {"satellite": sat_bhwc, **wanted})
         return answers

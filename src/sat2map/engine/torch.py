@@ -1,4 +1,4 @@
-"""Engine for torch: models in training, and model files that were not exported."""
+"""The engine for torch, which runs models in training and safetensors files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sat2map.nn.normalization import Norm2d
 
 
 def pick_device(name: str) -> str:
-    """Choose the device that `auto` means: cuda, then mps, then cpu; keep any other name.
+    """Return the device that `auto` stands for, the first present of cuda, mps and cpu; keep any other name.
 
     Raises:
         Sat2mapError: this machine has no such device.
@@ -37,7 +37,7 @@ def load_generator(path: Path) -> tuple[Generator, Card]:
     """Load a generator and its card from a safetensors file.
 
     Raises:
-        ModelFileError: the file is broken, holds no generator, or weights that are not those of its card's network.
+        ModelFileError: the file is broken, holds no generator, or its weights do not fit the network of its card.
     """
     tensors, card = safetensors_file.load(path)
     if card.role != "generator":
@@ -54,12 +54,15 @@ def load_generator(path: Path) -> tuple[Generator, Card]:
 
 
 class TorchEngine:
-    """`Engine` of a generator in torch.
+    """Runs a generator in torch; an `Engine`.
 
     Args:
-        generator: in evaluation mode.
-        card: its card.
+        generator: generator in evaluation mode.
+        card: card of the generator.
         device: torch device, or `auto`.
+
+    Raises:
+        Sat2mapError: this machine has no such device.
     """
 
     def __init__(self, generator: Generator, card: Card, device: str = "auto") -> None:
@@ -69,10 +72,11 @@ class TorchEngine:
 
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> Self:
-        """Load a safetensors file.
+        """Make the engine of a safetensors file.
 
         Raises:
-            ModelFileError: see `load_generator`.
+            ModelFileError: the file is broken, holds no generator, or its weights do not fit the network of its card.
+            Sat2mapError: this machine has no such device.
         """
         return cls(*load_generator(path), device)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 
 from sat2map.arrays import Bool, Float64, UInt8
 from sat2map.classes import CLASS_NAMES, CLASSES, ROAD_CLASSES, classify
-from sat2map.errors import MissingExtraError
+from sat2map.errors import import_extra
 
 METRICS = ("rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou", "sharpness")
 METRIC_NAMES = (*METRICS, *(f"iou {name}" for name in CLASS_NAMES))
@@ -262,7 +261,7 @@ def _psnr(prediction_hwc: UInt8, truth_hwc: UInt8) -> float:
 
 
 def _ssim(prediction_hwc: UInt8, truth_hwc: UInt8) -> float:
-    structural_similarity = _from_scikit("skimage.metrics").structural_similarity
+    structural_similarity = import_extra("skimage.metrics", "eval").structural_similarity
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(prediction_hwc, truth_hwc, data_range=255, channel_axis=-1, **window))
 
@@ -273,18 +272,10 @@ def _gradient(image_hwc: UInt8) -> float:
 
 
 def _dilate(mask: Bool) -> Bool:
-    dilated: Bool = _from_scikit("scipy.ndimage").binary_dilation(mask, np.ones((3, 3), bool))
+    dilated: Bool = import_extra("scipy.ndimage", "eval").binary_dilation(mask, np.ones((3, 3), bool))
     return dilated
 
 
 def _centre_line(mask: Bool) -> Bool:
-    skeleton: Bool = _from_scikit("skimage.morphology").skeletonize(mask)
+    skeleton: Bool = import_extra("skimage.morphology", "eval").skeletonize(mask)
     return skeleton
-
-
-def _from_scikit(module: str) -> Any:
-    # scipy comes with scikit-image: one extra brings both.
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("scikit-image", "eval") from error

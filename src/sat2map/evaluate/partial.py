@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
+from sat2map.errors import import_extra
 
 WATER = CLASS_NAMES.index("water")
 PARK = CLASS_NAMES.index("park")
@@ -27,6 +29,7 @@ class PartialScore:
     water_intersection: int = 0
     water_union: int = 0
     """Over pixels that are known to be water or known to be none."""
+    true_water: int = 0
     predicted_roads: int = 0
     predicted_roads_right: int = 0
     true_roads: int = 0
@@ -44,14 +47,16 @@ class PartialScore:
         return PartialScore(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
 
     def metrics(self) -> dict[str, float]:
-        """The metrics; NaN where there is nothing to measure."""
+        """The metrics; NaN where the labels say nothing of what one measures, such as water where there is none."""
         precision = _ratio(self.predicted_roads_right, self.predicted_roads)
         recall = _ratio(self.true_roads_found, self.true_roads)
-        both = np.nan_to_num(precision) + recall
+        # Without a prediction there is no precision, and F1 is 0.
+        precision = 0.0 if math.isnan(precision) else precision
+        both = precision + recall
         return {
             "allowed": _ratio(self.n_allowed, self.n_known),
-            "water_iou": _ratio(self.water_intersection, self.water_union),
-            "road_f1": 2 * float(np.nan_to_num(precision)) * recall / both if both else both,
+            "water_iou": _ratio(self.water_intersection, self.water_union) if self.true_water else float("nan"),
+            "road_f1": 2 * precision * recall / both if both else both,
             "invented_water": _ratio(self.invented_water, self.n_waterless),
             "park": _ratio(self.n_park, self.n_px),
         }
@@ -73,7 +78,7 @@ def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32]) -> PartialScore:
     roads = np.isin(classes, ROAD_CLASSES) & road_is_known
     n = {name: int(mask.sum()) for name, mask in {
         "n_known": known, "n_allowed": known & allowed,
-        "water_intersection": is_water & water, "water_union": (is_water & (water | dry)) | water,
+        "water_intersection": is_water & water, "water_union": (is_water & (water | dry)) | water, "true_water": water,
         "predicted_roads": roads, "predicted_roads_right": roads & _dilate(true_road),
         "true_roads": true_road, "true_roads_found": true_road & _dilate(np.isin(classes, ROAD_CLASSES)),
         "n_waterless": dry, "invented_water": is_water & dry, "n_park": classes == PARK,
@@ -86,7 +91,7 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _dilate(mask: Bool) -> Bool:
-    from scipy.ndimage import maximum_filter
+    maximum_filter = import_extra("scipy.ndimage", "eval").maximum_filter
 
     grown: Bool = maximum_filter(mask, 2 * SLACK_PX + 1, mode="constant")
     return grown

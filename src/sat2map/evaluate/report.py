@@ -16,6 +16,7 @@ from PIL import Image
 
 from sat2map.arrays import Float64, UInt8
 from sat2map.data.pairs import Direction, PairFile
+from sat2map.errors import import_extra
 from sat2map.evaluate.metrics import ImageScore, metric_values, resize, score_rows
 from sat2map.evaluate.protocol import Predict, decode_pairs
 
@@ -124,40 +125,54 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
         examples: by heading.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
-    from sat2map.evaluate import charts
-
-    protocol, names = metrics["protocol"], labels(metrics)
-    models = [metrics, *([metrics["versus"]] if "versus" in metrics else [])]
-    by_model = dict(zip(names, models, strict=True)) | {"constant baseline": metrics["constant_baseline"]}
-    confusions = [
-        _chart(charts.confusion_chart(model["confusion"]), f"confusion of {name}", name if len(names) > 1 else "")
-        for name, model in zip(names, models, strict=True)
-    ]
+    import_extra("matplotlib", "report")
+    names = labels(metrics)
     parts = {
-        "title": escape(f"{' against '.join(names)} on {protocol['data']}"),
-        "subtitle": f"{protocol['n_images']} images in {protocol['n_groups']} overlap groups, scored at "
-        f"{protocol['size_px']} px. Intervals: 95 %, {protocol['n_draws']} draws. "
-        f"Constant baseline: one colour everywhere. sat2map {escape(protocol['sat2map_version'])}.",
+        "title": escape(f"{' against '.join(names)} on {metrics['protocol']['data']}"),
+        "subtitle": _subtitle(metrics["protocol"]),
         "cards": "".join(_card(name, metrics) for name in LEADING),
         "reading": "Differences are paired; in the colour of the better one where their interval leaves out 0."
         if len(names) > 1
         else "",
         "head": _head(names),
-        "metrics_chart": _chart_image(charts.metrics_chart({k: m["metrics"] for k, m in by_model.items()}), "metrics"),
         "metrics_rows": _rows("metrics", metrics),
-        "classes_chart": _chart_image(
-            charts.classes_chart({k: m["iou"] for k, m in by_model.items() if k != "constant baseline"}), "IoU"
-        ),
-        "confusion_charts": "".join(confusions),
         "iou_rows": _rows("iou", metrics),
+        **_charts(metrics, names),
         "frontier": _frontier(metrics),
         "ranked_by": ranked_by,
         "images": "".join(_examples(heading, of_it) for heading, of_it in examples.items()),
         "json": escape(json.dumps({k: v for k, v in metrics.items() if k != "frontier"}, indent=1)),
     }
     return Template((files("sat2map.evaluate") / "report.html").read_text("utf-8")).substitute(parts)
+
+
+def _subtitle(protocol: Mapping[str, Any]) -> str:
+    return (
+        f"{protocol['n_images']} images in {protocol['n_groups']} overlap groups, scored at {protocol['size_px']} px. "
+        f"Intervals: 95 %, {protocol['n_draws']} draws. Constant baseline: one colour everywhere. "
+        f"sat2map {escape(protocol['sat2map_version'])}."
+    )
+
+
+def _charts(metrics: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """The charts of all models: metrics, with the constant baseline; IoU of the classes; and what is confused."""
+    from sat2map.evaluate import charts
+
+    models = dict(zip(names, [metrics, *([metrics["versus"]] if "versus" in metrics else [])], strict=True))
+    beside_baseline = models | {"constant baseline": metrics["constant_baseline"]}
+    confusions = [
+        _chart(charts.confusion_chart(model["confusion"]), f"confusion of {name}", name if len(names) > 1 else "")
+        for name, model in models.items()
+    ]
+    return {
+        "metrics_chart": _chart_image(
+            charts.metrics_chart({name: model["metrics"] for name, model in beside_baseline.items()}), "metrics"
+        ),
+        "classes_chart": _chart_image(charts.classes_chart({n: model["iou"] for n, model in models.items()}), "IoU"),
+        "confusion_charts": "".join(confusions),
+    }
 
 
 def _card(metric: str, metrics: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sat2map.errors import OutputError
+from sat2map.errors import OutputError, import_extra
 from sat2map.evaluate.evaluation import Evaluation
 from sat2map.evaluate.protocol import ScoredImage
 from sat2map.files import refuse_existing, replacing
@@ -35,10 +35,9 @@ def check_report(report: Path, *, overwrite: bool) -> None:
 
     Raises:
         OutputError: it is no HTML file, its folder is missing, or it exists and `overwrite` is false.
-        ModuleNotFoundError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
-    import sat2map.evaluate.charts  # noqa: F401  (whether matplotlib is installed)
-
+    import_extra("matplotlib", "report")
     if report.suffix.lower() not in (".html", ".htm"):
         raise OutputError("a report is HTML", report, hint=f"give {report.with_suffix('.html')}")
     if not report.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Bundled models: from the name of a model to its file and card."""
+"""Named models: finds the file and the card of a model by its name."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ READERS: Mapping[str, Callable[[Path], Card]] = {
 
 
 def named_files() -> dict[str, Path]:
-    """List the files of all named models: those of the package and, in a checkout of the repository, of `weights`."""
+    """Return the files of all named models, by name: those of the package, and of `weights` in a checkout."""
     bundled = [Path(str(p)) for p in files("sat2map.bundled").iterdir() if p.name.endswith(".onnx")]
     return {file.stem: file for file in [*WEIGHTS.glob("*.safetensors"), *bundled]}
 
 
 def resolve(model: str | Path | None = None) -> Path:
-    """Find the file of a model: the bundled default, a named model, or a path.
+    """Find the file of a model by its name or path; None means the default model.
 
     Raises:
-        ModelFileError: there is no such model, or its ending says that it is no model file.
+        ModelFileError: there is no such model, or its suffix is not that of a model file.
     """
     name, named = str(model or DEFAULT), named_files()
     if name in named:

@@ -1,4 +1,4 @@
-"""The model card: all that a program must know to use a model file, stored in the header of the file."""
+"""The model card: everything that a program must know to use a model, stored in the header of the model file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADER_KEY = "sat2map.card"
 
 
 class Card(BaseModel):
-    """Description of a model, stored in its file."""
+    """The card of a model, which its file holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,17 +36,17 @@ class Card(BaseModel):
     """Whether scenes of 8 bits are stretched too, because the model was trained on stretched images."""
     normalization: Literal["instance", "frozen"]
     dropout: float = 0.0
-    """Probability of dropout, the noise z; active at test time only where `configuration` says so."""
+    """Probability of dropout, the noise z of the paper; at test time it acts only where `configuration` says so."""
     stride: int = Field(gt=0)
     receptive_radius_px: int = Field(ge=0)
     margin_px: int = Field(ge=0)
-    """Margin that makes the map of a window exact, a multiple of the stride."""
+    """Margin, a multiple of the stride, with which the map of a window equals that of the whole scene."""
     heads: tuple[str, ...] = ("rgb",)
-    """Kinds of map that the model gives, the default first: `("rgb",)` or `("crisp", "smooth")`."""
+    """Heads of the model, the default first: `("rgb",)` or `("crisp", "smooth")`."""
     palette: tuple[tuple[int, int, int], ...] | None = None
     """Colours of a palette head, uint8 RGB."""
     temperature: float | None = None
-    """Softmax sharpness (gamma) of the `smooth` head."""
+    """Sharpness (gamma) of the softmax of the `smooth` head."""
     training_data: str = ""
     training_data_licence: str = ""
     recipe: dict[str, Any] = {}
@@ -56,12 +56,12 @@ class Card(BaseModel):
     metrics: dict[str, Any] = {}
     """Metrics with their protocol (size, data, head)."""
     licence: str = "unstated"
-    """Licence of the weights, which is not that of the code."""
+    """Licence of the weights, which differs from that of the code."""
     sat2map_version: str = ""
 
     @classmethod
     def from_header(cls, text: str | None, path: object) -> Card:
-        """Read the card from a file's header.
+        """Read a card from the text in the header of a file.
 
         Raises:
             ModelFileError: there is no card, or it is not of a format that this version reads.
@@ -83,5 +83,5 @@ class Card(BaseModel):
 
 
 def class_of_colour(card: Card) -> list[int] | None:
-    """The class (index into `sat2map.classes.CLASSES`) that each colour of a palette head stands for."""
+    """Return the class (index into `sat2map.classes.CLASSES`) of each colour of a palette head; None without one."""
     return None if card.palette is None else classify(np.array(card.palette, np.uint8)).tolist()

@@ -1,4 +1,4 @@
-"""Export of a generator to an ONNX file, which needs no torch; checked against torch before it is written."""
+"""Export of a generator to an ONNX file, which is compared with torch before it appears."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ from sat2map.nn.inference import CONFIDENCE, InferenceModel
 
 OPSET = 18
 LARGEST_DIFFERENCE = 1
-"""Levels of 255 by which a mean colour may differ from torch's: a rounding."""
+"""Levels of 255 by which a mean colour may differ from that of torch, by rounding."""
 LARGEST_SHARE = 1e-5
-"""Share of pixels whose arg-max colour may differ: ties within rounding."""
+"""Share of pixels whose arg-max colour may differ: rounding decides between equal classes."""
 
 
 def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> None:
-    """Write a generator as ONNX: uint8 (batch, height, width, 3) in and out, sizes free.
+    """Write a generator as an ONNX file that takes and gives images of any size.
+
+    Input and output are uint8, shape (batch, height, width, 3), RGB.
 
     Args:
-        generator: a generator on the processor.
-        card: its card, written into the file.
-        path: destination, ending in `.onnx`.
-        images_bhwc: uint8, shape (B, H, W, 3): images to compare torch and ONNX Runtime on.
+        generator: generator on the processor.
+        card: card of the generator, which is written into the file.
+        path: destination with the suffix `.onnx`.
+        images_bhwc: images on which torch and ONNX Runtime are compared, uint8, shape (B, H, W, 3).
 
     Raises:
-        ModelFileError: they do not agree; nothing is written.
+        ModelFileError: torch and ONNX Runtime do not agree; nothing is written.
         OutputError: the folder is missing or cannot be written.
     """
-    # The exporter gives a model back in the mode that the outermost module was in: with dropout, were it not this one.
+    # The exporter puts all modules into the mode of the outermost one, which therefore must be in evaluation mode.
     model = InferenceModel(generator, class_of_colour(card)).eval()
     with replacing(path) as work:
         _write_graph(model, card, work)
@@ -51,7 +53,7 @@ def _write_graph(model: InferenceModel, card: Card, path: Path) -> None:
     example = torch.zeros(1, 2 * card.stride, 2 * card.stride, 3, dtype=torch.uint8)
     free = {0: "batch", 1: "height", 2: "width"}
     with warnings.catch_warnings():
-        # The newer exporter ties height and width to multiples of the stride that it cannot name.
+        # The older exporter warns; the newer one cannot express that height and width are multiples of the stride.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
@@ -72,11 +74,11 @@ def _write_graph(model: InferenceModel, card: Card, path: Path) -> None:
 
 
 def _make_optional(graph: Any) -> None:
-    """Put what not all outputs need behind switches, inputs `want_{output}` that are true unless they are given.
+    """Move nodes that not all outputs need behind switches: inputs `want_{output}`, true by default.
 
-    ONNX Runtime (1.32) computes every node whatever outputs are fetched, `only_execute_path_to_fetches` or not; the
-    softmax of `smooth` would take a quarter of the time of a `crisp` map.
-    What two of three outputs need is in the branches of both.
+    ONNX Runtime (1.32) computes every node whatever outputs are fetched, even with `only_execute_path_to_fetches`, and
+    the softmax of `smooth` would take a quarter of the time of a `crisp` map. Nodes that two of three outputs need are
+    in the branches of both.
     """
     needed = {output.name: _nodes_behind(graph, output.name) for output in graph.output}
     common = set.intersection(*needed.values())
@@ -91,7 +93,7 @@ def _make_optional(graph: Any) -> None:
 
 
 def _nodes_behind(graph: Any, tensor: str) -> set[int]:
-    """Indices in `graph.node` of all nodes that `tensor` is computed from."""
+    """Return the indices in `graph.node` of all nodes that `tensor` is computed from."""
     maker = {name: i for i, node in enumerate(graph.node) for name in node.output}
     found: set[int] = set()
     wanted = [tensor]
@@ -104,7 +106,7 @@ def _nodes_behind(graph: Any, tensor: str) -> set[int]:
 
 
 def _switched(graph: Any, output: Any, indices: list[int]) -> Any:
-    """A node that computes `output` by the nodes at `indices` where its switch is on, and nothing where it is off."""
+    """Make the node that computes `output` by the nodes at `indices` if its switch is on, or else an empty tensor."""
     switch = onnx_file.SWITCH.format(output.name)
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, []))
     graph.initializer.append(helper.make_tensor(switch, TensorProto.BOOL, [], [True]))
@@ -124,7 +126,7 @@ def _check(model: InferenceModel, written: Path, images_bhwc: UInt8, path: Path)
     for name, wanted, got in zip(model.outputs, expected, answers, strict=True):
         difference = np.abs(wanted.astype(np.int16) - got)
         share = float((difference.max(-1) > LARGEST_DIFFERENCE).mean())
-        # Both follow the arg-max, which ties can turn.
+        # Both depend on the arg-max, which rounding can change where two classes are equal.
         if share > (LARGEST_SHARE if name in ("crisp", CONFIDENCE) else 0):
             raise ModelFileError(
                 f"exported {name} differs from torch by up to {difference.max()} of 255 on {share:.3%} of pixels", path,

@@ -1,7 +1,7 @@
 """Import of weights from pytorch-CycleGAN-and-pix2pix into a model file; no code in their file is run.
 
-Its state dicts carry no architecture: it follows from names and shapes. A U-Net there is nested, each level
-holding the next one (`model.model.1.model.3...`); a PatchGAN is one sequence, as here.
+Their state dicts do not say which network they belong to: it is recognised by names and shapes. Their U-Net is nested,
+each level holding the next one (`model.model.1.model.3...`); their PatchGAN is one sequence, as ours is.
 
 Source: the published layout of pytorch-CycleGAN-and-pix2pix, `models/networks.py`.
 """
@@ -31,13 +31,13 @@ Weights = Mapping[str, Tensor]
 
 HINT = "give a latest_net_G.pth or latest_net_D.pth of --model pix2pix --norm batch"
 DROPOUT = 0.5
-"""Dropout of the innermost levels, assumed: a state dict does not say whether there was any."""
+"""Dropout that is assumed for the innermost levels, since a state dict does not say whether there was any."""
 U_NET_KEY, PATCHGAN_KEY, PIXEL_KEY = "model.model.0.weight", "model.0.weight", "net.0.weight"
-"""Name of the first convolution of each of their networks."""
+"""Names of the first convolution in each of their networks."""
 
 
 class Imported(NamedTuple):
-    """One of our networks, by name and arguments, with imported weights under our names."""
+    """An imported network: its name and arguments in `sat2map.nn`, and its weights under our names."""
 
     role: Literal["generator", "discriminator"]
     architecture: str
@@ -53,15 +53,15 @@ def import_weights(
     Args:
         path: their `.pth` file.
         out: our `.safetensors` file.
-        normalization: `instance`: each image's own, as their test does unless told otherwise; `frozen`: the running
-            averages of training, as theirs does with `--eval`.
-        gsd_m: metres per pixel that the model was trained for, finest and coarsest.
+        normalization: `instance`: statistics of each image, as in their test without `--eval`; `frozen`: running
+            averages of training, as in their test with `--eval`.
+        gsd_m: metres on the ground per pixel that the model was trained for, finest and coarsest.
 
     Returns:
         The card that was written.
 
     Raises:
-        ModelFileError: the file is missing, truncated, carries code, or is no such network.
+        ModelFileError: the file is missing or truncated, holds code, or is not of such a network.
         OutputError: the output's folder is missing or cannot be written.
     """
     found = rename_state(load_state(path), path, normalization)
@@ -95,10 +95,10 @@ def _card(
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dict; nothing in the file is run.
+    """Read a state dict without running any code of the file.
 
     Raises:
-        ModelFileError: it is missing, truncated, carries code, or holds something else than named tensors.
+        ModelFileError: the file is missing or truncated, or holds code or anything else than named tensors.
     """
     if not path.is_file():
         raise ModelFileError("no such file of weights", path, hint=HINT)
@@ -107,12 +107,12 @@ def load_state(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # torch says so of what is no pickle as well; a pickle's first byte tells.
+        # torch raises this for files that are no pickle too; the first byte tells them apart.
         with path.open("rb") as file:
             is_pickle = file.read(1) == b"\x80" or zipfile.is_zipfile(path)
         found = "file holds code or objects, not weights alone" if is_pickle else "file is no state dict of torch"
         raise ModelFileError(found, path, hint=HINT) from error
-    # Whatever a broken zip or pickle makes torch raise.
+    # A broken zip or pickle makes torch raise any of these.
     except (RuntimeError, ValueError, EOFError, OSError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ModelFileError(
             "file of weights is truncated or no state dict of torch", path, hint="copy or download it again"
@@ -125,10 +125,15 @@ def load_state(path: Path) -> dict[str, Tensor]:
 
 
 def rename_state(state: Weights, path: Path, normalization: Literal["instance", "frozen"]) -> Imported:
-    """Recognise the network of a state dict, and rename its tensors to ours.
+    """Recognise the network of a state dict, and give its tensors our names.
+
+    Args:
+        state: tensors by their names.
+        path: file of the state dict, for errors.
+        normalization: normalization of the imported network.
 
     Raises:
-        ModelFileError: it is no pix2pix network with batch normalization.
+        ModelFileError: the network is not of pix2pix, or has no batch normalization.
     """
     for key, read in ((U_NET_KEY, _unet), (PATCHGAN_KEY, _patchgan), (PIXEL_KEY, _pixel)):
         if key in state:
@@ -157,7 +162,7 @@ def _unet(state: Weights, normalization: str) -> Imported:
     }  # fmt: skip
     weights = _rename(state, names)
     for with_skip in range(level):
-        # Theirs puts what the encoder skipped first, ours what comes from below.
+        # Their layers take the channels of the skip connection first, ours those of the level below.
         skipped, below = weights[f"up.{with_skip}.1.weight"].chunk(2)
         weights[f"up.{with_skip}.1.weight"] = torch.cat([below, skipped])
     return Imported("generator", "unet", configuration, weights)
@@ -175,7 +180,7 @@ def _patchgan(state: Weights, normalization: str) -> Imported:
 
 def _pixel(state: Weights, normalization: str) -> Imported:
     weights = _rename(state, {f"net.{n}": f"layers.{n}" for n in (0, 2, 3, 5)})
-    # Theirs has none after batch normalisation, not even at the end.
+    # Their convolutions have no bias beside batch normalization, not even the last one.
     weights.setdefault("layers.5.bias", torch.zeros(1))
     return _discriminator(state[PIXEL_KEY], 1, weights, normalization)
 
@@ -189,19 +194,19 @@ def _discriminator(first: Tensor, field: int, weights: dict[str, Tensor], normal
 
 
 def _rename(state: Weights, names: Mapping[str, str]) -> dict[str, Tensor]:
-    """Tensors under our modules' names, float32.
+    """Give tensors the names of our modules, and convert them to float32.
 
     Raises:
-        ValueError: there is no batch normalisation.
-        KeyError: a module has no counterpart.
+        ValueError: there is no batch normalization.
+        KeyError: a module has no counterpart among ours.
     """
     if not any(key.endswith(".running_mean") for key in state):
-        raise ValueError("no batch normalisation in it: --norm instance and none cannot be imported")
+        raise ValueError("no batch normalization in it: --norm instance and none cannot be imported")
     renamed: dict[str, Tensor] = {}
     for key, value in state.items():
         module, _, leaf = key.rpartition(".")
         renamed[f"{names[module]}.{leaf}"] = value.float() if value.is_floating_point() else value
         if leaf == "running_mean":
-            # Older versions of torch did not count.
+            # Older versions of torch did not store this counter.
             renamed.setdefault(f"{names[module]}.num_batches_tracked", torch.tensor(0))
     return renamed

@@ -1,4 +1,4 @@
-"""Model files in ONNX: uint8 images in and out, the card in the metadata properties."""
+"""Model files in ONNX, which take and give uint8 images and hold the card in their metadata properties."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from sat2map.errors import ModelFileError
 from sat2map.model.card import HEADER_KEY, Card
 
 SWITCH = "want_{}"
-"""Name of the input, true unless given, that says whether an output of that name is computed."""
+"""Name of the input that switches the output of a name on; true by default."""
 
 CONFIDENCE = "confidence"
-"""Name of the output, uint8, shape (batch, height, width, 1), that a palette head gives beside its images."""
+"""Name of the output with the confidence of a palette head: uint8, shape (batch, height, width, 1)."""
 
 FIRST_CHUNK_BYTES = 2**29
-"""A little more than the bundled model needs for a default window."""
+"""First piece of memory of the arena: a little more than the bundled model needs for a default window."""
 
 
 def no_confidence(name: object) -> ModelFileError:
-    """Make the error for a model that has no confidence output."""
+    """Make the error for a model without a confidence output."""
     hint = "give a model with a palette head, exported by this version: sat2map model export"
     return ModelFileError("model gives no probabilities, so there is no confidence", name, hint=hint)
 
 
 @functools.cache
 def _make_arena() -> None:
-    """Let all sessions of the process take their memory from one arena.
+    """Let all sessions of the process take their memory from one arena, which keeps it between runs.
 
-    It holds as much as the largest window needs, and without it runs take 1.4 times as long. Left to itself it grows
-    piece by piece, and what lies in several pieces takes 1.4 times the memory; what is never touched of a large first
-    piece is none.
+    Without an arena runs take 1.4 times as long. An arena that grows piece by piece takes 1.4 times the memory, so its
+    first piece is large; pages of it that are never touched take no memory.
     """
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
@@ -42,31 +41,31 @@ def _make_arena() -> None:
 
 
 def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.InferenceSession, Card]:
-    """Open a model for the processor.
+    """Open a model file in a session of ONNX Runtime on the processor, and read its card.
 
     Args:
         path: the model file.
         n_threads: threads of one run; by default one for each core.
 
     Raises:
-        ModelFileError: the file is missing, truncated, no ONNX, or without a card that this version reads.
+        ModelFileError: the file is missing or truncated, is no ONNX file, or has no card that this version reads.
     """
     if not path.is_file():
         raise ModelFileError("no such model file", path, hint="sat2map model export writes them")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    # Windows at a scene's border have shapes of their own, and a plan of memory for each would be kept for ever (1.45
+    # Windows at the border of a scene have other shapes, and a memory plan for each shape would be kept for ever (1.45
     # times the peak).
     options.enable_mem_pattern = False
     _make_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")
-    # Threads that spin while they wait take a tenth more processor time, and no less by the clock.
+    # Threads that spin while they wait take a tenth more processor time, and the run is not shorter.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if n_threads:
         options.intra_op_num_threads = n_threads
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors share no base class but Exception
+    except Exception as error:  # the errors of ONNX Runtime share no other base class
         raise ModelFileError(
             "model file is truncated or no ONNX", path, hint="copy or download it again, or export it anew"
         ) from error
@@ -74,9 +73,9 @@ def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.
 
 
 def read_card(path: Path) -> Card:
-    """Read the card; ONNX has no way to it but through the whole file.
+    """Read the card of an ONNX file, which must be loaded whole for it.
 
     Raises:
-        ModelFileError: see `open_session`.
+        ModelFileError: the file is missing or truncated, is no ONNX file, or has no card that this version reads.
     """
     return open_session(path)[1]

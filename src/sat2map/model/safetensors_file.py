@@ -1,4 +1,4 @@
-"""Model files in safetensors: weights as numpy arrays, the card in the metadata; needs no torch."""
+"""Model files in safetensors, which hold weights as numpy arrays and the card in their metadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 def save(path: Path, tensors: Tensors, card: Card) -> None:
-    """Write weights and card.
+    """Write weights and a card to a model file.
 
     Raises:
         OutputError: the folder is missing or cannot be written.
@@ -29,24 +29,24 @@ def save(path: Path, tensors: Tensors, card: Card) -> None:
 
 
 def halved(tensors: Tensors) -> Tensors:
-    """Convert weights to half precision, except those of one dimension: variances may exceed its range."""
+    """Convert weights to half precision, except 1-D ones, since variances may exceed its range."""
     return {key: value.astype(np.float16) if value.ndim > 1 else value for key, value in tensors.items()}
 
 
 def read_card(path: Path) -> Card:
-    """Read the card alone.
+    """Read the card of a model file without its weights.
 
     Raises:
-        ModelFileError: see `load`.
+        ModelFileError: the file is missing, truncated or no safetensors file, or has no card that this version reads.
     """
     return _open(path, with_tensors=False)[1]
 
 
 def load(path: Path) -> tuple[Tensors, Card]:
-    """Read weights and card.
+    """Read weights and the card of a model file.
 
     Raises:
-        ModelFileError: the file is missing, truncated, no safetensors, or without a card that this version reads.
+        ModelFileError: the file is missing, truncated or no safetensors file, or has no card that this version reads.
     """
     return _open(path, with_tensors=True)
 

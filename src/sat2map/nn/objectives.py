@@ -94,9 +94,7 @@ class PaletteLoss(nn.Module):
         self.register_buffer("colour_weights", torch.tensor(colour_weights))
         in_class = torch.tensor(class_of_colour)[:, None] == torch.arange(1, max(class_of_colour) + 1)
         self.register_buffer("in_class", in_class.float())
-        self.road_colours = [i for i, c in enumerate(class_of_colour) if c in road_classes]
-        is_road = [float(i in self.road_colours) for i in range(len(palette))]
-        self.register_buffer("is_road", torch.tensor(is_road))
+        self.register_buffer("is_road", torch.tensor([float(c in road_classes) for c in class_of_colour]))
         self.dice_weight = dice_weight
         self.l1_weight = l1_weight
 
@@ -115,20 +113,3 @@ class PaletteLoss(nn.Module):
         truth = self.in_class[nearest_index(target, self.palette)].permute(0, 3, 1, 2)
         losses = 1 - _soft_dice(p, truth, (0, 2, 3))
         return torch.where(truth.amax((0, 2, 3)) > 0, losses, 0.0).mean()
-
-    def road_loss(self, output: Tensor, is_road: Tensor, slack_px: int) -> Tensor:
-        """Compute the loss where only the roads are known: cross-entropy and soft Dice of road or not.
-
-        Args:
-            output: logits, float, shape (B, K, H, W).
-            is_road: bool, shape (B, H, W).
-            slack_px: pixels that are not road but within this distance of one are ignored.
-        """
-        road = is_road[:, None].float()
-        within_slack = F.max_pool2d(road, 2 * slack_px + 1, 1, slack_px)
-        valid = 1 - within_slack + road
-        road_logit = output[:, self.road_colours].logsumexp(1, keepdim=True)
-        other = [i for i in range(len(self.palette)) if i not in self.road_colours]
-        logit = road_logit - output[:, other].logsumexp(1, keepdim=True)
-        entropy = F.binary_cross_entropy_with_logits(logit, road, valid, reduction="sum") / valid.sum().clamp(min=1)
-        return entropy + self.dice_weight * (1 - _soft_dice(logit.sigmoid() * valid, road))

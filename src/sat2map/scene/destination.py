@@ -11,8 +11,8 @@ from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.georeference import Grid
+from sat2map.scene.job_folder import open_job_folder
 from sat2map.scene.pieces import MAP, Piece, PieceWriter, open_piece
-from sat2map.scene.work import open_work
 from sat2map.tiling import Window
 
 __all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "publish"]
@@ -66,7 +66,7 @@ def check_grid(destination: Path, grid: Grid) -> None:
     """
     if destination.suffix.lower() in TILE_SUFFIXES and (grid.transform is None or grid.crs is None):
         raise OutputError(
-            "scene has no place on Earth, so there are no web tiles of it", destination, hint="`out` map.tif"
+            "scene has no georeference, so there are no web tiles of it", destination, hint="`out` map.tif"
         )
 
 
@@ -84,16 +84,16 @@ def open_writer(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, s
 
     Args:
         path: of the image; appears at the end, and only then.
-        grid: size and place.
+        grid: size and georeference.
         with_mask: whether a mask will be written; in a PNG it becomes alpha.
         tags: of a GeoTIFF.
 
     Raises:
-        OutputError: there is no place left, or the folder cannot be written.
+        OutputError: the disk is full, or the folder cannot be written.
     """
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
-    with open_work(path, {}) as folder:
+    with open_job_folder(path, {}) as folder:
         piece = Piece(folder / "piece.tif", Window(0, 0, grid.height, grid.width))
         piece.path.unlink(missing_ok=True)
         with open_piece(piece, MAP, with_mask=with_mask) as writer:

@@ -51,7 +51,7 @@ def finish(
         The files made, `path` the last.
 
     Raises:
-        OutputError: there is no place left.
+        OutputError: the disk is full.
     """
     mosaic = path.with_name(f"{path.name}.vrt")
     suffix = path.suffix.lower()
@@ -152,16 +152,18 @@ def _mosaic(
         else:
             bands.append('<MaskBand><VRTRasterBand dataType="Byte">')
             bands += [*_sources(pieces, source), "</VRTRasterBand></MaskBand>"]
-    place = ""
+    georeference = ""
     if grid.transform is not None:
         t = grid.transform
-        place = f"<GeoTransform>{', '.join(repr(float(v)) for v in (t.c, t.a, t.b, t.f, t.d, t.e))}</GeoTransform>"
+        georeference = (
+            f"<GeoTransform>{', '.join(repr(float(v)) for v in (t.c, t.a, t.b, t.f, t.d, t.e))}</GeoTransform>"
+        )
         crs = rasterio.crs.CRS.from_user_input(grid.crs) if grid.crs else None
         if crs:
-            place += f"<SRS>{escape(crs.to_wkt())}</SRS>"
+            georeference += f"<SRS>{escape(crs.to_wkt())}</SRS>"
     words = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in tags.items())
     return (
-        f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">{place}<Metadata>{words}</Metadata>'
+        f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">{georeference}<Metadata>{words}</Metadata>'
         f"{''.join(bands)}</VRTDataset>"
     )
 

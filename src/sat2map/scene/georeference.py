@@ -22,7 +22,7 @@ N_POINTS = 21
 
 @dataclass(frozen=True)
 class Grid:
-    """Size and place of a scene; `crs` and `transform` (pixel to CRS) are None where it has no place."""
+    """Size and georeference of a scene; `crs` and `transform` (pixel to CRS) are None where it has none."""
 
     height: int
     width: int
@@ -52,10 +52,10 @@ def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Windo
         name: of the scene, for errors.
 
     Raises:
-        SceneError: the box is empty or beside the scene, a CRS is unknown, or the scene has no place.
+        SceneError: the box is empty or beside the scene, a CRS is unknown, or the scene has no transform.
     """
     if grid.transform is None:
-        raise SceneError("scene has no place, so no part of it can be told by `bbox`", name, hint="leave `bbox` out")
+        raise SceneError("scene has no georeference, so `bbox` tells no part of it", name, hint="leave `bbox` out")
     west, south, east, north = box
     if not (west < east and south < north):
         raise SceneError("`bbox` is empty", ",".join(map(str, box)), hint="`bbox` WEST,SOUTH,EAST,NORTH")
@@ -69,7 +69,7 @@ def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Windo
     # A box drawn along the edges of pixels means those pixels: rounding must not add a neighbour.
     cols, rows = ([round(point[axis], 6) for point in points] for axis in (0, 1))
     if not points:
-        raise SceneError("`bbox` has no place in the scene's CRS", name, hint="is `bbox_crs` right?")
+        raise SceneError("`bbox` cannot be told in the scene's CRS", name, hint="is `bbox_crs` right?")
     first = Window(math.floor(min(rows)), math.floor(min(cols)), 0, 0)
     full = Window(first.row, first.col, math.ceil(max(rows)) - first.row, math.ceil(max(cols)) - first.col)
     window = full.clipped(grid.height, grid.width)

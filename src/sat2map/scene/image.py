@@ -1,9 +1,10 @@
-"""An image as a scene: decoded whole by Pillow, without a place."""
+"""An image as a scene: decoded whole by Pillow, without a georeference."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,8 +13,7 @@ from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError
 from sat2map.scene.georeference import Grid
 from sat2map.scene.mask import LARGEST_SAMPLE_PX
-from sat2map.scene.raster import ReadOptions
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.stretch import SharedStretch, StretchRule, decide_stretch
 from sat2map.tiling import Window
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -24,13 +24,14 @@ class ImageSource:
 
     Args:
         path: of the image.
-        options: of these, only the stretch.
+        rule: what the model wants of its bytes.
+        shared: the stretch that was decided already.
 
     Raises:
         ImageError: it cannot be decoded, or is too large to be held whole.
     """
 
-    def __init__(self, path: Path, options: ReadOptions) -> None:
+    def __init__(self, path: Path, rule: StretchRule, shared: SharedStretch) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -47,9 +48,7 @@ class ImageSource:
         self.files: tuple[Path, ...] = (path,)
         self.grid = Grid(*self._rgb.shape[:2])
         self.has_mask = self._valid is not None
-        self.stretch: Stretch | None = options.stretch if isinstance(options.stretch, Stretch) else None
-        if self.stretch is None and options.stretch_bytes:
-            self.stretch = options.collection_bytes or Stretch.of_sample(self.sample(), options.levels)
+        self.stretch = decide_stretch(None, rule, shared, np.dtype(np.uint8), self.sample)
 
     def read(self, window: Window) -> UInt8:
         """See `Source.read`."""
@@ -77,6 +76,27 @@ def as_rgb(image: Image.Image) -> tuple[UInt8, Bool | None]:
         return np.asarray(image.convert("RGB")), None
     rgba = np.asarray(image.convert("RGBA"))
     return rgba[..., :3], rgba[..., 3] >= 128
+
+
+def as_rgb_array(image: Any) -> UInt8:
+    """An image as RGB bytes, uint8, shape (H, W, 3).
+
+    Raises:
+        ImageError: it is no array of bytes in one of the shapes that an image has.
+    """
+    if hasattr(image, "getbands"):  # a Pillow image
+        return as_rgb(image)[0]
+    array = np.asarray(image)
+    channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
+    if array.dtype != np.uint8 or channels not in (1, 3, 4) or not array.size:
+        raise ImageError(
+            "array is not an image of bytes", f"{array.dtype} {array.shape}",
+            hint="give uint8 of shape (H, W, 3), (H, W, 4) or (H, W)",
+        )  # fmt: skip
+    if channels == 1:
+        return np.repeat(array.reshape(*array.shape[:2], 1), 3, -1)
+    rgb: UInt8 = array[..., :3]
+    return rgb
 
 
 def _first_number(text: str) -> str:

@@ -27,8 +27,8 @@ def alpha_is_a_mask(dataset: Any, band: int) -> bool:
     """
     n_binary = n_all = 0
     for window, shape in sample_windows(dataset, Window(0, 0, *dataset.shape)):
-        place = ((window.row, window.row + window.height), (window.col, window.col + window.width))
-        sample = dataset.read(band, window=place, out_shape=shape)
+        part = ((window.row, window.row + window.height), (window.col, window.col + window.width))
+        sample = dataset.read(band, window=part, out_shape=shape)
         n_binary += int(np.isin(sample, (0, 255)).sum())
         n_all += sample.size
     return n_binary >= SMALLEST_SHARE * n_all
@@ -42,7 +42,7 @@ def sample_windows(dataset: Any, area: Window) -> list[tuple[Window, tuple[int, 
     if dataset.overviews(1) or max(area.height, area.width) <= LARGEST_SAMPLE_PX:
         return [(area, (min(area.height, LARGEST_SAMPLE_PX), min(area.width, LARGEST_SAMPLE_PX)))]
     rows, cols = (
-        sorted({min(int(place), side - 1) for place in np.linspace(0, max(side - SAMPLE_PX, 0), SAMPLE_GRID)})
+        sorted({min(int(start), side - 1) for start in np.linspace(0, max(side - SAMPLE_PX, 0), SAMPLE_GRID)})
         for side in (area.height, area.width)
     )
     windows = [Window(r, c, SAMPLE_PX, SAMPLE_PX).clipped(area.height, area.width) for r in rows for c in cols]
@@ -64,7 +64,7 @@ def fill_gaps(rgb_hwc: UInt8, valid: Bool, distance_px: int, far: UInt8) -> UInt
     """
     filled, known = rgb_hwc.copy(), valid.copy()
     for axis in (1, 0):
-        # In strips, since places take many times the bytes of pixels.
+        # In strips, since positions take many times the bytes of pixels.
         for start in range(0, known.shape[1 - axis], STRIP_PX):
             strip = np.s_[start : start + STRIP_PX] if axis else np.s_[:, start : start + STRIP_PX]
             filled[strip], known[strip] = _carried(filled[strip], known[strip], axis, distance_px)
@@ -73,10 +73,10 @@ def fill_gaps(rgb_hwc: UInt8, valid: Bool, distance_px: int, far: UInt8) -> UInt
 
 
 def _carried(rgb_hwc: UInt8, known: Bool, axis: int, distance_px: int) -> tuple[UInt8, Bool]:
-    place = np.arange(known.shape[axis]).reshape(-1, 1) if axis == 0 else np.arange(known.shape[axis])
-    before = np.maximum.accumulate(np.where(known, place, -(2**30)), axis)
-    after = np.flip(np.minimum.accumulate(np.flip(np.where(known, place, 2**30), axis), axis), axis)
-    nearest = np.where(place - before <= after - place, before, after)
-    reached = np.abs(nearest - place) <= distance_px
-    safe = np.where(reached, nearest, place)
+    position = np.arange(known.shape[axis]).reshape(-1, 1) if axis == 0 else np.arange(known.shape[axis])
+    before = np.maximum.accumulate(np.where(known, position, -(2**30)), axis)
+    after = np.flip(np.minimum.accumulate(np.flip(np.where(known, position, 2**30), axis), axis), axis)
+    nearest = np.where(position - before <= after - position, before, after)
+    reached = np.abs(nearest - position) <= distance_px
+    safe = np.where(reached, nearest, position)
     return np.take_along_axis(rgb_hwc, safe[..., None], axis), reached

@@ -78,7 +78,7 @@ class PieceWriter:
             valid: where the window holds data, bool, shape (h, w); None: everywhere.
         """
         inner = window.inside(self._piece)
-        place = rasterio.windows.Window(inner.col, inner.row, inner.width, inner.height)
+        part = rasterio.windows.Window(inner.col, inner.row, inner.width, inner.height)
         bands = list(np.moveaxis(pixels_hwc, -1, 0))
         if valid is not None:
             bands = [np.where(valid, band, self._product.nodata or 0).astype(np.uint8) for band in bands]
@@ -86,7 +86,7 @@ class PieceWriter:
             bands.append(
                 np.full(pixels_hwc.shape[:2], 255, np.uint8) if valid is None else valid.astype(np.uint8) * 255
             )
-        self._dataset.write(np.stack(bands), window=place)
+        self._dataset.write(np.stack(bands), window=part)
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[P
     """Write a piece; it appears at the end, and only then.
 
     Raises:
-        OutputError: there is no place left, or the folder cannot be written.
+        OutputError: the disk is full, or the folder cannot be written.
     """
     n_bands = product.n_bands + (with_mask and product.nodata is None)
     profile: dict[str, Any] = {

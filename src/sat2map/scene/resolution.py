@@ -40,7 +40,7 @@ def ground_gsd(grid: Grid) -> tuple[float, float] | None:
     Mercator are all right; in a CRS that is not of this Earth, by its unit.
 
     Returns:
-        None where the place or its unit is unknown.
+        None where the georeference or its unit is unknown.
     """
     if grid.transform is None or grid.crs is None:
         return None
@@ -218,7 +218,7 @@ class ResampledSource:
 
     def _warp(self, window: Window) -> UInt8:
         (rows, cols), source = self._model_grid.scene_px_per_px, self._source
-        # What GDAL's kernel reaches, and a pixel for rounding.
+        # What GDAL's kernel reads, and a pixel for rounding.
         margin_rows, margin_cols = math.ceil(rows) + 2, math.ceil(cols) + 2
         top, left = math.floor(window.row * rows) - margin_rows, math.floor(window.col * cols) - margin_cols
         bottom = math.ceil((window.row + window.height) * rows) + margin_rows

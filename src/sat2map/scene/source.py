@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,40 +15,22 @@ from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, Raster
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError, SceneError
+from sat2map.scene.gdal import is_remote, open_raster, remote_environment
 from sat2map.scene.georeference import Grid
 from sat2map.scene.image import IMAGE_SUFFIXES, ImageSource
-from sat2map.scene.raster import DEFAULT_READ_OPTIONS, RasterSource, ReadOptions, is_remote, reason
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.options import DEFAULT_READ_OPTIONS, MaskFile, ReadOptions
+from sat2map.scene.raster import RasterSource
+from sat2map.scene.stretch import DEFAULT_RULE, NOTHING_SHARED, SharedStretch, Stretch, StretchRule
 from sat2map.tiling import Window
 
 __all__ = [
-    "DEFAULT_READ_OPTIONS",
-    "IMAGE_SUFFIXES",
-    "RASTER_SUFFIXES",
-    "Grid",
-    "ReadOptions",
-    "Source",
-    "is_remote",
-    "open_scene",
-    "with_one_stretch",
-]
-
+    "DEFAULT_READ_OPTIONS", "IMAGE_SUFFIXES", "RASTER_SUFFIXES", "Grid", "ReadOptions", "Source", "is_remote",
+    "open_scene", "share_stretch",
+]  # fmt: skip
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
-REMOTE_ENVIRONMENT = {
-    "GDAL_HTTP_CONNECTTIMEOUT": "10",
-    "GDAL_HTTP_TIMEOUT": "30",
-    "GDAL_HTTP_MAX_RETRY": "2",
-    "GDAL_HTTP_RETRY_DELAY": "1",
-    # Without it every opening lists the folder on the server.
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-}
-"""For scenes by URL; a variable of that name in the process's environment wins."""
-
-
-NO_STRETCH = Stretch((0, 0, 0), (1, 1, 1))
-"""Stands for one that is not decided yet."""
+UNDECIDED = Stretch((0, 0, 0), (1, 1, 1))
+"""Stands for a stretch that is not decided yet, so that opening a scene decides none."""
 
 
 class Source(Protocol):
@@ -75,82 +55,91 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_scene(source: str | Path, options: ReadOptions = DEFAULT_READ_OPTIONS) -> Iterator[Source]:
+def open_scene(
+    source: str | Path,
+    options: ReadOptions = DEFAULT_READ_OPTIONS,
+    rule: StretchRule = DEFAULT_RULE,
+    shared: SharedStretch = NOTHING_SHARED,
+) -> Iterator[Source]:
     """Open a raster, here or by URL, or an image.
 
-    An image with a place (a world file) is a raster, and so is one of which bands, nodata, a mask or a stretch are
-    asked for.
+    An image with a georeference (a world file) is a raster, and so is one of which bands, nodata, a mask, a part or a
+    stretch are asked for.
+
+    >>> from importlib.resources import files
+    >>> with open_scene(str(files("sat2map.bundled") / "naip.tif")) as scene:
+    ...     (scene.grid.height, scene.grid.width), scene.read(Window(0, 0, 2, 4)).shape
+    ((204, 266), (2, 4, 3))
+
+    Args:
+        source: file or URL.
+        options: what the user asks.
+        rule: what the model wants of the scene's numbers; `Translator.stretch_rule` is a model's.
+        shared: the stretch, where it was decided already.
 
     Raises:
         SceneError: the raster cannot be read, or is of a kind that cannot be translated.
         ImageError: the image cannot be read.
     """
-    remote = is_remote(source)
-    if not remote and not Path(source).exists():
+    if not is_remote(source) and not Path(source).exists():
         raise SceneError("no such file", source, hint="check the path")
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        # A raster without a place is translated like an image.
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        # Nodata beside an alpha band: `RasterSource` decides which of them counts.
-        warnings.simplefilter("ignore", NodataShadowWarning)
-        if remote:
-            ours = {key: value for key, value in REMOTE_ENVIRONMENT.items() if key not in os.environ}
-            stack.enter_context(rasterio.Env(**ours))
+    with _expected_warnings_ignored(), ExitStack() as stack:
+        if is_remote(source):
+            stack.enter_context(remote_environment())
         elif _is_image(Path(source), options):
-            yield ImageSource(Path(source), options)
+            yield ImageSource(Path(source), rule, shared)
             return
-        dataset = stack.enter_context(_opened(source))
-        mask = None
-        if options.mask is not None and options.mask != "none" and not options.mask.isdigit():
-            mask = stack.enter_context(_opened(options.mask))
-        yield RasterSource(dataset, source, options, mask)
+        dataset = stack.enter_context(open_raster(source))
+        mask = stack.enter_context(open_raster(options.mask.path)) if isinstance(options.mask, MaskFile) else None
+        yield RasterSource(dataset, source, options, rule, shared, mask)
 
 
-def with_one_stretch(sources: Sequence[str | Path], options: ReadOptions) -> ReadOptions:
-    """Options by which all scenes that need a stretch get the same one: those of 8 bits one, all others another.
+@contextmanager
+def _expected_warnings_ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # A raster without a georeference is translated like an image.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        # Nodata beside an alpha band: `raster_layout` decides which of them counts.
+        warnings.simplefilter("ignore", NodataShadowWarning)
+        yield
+
+
+def share_stretch(
+    sources: Sequence[str | Path],
+    options: ReadOptions = DEFAULT_READ_OPTIONS,
+    rule: StretchRule = DEFAULT_RULE,
+) -> SharedStretch:
+    """Decide one stretch for all scenes that need any: one for those of 8 bits, another for all others.
 
     Scenes that cannot be read are left to be told later.
+
+    Args:
+        sources: files or URLs.
+        options: what the user asks.
+        rule: what the model wants of the scenes' numbers.
     """
-    undecided = dataclasses.replace(options, collection=NO_STRETCH, collection_bytes=NO_STRETCH)
     samples: dict[bool, list[npt.NDArray[Any]]] = {False: [], True: []}
     for source in sources:
         try:
-            with open_scene(source, undecided) as scene:
+            with open_scene(source, options, rule, SharedStretch(UNDECIDED, UNDECIDED)) as scene:
                 if scene.stretch is not None:
                     sample = scene.sample()
                     samples[sample.dtype == np.uint8].append(sample)
         except (SceneError, ImageError):
             continue
     numbers, eight_bit = (
-        Stretch.of_sample(np.concatenate(samples[is_bytes]), options.levels) if samples[is_bytes] else None
+        Stretch.of_sample(np.concatenate(samples[is_bytes]), rule.levels) if samples[is_bytes] else None
         for is_bytes in (False, True)
     )
-    return dataclasses.replace(options, collection=numbers, collection_bytes=eight_bit)
+    return SharedStretch(numbers, eight_bit)
 
 
 def _is_image(path: Path, options: ReadOptions) -> bool:
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return False
-    if any(o is not None for o in (options.bands, options.nodata, options.mask, options.bbox)) or isinstance(
-        options.stretch, str
-    ):
+    asked = (options.bands, options.nodata, options.mask, options.bbox, options.stretch)
+    if path.suffix.lower() not in IMAGE_SUFFIXES or any(option is not None for option in asked):
         return False
     try:
         with rasterio.open(path) as dataset:
             return bool(dataset.transform.is_identity)
     except RasterioError:
         return True
-
-
-def _opened(source: str | Path) -> Any:
-    try:
-        return rasterio.open(source)
-    except RasterioError as error:
-        if is_remote(source):
-            raise SceneError(
-                f"URL cannot be read ({reason(error)})", source, hint="is it right, and is the server there?"
-            ) from error
-        raise SceneError(
-            "raster cannot be opened", source, hint="rio info tells what GDAL makes of it; is it truncated?"
-        ) from error

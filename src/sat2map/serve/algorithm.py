@@ -1,6 +1,7 @@
-"""The map as an algorithm of TiTiler, for applications of others: three lines register it, and it keeps nothing.
+"""The map as a TiTiler algorithm, for other applications: three lines register it, and it stores nothing.
 
-It sees one tile at a time: give it the model's margin as `buffer`, at a zoom whose pixels are within the model's range.
+It is given one tile at a time. A request should give the model's margin as `buffer`, at a zoom whose pixels are within
+the GSD of the model.
 """
 
 from __future__ import annotations
@@ -20,30 +21,33 @@ load_once = cache(load_engine)
 
 
 class Sat2map(BaseAlgorithm):
-    """Draws the map of an image, less what lies within `buffer` of its edge."""
+    """TiTiler algorithm that draws the map of an image and cuts `buffer` pixels off each side."""
 
     model_config = ConfigDict(extra="forbid", title="sat2map: satellite image to map")
 
     head: str | None = None
     buffer: int = Field(0, ge=0)
-    """As in the request for the tile: pixels around it that were read for the sake of those inside."""
+    """Pixels that were read around the tile as margin, the same number as in the request for the tile."""
 
     input_nbands: int | None = 3
     output_nbands: int | None = 3
     output_dtype: str | None = "uint8"
 
     def engine(self) -> Engine:
-        """What draws: the bundled model, since a request must not name a file; `algorithm_of` takes another."""
+        """Return the bundled model's engine, since a request must not name a file; `algorithm_of` takes another."""
         return load_once()
 
     def __call__(self, img: ImageData) -> ImageData:
-        """The map.
+        """Draw the map of an image.
 
         Args:
-            img: 3 bands, uint8, RGB.
+            img: uint8, shape (3, H, W), RGB.
+
+        Returns:
+            The map without its buffer: uint8, shape (3, H - 2 * buffer, W - 2 * buffer), RGB.
 
         Raises:
-            ImageError: it is another kind of image.
+            ImageError: the image has other bands, or nothing is left of it without its buffer.
             ModelFileError: the model has no such head.
         """
         if img.array.shape[0] != 3 or img.array.dtype != np.uint8:
@@ -68,7 +72,7 @@ def _without_buffer(img: ImageData, buffer: int) -> Any:
 
 
 def algorithm_of(engine: Engine) -> type[Sat2map]:
-    """The algorithm with a model of one's own."""
+    """Return the algorithm class that draws with the model of an engine."""
 
     class Own(Sat2map):
         def engine(self) -> Engine:

@@ -1,4 +1,4 @@
-"""The server: TiTiler's routes over the scenes, with a gate before them that has what is missing drawn first."""
+"""The server as an application: TiTiler's routes for the scenes, the routes of our own, and the middleware."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -19,32 +18,41 @@ from titiler.extensions.wmts import wmtsExtension
 
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
-from sat2map.serve.gate import GRID, LARGE_PATH, Gate, ImageSize, Reading, hidden_classes
-from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, KnownHosts, TileCache
+from sat2map.serve.gate import Gate
+from sat2map.serve.hosts import KnownHosts
+from sat2map.serve.image_request import GRID, ImageSize, Reading, hidden_classes
+from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, TileCache
 from sat2map.serve.reader import LayerReader
 from sat2map.serve.render import render
-from sat2map.serve.routes import about, uploads
+from sat2map.serve.routes import VIEWER, about, uploads
 from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 
 PREFIX = "/scenes/{scene_id}/{layer_name}"
 TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
+LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
+"""Beginning of the paths of images whose size the client chooses."""
 N_LARGE_AT_ONCE = 2
-"""Previews and parts, which take up to half a gigabyte each."""
-VIEWER = Path(str(files("sat2map.serve") / "viewer"))
+"""Such images take up to half a gigabyte each."""
 GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
-"""The blocks of a file are forgotten when it is closed, after each request: what matters is that memory is bounded."""
+"""Limits of GDAL: its cache of blocks helps within one request only, because the file is closed after each."""
 
 
 def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastAPI:
-    """The application; `scenes` and `filler` are closed when it shuts down."""
+    """Make the application; `scenes` and `filler` are closed when it shuts down.
+
+    Args:
+        scenes: scenes that are shown, and to which uploads are added.
+        filler: draws their windows.
+        settings: settings of the server.
+    """
 
     folder = tempfile.TemporaryDirectory(prefix="sat2map-")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        # What is being drawn is finished; it may take seconds.
+        # Finishes the window that is being drawn, which may take seconds.
         await asyncio.to_thread(filler.stop)
         scenes.close()
         folder.cleanup()
@@ -67,13 +75,13 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
 
 
 def _layers(gate: Gate) -> APIRouter:
-    """TiTiler's routes, less those that compute what the page does not need, with bounds on every size."""
+    """Make TiTiler's routes for layers, with limits on every size; routes that the page does not need are left out."""
 
     class Factory(TilerFactory):
         def register_routes(self) -> None:
             for register in (self.info, self.tilesets, self.tile, self.tilejson, self.preview, self.part):
                 register()  # type: ignore[no-untyped-call]
-            # Parts of any outline, sent as GeoJSON: the gate could not see what they need.
+            # Parts of any outline, sent as GeoJSON, are left out: the gate could not see which windows they need.
             self.router.routes[:] = [r for r in self.router.routes if "POST" not in getattr(r, "methods", ())]
 
     return Factory(

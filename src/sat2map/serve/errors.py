@@ -1,4 +1,4 @@
-"""Every error as one line of JSON with the right status; never a traceback, never a path of this machine."""
+"""Answers to errors: one line of JSON with the right status, without tracebacks and without paths of this machine."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class BadRequestError(Exception):
-    """What was asked for makes no sense.
+    """A request asks for something that does not exist or is not allowed.
 
     Args:
-        found: in words.
-        status: of HTTP.
+        found: what was found, in words.
+        status: HTTP status of the answer.
     """
 
     def __init__(self, found: str, status: int = 400) -> None:
@@ -34,13 +34,13 @@ class BadRequestError(Exception):
 
 
 def answer(status: int, found: str, hint: str | None = None, headers: Any = None) -> JSONResponse:
-    """One line of JSON: `{"error": ..., "hint": ...}`."""
+    """Make an answer of one line of JSON: `{"error": ..., "hint": ...}`."""
     content = {"error": " ".join(found.split())[:500]} | ({"hint": hint} if hint else {})
     return JSONResponse(content, status, headers=headers)
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Have an application answer so."""
+    """Make an application answer every error by the table `HANDLERS`."""
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
 
@@ -60,7 +60,7 @@ def _invalid(_request: Request, error: Any) -> JSONResponse:
 
 
 def _user_error(_request: Request, error: Any) -> JSONResponse:
-    # The value may be a path; what was found and the hint are not.
+    # The value of the error is left out, since it may be a path of this machine.
     status = 507 if isinstance(error, OutputError) else 422
     return answer(status, error.found, error.hint)
 

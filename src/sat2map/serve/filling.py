@@ -1,6 +1,6 @@
-"""Who draws next: a thread that takes windows off a queue, those that someone waits for first; reads no requests.
+"""A queue of windows and the thread that draws them, beginning with those that a request waits for.
 
-The same window is never drawn twice at once, and the number of windows that are waited for has a bound.
+No window is drawn twice at the same time, and the number of windows that requests wait for is limited.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sat2map.serve.sparse_map import SparseMap
 
 Write = Callable[[], None]
 Draw = Callable[[int], Write]
-"""Draws a window of a plan, by index; what it returns puts it onto its sparse_map."""
+"""Draws the window of a plan that has an index; the function that it returns writes the result to the sparse map."""
 
 Priority = tuple[float, ...]
 Key = tuple[SparseMap, int]
@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class BusyError(Exception):
-    """More windows are waited for than the queue takes.
+    """Requests wait for more windows than the queue takes.
 
     Args:
-        retry_after_s: when it may be worth another try.
+        retry_after_s: seconds after which a client should try again.
     """
 
     def __init__(self, retry_after_s: int) -> None:
@@ -44,7 +44,7 @@ class BusyError(Exception):
 
 @dataclass
 class FillJob:
-    """A window that is to be drawn; the smallest `priority` is next."""
+    """One window that is to be drawn; the job with the smallest `priority` is next."""
 
     draw: Draw
     index: int
@@ -53,15 +53,15 @@ class FillJob:
 
     @property
     def waited_for(self) -> bool:
-        """Whether someone waits for it."""
+        """Whether a request waits for the window."""
         return self.priority[0] == WAITED_FOR
 
 
 class Filler:
-    """Draws windows, one after the other; while one is written, the next is drawn.
+    """Draws windows in a thread of its own, one after the other; while one is written, the next is drawn.
 
     Args:
-        n_waited_for: how many windows may be waited for at once.
+        n_waited_for: number of windows that requests may wait for at the same time.
     """
 
     def __init__(self, n_waited_for: int) -> None:
@@ -78,14 +78,22 @@ class Filler:
 
     @property
     def n_queued(self) -> int:
-        """Windows that are still to be drawn."""
+        """Number of windows that are still to be drawn."""
         return len(self._jobs)
 
     def ask(self, sparse_map: SparseMap, draw: Draw, indices: Iterable[int]) -> list[Future[None]]:
-        """Have windows drawn next, in the order in which they are asked for.
+        """Put windows at the front of the queue, in the order in which they are asked for.
+
+        Args:
+            sparse_map: sparse map to draw in.
+            draw: draws one window.
+            indices: windows of the plan.
+
+        Returns:
+            One future per window, done when the window is drawn and written.
 
         Raises:
-            BusyError: the queue is full, the sparse_map forgotten, or the server is stopping.
+            BusyError: the queue is full, the sparse map was forgotten, or the server is stopping.
         """
         with self._changed:
             wanted = list(indices)
@@ -100,7 +108,14 @@ class Filler:
     def ask_behind(
         self, sparse_map: SparseMap, draw: Draw, indices: Iterable[int], order: Callable[[int], float]
     ) -> None:
-        """Have windows drawn when no one waits for others: what was asked last first, then by `order`."""
+        """Put windows behind all that requests wait for: the latest call comes first, within it the smallest `order`.
+
+        Args:
+            sparse_map: sparse map to draw in.
+            draw: draws one window.
+            indices: windows of the plan.
+            order: rank of each window, by index.
+        """
         with self._changed:
             if sparse_map in self._forgotten:
                 return
@@ -115,14 +130,14 @@ class Filler:
             return
         job.priority = priority
         heapq.heappush(self._heap, (priority, next(self._count), key))
-        # Places that a job has no longer stay in the heap until they are met, or are too many.
+        # Earlier entries of a job stay in the heap until they are popped, or are too many.
         if len(self._heap) > 2 * len(self._jobs) + 64:
             self._heap = [(job.priority, next(self._count), key) for key, job in self._jobs.items()]
             heapq.heapify(self._heap)
         self._changed.notify()
 
     def forget(self, sparse_map: SparseMap) -> None:
-        """Never draw on a sparse_map again; returns when nothing of it is being drawn."""
+        """Never draw in a sparse map again; returns when none of its windows is being drawn."""
         with self._changed:
             self._forgotten.add(sparse_map)
             jobs = {key: job for key, job in self._jobs.items() if key[0] is sparse_map}
@@ -134,7 +149,7 @@ class Filler:
         wait(running)
 
     def stop(self) -> None:
-        """Finish the window that is being drawn, and no other."""
+        """Stop the thread after the window that is being drawn; all other windows fail with `BusyError`."""
         with self._changed:
             self._stopping = True
             for job in self._jobs.values():
@@ -149,7 +164,7 @@ class Filler:
                 while self._heap:
                     _, _, key = heapq.heappop(self._heap)
                     job = self._jobs.get(key)
-                    if job is None or job.finished.running():  # met before, in a better place
+                    if job is None or job.finished.running():  # done or begun by an earlier entry
                         continue
                     if job.finished.set_running_or_notify_cancel():
                         return key, job
@@ -157,17 +172,17 @@ class Filler:
         return None
 
     def _work(self) -> None:
-        with ThreadPoolExecutor(1, "sparse_map") as writer:
+        with ThreadPoolExecutor(1, "writer") as writer:
             written: Future[None] | None = None
             while (following := self._next()) is not None:
                 key, job = following
-                if key[0].is_done(job.index):  # with another layer
+                if key[0].is_done(job.index):  # drawn together with another layer
                     self._finish(key, job, None)
                     continue
                 begun = time.monotonic()
                 try:
                     write = job.draw(job.index)
-                except Exception as error:  # it goes to those who wait, and the thread goes on
+                except Exception as error:  # the requests that wait get it, and the thread goes on
                     self._finish(key, job, error)
                     continue
                 self._window_s += 0.2 * (time.monotonic() - begun - self._window_s)

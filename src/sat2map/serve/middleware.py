@@ -1,27 +1,24 @@
-"""What happens to every request: tiles from memory, security headers, the access log; it knows no scenes."""
+"""Middleware for every request: a cache of tiles, security headers, the access log, and a limit on large images."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import re
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sat2map.serve.errors import answer
-
 access_log = logging.getLogger("sat2map.serve.access")
 
 PENDING = "X-Sat2map-Pending"
-"""Header of an image of which something is not drawn yet."""
+"""Header of an image that is not drawn completely yet."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
@@ -35,16 +32,16 @@ SECURITY_HEADERS = {
 
 
 class HeadersAndLog:
-    """Adds the security headers, and writes one line of JSON to the log for each request.
+    """Middleware that adds the security headers, and writes one line of JSON to the log for each request.
 
-    HEAD is answered as GET; the HTTP server leaves the body out.
+    HEAD is answered like GET; the HTTP server leaves the body out.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Answer a request, as ASGI defines it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -80,20 +77,21 @@ class HeadersAndLog:
 
 
 class TileCache:
-    """Answers for tiles from memory where they were made before; what is pending is not kept.
+    """Middleware that keeps answers in memory with an ETag; images that are not drawn completely are not kept.
 
     Args:
-        limit: bytes that are kept; those that were longest not used go first.
-        is_cached: whether answers under a path are kept.
+        app: application that makes the answers.
+        limit_bytes: size of what is kept; the answers that were not used for longest are dropped.
+        is_cached: tells for a path whether its answers are kept.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, is_cached: Callable[[str], bool]) -> None:
-        self._app, self._limit, self._is_cached = app, limit, is_cached
+    def __init__(self, app: ASGIApp, limit_bytes: int, is_cached: Callable[[str], bool]) -> None:
+        self._app, self._limit_bytes, self._is_cached = app, limit_bytes, is_cached
         self._kept: OrderedDict[tuple[str, bytes], Response] = OrderedDict()
         self._n_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Answer a request, as ASGI defines it."""
         if scope["type"] != "http" or scope["method"] != "GET" or not self._is_cached(scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -112,7 +110,7 @@ class TileCache:
         await response(scope, receive, send)
 
     async def _made(self, scope: Scope, receive: Receive) -> Response:
-        """What the application answers, whole."""
+        """Return the whole answer of the application."""
         start: dict[str, Any] = {}
         body: list[bytes] = []
 
@@ -133,42 +131,22 @@ class TileCache:
             self._n_bytes -= _size(key, replaced)
         self._kept[key] = response
         self._n_bytes += _size(key, response)
-        while self._n_bytes > self._limit:
+        while self._n_bytes > self._limit_bytes:
             self._n_bytes -= _size(*self._kept.popitem(last=False))
 
 
 def _size(key: tuple[str, bytes], response: Response) -> int:
-    """Bytes that an answer takes, with its headers and the objects around it."""
+    """Estimate the bytes that an answer takes, with its headers and the objects around it."""
     return len(response.body) + len(key[0]) + len(key[1]) + 2048
 
 
-class KnownHosts:
-    """Answers to some names only, so that no page can reach this computer under a name of its own.
-
-    Args:
-        names: as in a URL, an IPv6 address in brackets; `*` is any.
-    """
-
-    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
-        self._app, self._names = app, names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] == "http" and "*" not in self._names:
-            name = re.sub(r":\d*$", "", Headers(scope=scope).get("host", "")).lower()
-            if name not in self._names:
-                refusal = answer(400, "this server does not go by that name", "sat2map serve `allow_host` NAME")
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-
 class FewAtOnce:
-    """Lets some requests pass a few at a time: those whose images are large.
+    """Middleware that lets only a few requests for large images pass at the same time.
 
     Args:
-        n: how many.
-        is_large: whether requests of a path are.
+        app: application that makes the images.
+        n: number of requests that pass at the same time.
+        is_large: tells for a path whether its images are large.
     """
 
     def __init__(self, app: ASGIApp, n: int, is_large: Callable[[str], bool]) -> None:
@@ -176,7 +154,7 @@ class FewAtOnce:
         self._turns = asyncio.Semaphore(n)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Answer a request, as ASGI defines it."""
         if scope["type"] == "http" and self._is_large(scope["path"]):
             async with self._turns:
                 await self._app(scope, receive, send)

@@ -1,7 +1,8 @@
-"""The next overview level of a part of a raster, bit for bit as GDAL makes it of the whole; never reads a file.
+"""The next overview level of a window of a raster, equal to what GDAL makes of the whole raster, bit for bit.
 
 GDAL can only reduce a raster from its corner: started elsewhere, its weights differ in the last bit, and where an
-average lies between two levels of grey the pixel differs. So its arithmetic is done here, with the place in the whole.
+average lies between two levels of grey the pixel differs. Its arithmetic is done here at the position in the whole
+raster. This module reads no file.
 
 Source: GDAL's `average` resampling of overviews (`gcore/overview.cpp`), in double precision, in its order of sums.
 """
@@ -19,34 +20,39 @@ from sat2map.tiling import Window
 Float = npt.NDArray[np.float64]
 
 EPSILON = 1e-8
-"""GDAL's own, against a pixel that is touched by a rounding error only."""
+"""GDAL's own constant: a pixel that is touched by less than this, a rounding error, has no weight."""
 
 
 @dataclass(frozen=True)
 class Taps:
-    """Which pixels of a finer axis make each pixel of a coarser one, and with what weight: both shape (n, 3)."""
+    """For each pixel of a coarser axis, the pixels of the finer axis that it averages, and their weights.
+
+    Attributes:
+        index: pixels of the finer axis, shape (n, 3).
+        weight: weights of these pixels, float64, shape (n, 3).
+    """
 
     index: npt.NDArray[np.intp]
     weight: Float
 
     @property
     def start(self) -> int:
-        """First pixel of the finer axis that is needed."""
+        """The first pixel of the finer axis that is needed."""
         return int(self.index[0, 0])
 
     @property
     def stop(self) -> int:
-        """One after the last."""
+        """The pixel of the finer axis after the last one that is needed."""
         return int(self.index.max()) + 1
 
     @property
     def halves(self) -> bool:
-        """Whether each pixel is the plain mean of two."""
+        """Whether each pixel is the mean of two pixels with equal weights."""
         return bool((self.weight == (1, 1, 0)).all())
 
     @classmethod
     def of(cls, size: int, reduced_size: int, start: int, stop: int) -> Taps:
-        """Of the pixels `start` to `stop` of an axis that is reduced from `size` to `reduced_size` pixels."""
+        """Compute the taps of the pixels `start` to `stop` of an axis that is reduced from `size` to `reduced_size`."""
         ratio = size / reduced_size
         position = np.arange(start, stop)
         left_edge, right_edge = position * ratio, (position + 1) * ratio
@@ -65,12 +71,18 @@ class Taps:
 
 
 def reduced_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the next level."""
+    """Return height and width of the next overview level."""
     return max(height // 2, 1), max(width // 2, 1)
 
 
 def reduced_window(window: Window, height: int, width: int) -> Window:
-    """Pixels of the next level on which pixels of a window have a share."""
+    """Find the window of the next level that a window of a level changes.
+
+    Args:
+        window: window of a level.
+        height: height of that level in pixels.
+        width: width of that level in pixels.
+    """
     rows, cols = reduced_size(height, width)
     top, bottom = _shared(window.row, window.height, height, rows)
     left, right = _shared(window.col, window.width, width, cols)
@@ -84,17 +96,17 @@ def _shared(start: int, length: int, size: int, reduced: int) -> tuple[int, int]
 
 
 def reduce(rows: Taps, cols: Taps, rgb_hwc: UInt8, valid: Bool | None) -> tuple[UInt8, Bool | None]:
-    """Average pixels.
+    """Average the pixels of a window of a level to a window of the next level.
 
     Args:
-        rows: of the axis of rows.
-        cols: of the axis of columns.
+        rows: taps of the rows.
+        cols: taps of the columns.
         rgb_hwc: uint8, shape (h, w, 3): rows `rows.start` to `rows.stop` of the finer level, columns likewise.
-        valid: which of them count, bool, shape (h, w); None: all.
+        valid: pixels that count, bool, shape (h, w); None: all of them.
 
     Returns:
-        uint8, shape (n_rows, n_cols, 3), and bool, shape (n_rows, n_cols) or None. A pixel is valid where any that it
-        covers is; where none is, it is black.
+        uint8, shape (n_rows, n_cols, 3), and the valid mask, bool, shape (n_rows, n_cols) or None. A pixel is valid
+        where any pixel that it covers is valid; where none is, it is black.
     """
     if valid is None and rows.halves and cols.halves:
         return _quartered(rgb_hwc), None
@@ -113,7 +125,7 @@ def reduce(rows: Taps, cols: Taps, rgb_hwc: UInt8, valid: Bool | None) -> tuple[
         total += line[y] * share_y[:, None, None]
         weight += line_weight[y] * share_y[:, None]
     if valid is None:
-        # Not the same to the last bit as the sum of the lines' weights.
+        # The sum of the lines' weights would differ in the last bit.
         weight = rows.weight.sum(1)[:, None] * cols.weight.sum(1)[None]
     any_valid = weight > 0
     average = total / np.where(any_valid, weight, 1)[..., None] + 0.5
@@ -122,7 +134,7 @@ def reduce(rows: Taps, cols: Taps, rgb_hwc: UInt8, valid: Bool | None) -> tuple[
 
 
 def _quartered(rgb_hwc: UInt8) -> UInt8:
-    """The mean of each four, in whole numbers: the same, and 20 times as fast."""
+    """Average each four pixels in whole numbers, which gives the same result 20 times as fast."""
     wide = rgb_hwc.astype(np.uint16)
     quarter = (wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2] + 2) // 4
     return quarter.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What rio-tiler reads of a layer, as far as it is drawn; it waits for nothing and draws nothing."""
+"""The reader of a layer for rio-tiler: reads what is drawn so far, and neither waits nor draws."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rio_tiler.models import ImageData
 
 from sat2map.classes import CLASS_NAMES, classify
 from sat2map.errors import Sat2mapError
-from sat2map.serve.scenes import MapLayer
+from sat2map.serve.layers import MapLayer
 
 LIGHTEST, CONTRAST = 235, 0.35
-"""What is not drawn yet shows the ground so: grey, light and faint."""
+"""Lightest grey and contrast of the satellite image where it is shown in place of a map that is not drawn yet."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A layer as one request sees it.
+    """A layer as one request reads it.
 
     Attributes:
-        layer: of a scene.
-        behind: shown, faintly, where the layer is not drawn yet; None: all that is needed is drawn.
+        layer: layer of a scene.
+        behind: layer that is shown faintly where `layer` is not drawn yet; None: all that the request needs is drawn.
     """
 
     layer: MapLayer
@@ -36,24 +36,24 @@ class View:
 
 
 class LayerReader(Reader):
-    """Reads a view of a layer."""
+    """The reader of rio-tiler for a view of a layer."""
 
     def __init__(self, view: View, tms: TileMatrixSet = WEB_MERCATOR_TMS) -> None:
         self._view = view
         super().__init__(str(view.layer.path), tms=tms)
 
     def part(self, bbox: Any, *args: Any, **kwargs: Any) -> ImageData:
-        """A part of the layer, tiles included."""
+        """Read a part of the layer; rio-tiler reads tiles through this method too."""
         return self._over_what_is_behind("part", super().part(bbox, *args, **kwargs), bbox, *args, **kwargs)
 
     def read(self, *args: Any, **kwargs: Any) -> ImageData:
-        """The whole layer, small."""
+        """Read the whole layer, reduced in size."""
         return self._over_what_is_behind("read", super().read(*args, **kwargs), *args, **kwargs)
 
     def _over_what_is_behind(self, method: str, image: ImageData, *args: Any, **kwargs: Any) -> ImageData:
         if self._view.behind is None:
             return image
-        # Nothing that is drawn is black: what is was never written.
+        # No drawn pixel is black: black pixels were never written.
         drawn = image.array.data.any(0) & ~image.array.mask.all(0)
         pixels, mask = image.array.data, np.broadcast_to(~drawn, image.array.shape)
         if self._view.behind.path != self._view.layer.path:
@@ -71,10 +71,10 @@ def _faint(rgb_chw: Any) -> Any:
 
 
 def hide_classes(names: list[str]) -> Any:
-    """A function of an image that makes the pixels of some classes transparent.
+    """Return a function that makes the pixels of some classes of an image transparent.
 
     Raises:
-        Sat2mapError: there is no such class.
+        Sat2mapError: a name is not that of a class.
     """
     unknown = [name for name in names if name not in CLASS_NAMES]
     if unknown:

@@ -1,4 +1,4 @@
-"""From an image of a layer to the bytes that are sent; reads nothing."""
+"""Encoding of an image of a layer to the bytes that are sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from sat2map.scene.formats import png_bytes
 
 
 def render(image: ImageData, output_format: ImageType | None = None, **options: Any) -> tuple[bytes, str]:
-    """As TiTiler does it, but PNG by `png_bytes`, without alpha where all of it is valid."""
+    """Encode an image as TiTiler does, but PNG by `png_bytes`, and without an alpha band where all pixels are valid.
+
+    Returns:
+        The encoded bytes and their media type.
+    """
     if output_format is not ImageType.png:
         return render_image(image, output_format=output_format, **options)
     bands = [*image.data, image.mask] if (image.mask == 0).any() else [*image.data]

@@ -1,4 +1,4 @@
-"""The routes that are not TiTiler's: the page, the scenes and their progress, uploads, health."""
+"""The routes of our own: the page, the list of scenes and their progress, uploads, and health."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from starlette.responses import FileResponse, Response
 from sat2map.classes import CLASSES
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import CONFIDENT_RGB, MAP, Scene, Scenes
+from sat2map.serve.hosts import is_own_origin
+from sat2map.serve.layers import CONFIDENCE_RGB, MAP
+from sat2map.serve.scenes import Scene, Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.upload import check_image, receive
 
@@ -22,7 +24,7 @@ VIEWER = Path(str(files("sat2map.serve") / "viewer"))
 
 
 def about(scenes: Scenes, filler: Filler) -> APIRouter:
-    """The page, and what it asks for."""
+    """Make the routes of the page, the scenes and health."""
     router = APIRouter()
 
     @router.get("/", include_in_schema=False)
@@ -31,23 +33,23 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
 
     @router.get("/health", tags=["about"])
     async def health() -> dict[str, Any]:
-        """That the server answers, and how much it has to do."""
+        """Tell that the server answers, and how many windows it has to draw."""
         return {"status": "ok", "n_windows_queued": filler.n_queued}
 
     @router.get("/scenes", tags=["about"])
     async def list_scenes() -> dict[str, Any]:
-        """The scenes, and the classes of their maps."""
+        """List the scenes, the classes of their maps, the colours of the confidence, and the model."""
         classes = [{"name": c.name, "colour": "#{:02x}{:02x}{:02x}".format(*c.colours_rgb[0])} for c in CLASSES]
         card = scenes.card
         return {
             "scenes": [described(scene) for scene in list(scenes.by_id.values())], "classes": classes,
-            "confident": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in CONFIDENT_RGB.tolist()],
+            "confident": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in CONFIDENCE_RGB.tolist()],
             "model": {"name": card.name, "licence": card.licence},
         }  # fmt: skip
 
     @router.get("/scenes/{scene_id}", tags=["about"])
     async def one_scene(scene_id: str) -> dict[str, Any]:
-        """A scene, and how much of its map is drawn."""
+        """Describe a scene, and how much of its map is drawn."""
         if scene_id not in scenes.by_id:
             raise BadRequestError(f"no such scene: {scene_id}", 404)
         return described(scenes.by_id[scene_id]) | {"n_windows_queued": filler.n_queued}
@@ -56,11 +58,11 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
 
 
 def described(scene: Scene) -> dict[str, Any]:
-    """What a page must know of a scene."""
+    """Describe a scene as the page needs it."""
     sparse_map = scene.layers[MAP].sparse_map
     assert sparse_map is not None
     return {
-        "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_place": scene.has_place,
+        "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_georeference": scene.has_georeference,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
         "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),
         "layers_drawn": [layer.name for layer in scene.layers.values() if layer.sparse_map],
@@ -70,7 +72,14 @@ def described(scene: Scene) -> dict[str, Any]:
 
 
 def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Path) -> APIRouter:
-    """Dropped images, each of which becomes a scene until the server stops, or enough others came."""
+    """Make the route of uploads; an upload is a scene until the server stops, or too many others followed.
+
+    Args:
+        scenes: scenes to which uploads are added.
+        filler: draws the windows of the scenes.
+        settings: limits of uploads.
+        folder: folder for the files.
+    """
     router = APIRouter()
     kept: list[Scene] = []
     one_by_one = threading.Lock()
@@ -87,9 +96,11 @@ def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Pat
 
     @router.post("/scenes", status_code=201, tags=["uploads"], openapi_extra=BODY)
     async def upload(request: Request, name: Annotated[str, Query(max_length=200)] = "image") -> dict[str, Any]:
-        """Take an image (PNG, JPEG, WebP) or GeoTIFF, the body of the request, as a scene."""
+        """Take the body of the request, an image (PNG, JPEG, WebP) or GeoTIFF, as a scene."""
         nonlocal count
-        _check_origin(request)
+        origin = request.headers.get("origin")
+        if origin is not None and not is_own_origin(origin, request.headers.get("host")):
+            raise BadRequestError("uploads come from this server's own page", 403)
         count += 1
         path = folder / f"{count}.upload"
         try:
@@ -104,14 +115,7 @@ def uploads(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Pat
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 
 
-def _check_origin(request: Request) -> None:
-    """Pages of others must not put work on this server."""
-    origin = request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise BadRequestError("uploads come from this server's own page", 403)
-
-
 def _printable(name: str) -> str:
-    """The last part of a file's name, without its ending; it is only ever shown."""
+    """Return the last part of a file's name without its suffix; it is shown, and never used as a path."""
     last = name.replace("\\", "/").rpartition("/")[2]
     return "".join(c for c in last.rpartition(".")[0] or last if c.isprintable())[:80] or "image"

@@ -1,13 +1,13 @@
-"""The map of one scene as far as it is drawn: a sparse GeoTIFF that is filled window by window and survives a kill.
+"""A sparse map: the map of one scene as far as it is drawn, a sparse GeoTIFF that is filled window by window.
 
 Pixels and overviews are those that `translate` would write, so that whatever is read from here equals what is read from
-the translated file. It never runs a model, and two processes never write one sparse_map.
+the translated file. A process that is killed loses no window that was finished. Two processes never write the same
+sparse map, and nothing here runs a model.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,12 +25,12 @@ from sat2map.serve.overview import Taps, reduce, reduced_window
 from sat2map.tiling import Window
 
 VERSION = 1
-"""Of the files; a change makes sparse_maps of before be left alone."""
+"""Version of the files; when it changes, sparse maps of earlier versions are not used any more."""
 IMAGE, DONE, LOCK = "map.tif", "done", "lock"
 
 
 class Level(NamedTuple):
-    """A level of the pyramid in the file."""
+    """A level of the pyramid in the file: its pixels, and its mask where there is one."""
 
     rgb: sparse_tiff.TiffLevel
     mask: sparse_tiff.TiffLevel | None
@@ -40,13 +40,13 @@ class SparseMap:
     """A map that is being drawn.
 
     Args:
-        folder: of this scene and this model alone; what is already drawn there is kept.
-        grid: of the scene.
-        windows: on the scene's grid, which they partition, row by row.
+        folder: folder for this scene and this model alone; windows that were drawn there before are kept.
+        grid: grid of the scene.
+        windows: windows on that grid, which they partition, row by row.
         with_mask: whether the scene has invalid pixels.
 
     Raises:
-        OutputError: another server draws there.
+        OutputError: another server draws in that folder.
     """
 
     def __init__(self, folder: Path, grid: Grid, windows: Sequence[Window], *, with_mask: bool) -> None:
@@ -73,7 +73,7 @@ class SparseMap:
         self._done = bytearray(os.pread(self._done_file, len(windows), 0))
 
     def _begin(self, layers: list[sparse_tiff.TiffLevel]) -> None:
-        """Make the file where it is missing; then nothing is drawn."""
+        """Make the file where it is missing; no window of a new file is drawn."""
         n_windows = len(self.windows)
         if self.path.exists() and os.fstat(self._done_file).st_size == n_windows:
             os.utime(self.folder / DONE)
@@ -85,24 +85,24 @@ class SparseMap:
         os.ftruncate(self._done_file, n_windows)
 
     def close(self) -> None:
-        """Let another server have it."""
+        """Close the files and release the lock."""
         os.close(self._file)
         os.close(self._done_file)
         self._lock.release()
-        # Their numbers will be other files': writing must fail, and not go there.
+        # The numbers of the descriptors will name other files: writing must fail, and not change those.
         self._file = self._done_file = -1
 
     @property
     def n_done(self) -> int:
-        """Windows that are drawn."""
+        """Number of windows that are drawn."""
         return sum(self._done)
 
     def missing(self, window: Window) -> list[int]:
-        """The windows of the plan, by index, on which a window of the scene has a share and which are not drawn yet."""
+        """Return the indices of the windows of the plan that meet a window of the scene and are not drawn yet."""
         return [i for i in self._touched(window) if not self._done[i]]
 
     def is_done(self, index: int) -> bool:
-        """Whether a window of the plan is drawn."""
+        """Check whether a window of the plan is drawn."""
         return bool(self._done[index])
 
     def _touched(self, window: Window) -> Iterable[int]:
@@ -111,12 +111,12 @@ class SparseMap:
         return (row * len(self._cols) + col for row in rows for col in cols)
 
     def write(self, index: int, rgb_hwc: UInt8, valid: Bool | None) -> None:
-        """Draw a window of the plan, and what it changes in the overviews. One thread at a time.
+        """Write a window of the plan, and what it changes in the overviews; only one thread may write at a time.
 
         Args:
-            index: of the window.
-            rgb_hwc: its pixels, uint8, shape (h, w, 3).
-            valid: where the scene holds data, bool, shape (h, w); None: everywhere.
+            index: index of the window.
+            rgb_hwc: pixels of the window, uint8, shape (h, w, 3).
+            valid: valid mask, bool, shape (h, w); None: all pixels are valid.
 
         Raises:
             OSError: the disk is full.
@@ -129,7 +129,7 @@ class SparseMap:
         self._put(self._levels[0], window, rgb_hwc, valid)
         for finer, coarser in zip(self._levels, self._levels[1:], strict=False):
             window = self._reduce(finer, coarser, window)
-        # Only now: a window that is cut off by a kill is drawn again.
+        # Marked last: a window that was not written to its end is drawn again.
         os.pwrite(self._done_file, b"\1", index)
         self._done[index] = 1
 
@@ -155,39 +155,5 @@ class SparseMap:
 
 
 def full_size(grid: Grid, *, with_mask: bool) -> int:
-    """Bytes that the sparse_map of a scene takes when all of it is drawn."""
+    """Compute the bytes that the sparse map of a scene takes when all of it is drawn."""
     return sparse_tiff.lay_out(grid, with_mask=with_mask, smallest_px=cog_block_px(grid))[-1].end
-
-
-def make_room(root: Path, needed: dict[str, int], limit: int) -> None:
-    """Delete the sparse_maps that were longest not used, until those that are needed now fit.
-
-    Args:
-        root: folder of all sparse_maps.
-        needed: full size of each sparse_map that will be used, by the name of its folder.
-        limit: bytes that all may take.
-
-    Raises:
-        OutputError: those that are needed do not fit by themselves.
-    """
-    total = sum(needed.values())
-    if total > limit:
-        raise OutputError(
-            f"maps of these scenes take up to {total / 2**30:.1f} GiB, the cache may take",
-            f"{limit / 2**30:.1f} GiB", hint="`cache_gib` with a larger number, or fewer scenes",
-        )  # fmt: skip
-    others = [done for done in root.glob(f"*/{DONE}") if done.parent.name not in needed]
-    for done in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
-        size = sum(file.stat().st_blocks * 512 for file in done.parent.iterdir())
-        if total + size <= limit:
-            total += size
-        elif _is_free(done):
-            shutil.rmtree(done.parent)
-
-
-def _is_free(done: Path) -> bool:
-    lock = try_lock(done.with_name(LOCK))
-    if lock is None:
-        return False
-    lock.release()
-    return True

@@ -1,7 +1,7 @@
-"""A GeoTIFF whose every block has its place from the start, so that writing a block touches nothing else.
+"""A sparse GeoTIFF in which every block has a fixed offset, so that writing one block changes nothing else.
 
 Blocks are not compressed, and those that were never written take no room on the disk. A process that is killed while
-it writes leaves at worst a block that is partly new. GDAL reads the file as it is; it never writes it.
+it writes leaves at worst one block that is partly new. GDAL reads the file as it is, and never writes it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ class TiffLevel:
     """One image of the file: a level of the raster or of its mask.
 
     Attributes:
-        height, width: in pixels.
+        height: height in pixels.
+        width: width in pixels.
         n_bands: 3, or 1 for a mask.
-        level: 0 is the raster itself, 1 its first overview.
-        offset: of its first block, in bytes from the beginning of the file.
+        level: 0 for the raster itself, 1 for its first overview.
+        offset: offset of its first block, in bytes from the beginning of the file.
     """
 
     height: int
@@ -48,39 +49,39 @@ class TiffLevel:
 
     @property
     def n_cols(self) -> int:
-        """Blocks in a row."""
+        """Number of blocks in a row."""
         return -(-self.width // BLOCK_PX)
 
     @property
     def n_blocks(self) -> int:
-        """Blocks in all."""
+        """Number of all blocks."""
         return -(-self.height // BLOCK_PX) * self.n_cols
 
     @property
     def block_size(self) -> int:
-        """Bytes of a block."""
+        """Size of a block in bytes."""
         return BLOCK_PX * BLOCK_PX * self.n_bands
 
     @property
     def end(self) -> int:
-        """One after its last byte."""
+        """Offset of the byte after its last block."""
         return self.offset + self.n_blocks * self.block_size
 
     def blocks(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Place in the file, and pixels, of every block on which a window has a share."""
+        """Iterate over the blocks that a window meets: the offset of each in the file, and its pixels."""
         for row in range(window.row // BLOCK_PX, -(-(window.row + window.height) // BLOCK_PX)):
             for col in range(window.col // BLOCK_PX, -(-(window.col + window.width) // BLOCK_PX)):
-                place = self.offset + (row * self.n_cols + col) * self.block_size
-                yield place, Window(row * BLOCK_PX, col * BLOCK_PX, BLOCK_PX, BLOCK_PX)
+                offset = self.offset + (row * self.n_cols + col) * self.block_size
+                yield offset, Window(row * BLOCK_PX, col * BLOCK_PX, BLOCK_PX, BLOCK_PX)
 
 
 def lay_out(grid: Grid, *, with_mask: bool, smallest_px: int) -> list[TiffLevel]:
-    """The images of a file, in order: each level, and its mask after it.
+    """List the images of a file in their order: each level, and its mask after it.
 
     Args:
-        grid: of the raster.
-        with_mask: whether there are masks.
-        smallest_px: there are overviews until one has no side above this.
+        grid: grid of the raster.
+        with_mask: whether each level has a mask.
+        smallest_px: overviews are added until both sides of one are at most this long.
     """
     layers: list[TiffLevel] = []
     height, width, level = grid.height, grid.width, 0
@@ -95,38 +96,53 @@ def lay_out(grid: Grid, *, with_mask: bool, smallest_px: int) -> list[TiffLevel]
 
 
 def create(path: Path, layers: list[TiffLevel], grid: Grid) -> None:
-    """Write the header, and make the file as long as it will ever be."""
+    """Create a file with its header and its final length; no block is written, so all pixels are 0."""
     with path.open("wb") as file:
         file.write(_header(layers, grid))
         file.truncate(layers[-1].end)
 
 
 def read(file: int, layer: TiffLevel, window: Window) -> UInt8:
-    """Read pixels, shape (h, w, bands), from a file descriptor; what was never written is 0."""
+    """Read a window of an image; pixels that were never written are 0.
+
+    Args:
+        file: file descriptor.
+        layer: image to read from.
+        window: window of that image.
+
+    Returns:
+        uint8, shape (h, w, n_bands).
+    """
     pixels = np.empty((window.height, window.width, layer.n_bands), np.uint8)
-    for place, block in layer.blocks(window):
+    for offset, block in layer.blocks(window):
         part = _intersection(window, block)
-        pixels[part.inside(window).slices] = _read_block(file, layer, place)[part.inside(block).slices]
+        pixels[part.inside(window).slices] = _read_block(file, layer, offset)[part.inside(block).slices]
     return pixels
 
 
 def write(file: int, layer: TiffLevel, window: Window, pixels: UInt8) -> None:
-    """Write pixels, shape (h, w, bands). Not for two threads at once, where their windows share a block.
+    """Write a window of an image; two threads must not write windows that share a block at the same time.
+
+    Args:
+        file: file descriptor.
+        layer: image to write to.
+        window: window of that image.
+        pixels: uint8, shape (h, w, n_bands).
 
     Raises:
         OSError: the disk is full.
     """
-    for place, block in layer.blocks(window):
+    for offset, block in layer.blocks(window):
         part = _intersection(window, block)
-        content = _read_block(file, layer, place)
+        content = _read_block(file, layer, offset)
         content[part.inside(block).slices] = pixels[part.inside(window).slices]
         data = content.tobytes()
-        if os.pwrite(file, data, place) != len(data):
+        if os.pwrite(file, data, offset) != len(data):
             raise OSError("block was not written whole")
 
 
-def _read_block(file: int, layer: TiffLevel, place: int) -> UInt8:
-    data = os.pread(file, layer.block_size, place)
+def _read_block(file: int, layer: TiffLevel, offset: int) -> UInt8:
+    data = os.pread(file, layer.block_size, offset)
     return np.frombuffer(data, np.uint8).reshape(BLOCK_PX, BLOCK_PX, layer.n_bands).copy()
 
 
@@ -137,7 +153,7 @@ def _intersection(a: Window, b: Window) -> Window:
 
 
 def _header(layers: list[TiffLevel], grid: Grid) -> bytes:
-    """Everything before the first block: a BigTIFF header, then a directory for each layer.
+    """Encode everything before the first block: a BigTIFF header, then a directory for each image.
 
     Source: TIFF 6.0 and libtiff's BigTIFF; overviews and masks are told apart as GDAL's GTiff driver does.
     """
@@ -158,7 +174,7 @@ def _header(layers: list[TiffLevel], grid: Grid) -> bytes:
 
 
 def _tags(layer: TiffLevel) -> dict[int, tuple[int, int, bytes]]:
-    places = range(layer.offset, layer.end, layer.block_size)
+    offsets = range(layer.offset, layer.end, layer.block_size)
     is_mask = layer.n_bands == 1
     values: dict[int, tuple[int, list[int]]] = {
         254: (LONG, [(REDUCED if layer.level else 0) | (MASK if is_mask else 0)]),
@@ -171,8 +187,8 @@ def _tags(layer: TiffLevel) -> dict[int, tuple[int, int, bytes]]:
         284: (SHORT, [1]),  # bands interleaved by pixel
         322: (LONG, [BLOCK_PX]),
         323: (LONG, [BLOCK_PX]),
-        324: (LONG8, list(places)),
-        325: (LONG, [layer.block_size] * len(places)),
+        324: (LONG8, list(offsets)),
+        325: (LONG, [layer.block_size] * len(offsets)),
     }
     return {
         tag: (kind, len(numbers), struct.pack(f"<{len(numbers)}{FORMAT_OF[kind]}", *numbers))
@@ -181,7 +197,7 @@ def _tags(layer: TiffLevel) -> dict[int, tuple[int, int, bytes]]:
 
 
 def _geo_tags(grid: Grid) -> dict[int, tuple[int, int, bytes]]:
-    """The tags that say where a raster lies, as GDAL writes them."""
+    """Return the tags of the georeference of a raster, as GDAL writes them."""
     profile: dict[str, Any] = {"driver": "GTiff", "height": 1, "width": 1, "count": 1, "dtype": "uint8"}
     with MemoryFile() as memory:
         with memory.open(**profile, crs=grid.crs, transform=grid.transform, ENDIANNESS="LITTLE", BIGTIFF="NO"):
@@ -191,9 +207,9 @@ def _geo_tags(grid: Grid) -> dict[int, tuple[int, int, bytes]]:
     (n_entries,) = struct.unpack_from("<H", data, directory)
     tags = {}
     for entry in range(directory + 2, directory + 2 + 12 * n_entries, 12):
-        tag, kind, count, place = struct.unpack_from("<HHII", data, entry)
+        tag, kind, count, offset = struct.unpack_from("<HHII", data, entry)
         if tag in GEO_TAGS:
             length = SIZE_OF_TYPE[kind] * count
-            start = place if length > 4 else entry + 8
+            start = offset if length > 4 else entry + 8
             tags[tag] = (kind, count, bytes(data[start : start + length]))
     return tags

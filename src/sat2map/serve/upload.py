@@ -1,4 +1,4 @@
-"""Files from strangers: received within bounds, and looked at before anything decodes them; nothing of them is run."""
+"""Uploads: received up to a limit, and checked by their headers before anything decodes them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from sat2map.serve.settings import ServeSettings
 IMAGE_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 LARGEST_BLOCK = 2**28
-"""Bytes of a block of a TIFF, decoded: one alone must fit into memory."""
+"""Largest decoded size of a block of a TIFF, in bytes; GDAL holds whole blocks in memory."""
 
 
 async def receive(request: Request, path: Path, settings: ServeSettings) -> None:
     """Write the body of a request to a file.
 
+    Args:
+        request: request with the upload as its body.
+        path: file that is written.
+        settings: limits of size and time.
+
     Raises:
-        BadRequestError: it is empty or too large.
-        TimeoutError: it takes too long.
+        BadRequestError: the body is empty or too large.
+        TimeoutError: the body takes too long to arrive.
     """
     limit = settings.upload_mib * 2**20
     too_large = BadRequestError(f"an image may have {settings.upload_mib} MiB", 413)
@@ -47,10 +52,18 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
 
 
 def check_image(path: Path, settings: ServeSettings) -> Path:
-    """See what a file is by its content, and give it the ending of that; its pixels are not read.
+    """Find the format of an uploaded file from its header, and rename the file to the suffix of that format.
+
+    Args:
+        path: the file.
+        settings: limits of size.
+
+    Returns:
+        The path with its new suffix.
 
     Raises:
-        ImageError: it is no image that is taken, or has too many pixels.
+        ImageError: the file is no image of a supported format, or has too many pixels.
+        SceneError: the blocks of a TIFF are too large.
     """
     with path.open("rb") as file:
         is_tiff = file.read(4) in TIFF_SIGNATURES
@@ -77,11 +90,11 @@ def _look_at_tiff(path: Path) -> tuple[str, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            # By this driver alone: others follow paths and addresses that a file holds.
+            # Only this driver is allowed: others follow paths and URLs that a file holds.
             with rasterio.open(path, driver="GTiff") as dataset:
                 height, width = dataset.block_shapes[0]
                 n_together = dataset.count if dataset.interleaving.name == "pixel" else 1
-                # GDAL's complex integers are none of numpy's types.
+                # numpy has no types for the complex integers of GDAL.
                 n_bytes = max(16 if "complex" in kind else np.dtype(kind).itemsize for kind in dataset.dtypes)
                 if height * width * n_together * n_bytes > LARGEST_BLOCK or dataset.count > 64:
                     raise SceneError(

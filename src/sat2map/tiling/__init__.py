@@ -1,4 +1,4 @@
-"""Tiling: core windows, read windows and margins, so that windows give the same map as the whole scene."""
+"""Tiling: core windows, read windows and margins, by which a scene drawn in windows equals one drawn whole."""
 
 from sat2map.tiling.blend import blended
 from sat2map.tiling.seams import Difference, border_ratio, difference

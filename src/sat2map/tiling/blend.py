@@ -1,6 +1,6 @@
-"""Blending: overlapping squares of 256 px translated one by one, for networks trained on whole images of that size.
+"""Blending of overlapping squares of 256 px, for networks that were trained on whole images of that size.
 
-Not exact: where two squares differ, the map shows their mean. numpy only.
+The result depends on where the squares lie: where two squares differ, the map shows their mean.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from sat2map.tiling.windows import Window, read_padded
 
 TILE_PX = 256
 STEP_PX = 128
-"""Tiles start at its multiples, so that each pixel lies in four; windows that do so too, with a margin of it, agree."""
+"""Squares start at multiples of this, so that each pixel lies in four. Windows agree with each other if they start at
+multiples too, and have a margin of this size."""
 BATCH = 8
 
 
 def blended(run: Callable[[Array], Array], array_hwc: Array) -> Array:
-    """Translate an array in overlapping squares, and blend them.
+    """Translate an array in overlapping squares and blend the results.
 
     Args:
         run: translates a batch of squares, shape (B, 256, 256, c); gives uint8, shape (B, 256, 256, k).

@@ -23,17 +23,17 @@ class Difference(NamedTuple):
 
 
 def difference(a_hwc: UInt8, b_hwc: UInt8) -> Difference:
-    """Compare two maps, uint8, shape (H, W, 3)."""
+    """Compare two maps of the same area, both uint8, shape (H, W, 3)."""
     apart = np.abs(a_hwc.astype(np.int16) - b_hwc).max(-1)
     return Difference(int(apart.max()), float(np.percentile(apart, 99)), float((apart > 1).mean()), apart.size)
 
 
 def border_ratio(map_hwc: UInt8, side_px: int) -> float:
-    """Compute the mean step at the borders of windows over that elsewhere: 1 without seams.
+    """Compute the ratio of the mean step at the borders of windows to the mean step elsewhere; about 1 without seams.
 
     Args:
         map_hwc: uint8, shape (H, W, 3).
-        side_px: side of the windows, which start at its multiples.
+        side_px: side of the windows, which start at multiples of it.
     """
     steps, at_border = [], []
     for axis in (0, 1):

@@ -20,7 +20,7 @@ from sat2map.arrays import Array
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of a scene, in its pixels."""
+    """A rectangle of a scene, in pixels of the scene."""
 
     row: int
     col: int
@@ -29,21 +29,21 @@ class Window:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Index of the window in an array, shape (H, W, ...)."""
+        """Return the index that cuts the window out of an array of shape (H, W, ...)."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
     def grown(self, margin: int) -> Window:
-        """The window with `margin` more pixels on each side."""
+        """Return the window with `margin` more pixels on each side."""
         return Window(self.row - margin, self.col - margin, self.height + 2 * margin, self.width + 2 * margin)
 
     def clipped(self, height: int, width: int) -> Window:
-        """The part of the window that lies in a scene of that size."""
+        """Return the part of the window that lies in a scene of a height and width."""
         top, left = max(self.row, 0), max(self.col, 0)
         bottom, right = min(self.row + self.height, height), min(self.col + self.width, width)
         return Window(top, left, max(bottom - top, 0), max(right - left, 0))
 
     def inside(self, outer: Window) -> Window:
-        """The same window, counted from the upper left corner of `outer`."""
+        """Return the window with its row and column counted from the upper left corner of `outer`."""
         return Window(self.row - outer.row, self.col - outer.col, self.height, self.width)
 
 
@@ -55,7 +55,7 @@ class TiledWindow(NamedTuple):
 
 
 def padded_size(height: int, width: int, stride: int) -> tuple[int, int]:
-    """Raise height and width to multiples of the stride.
+    """Round height and width up to multiples of the stride.
 
     >>> padded_size(250, 256, 8)
     (256, 256)
@@ -64,7 +64,7 @@ def padded_size(height: int, width: int, stride: int) -> tuple[int, int]:
 
 
 def plan(height: int, width: int, *, stride: int, margin: int, core: int) -> list[TiledWindow]:
-    """Plan windows that together write every pixel of a scene once, row by row.
+    """Plan the windows of a scene, row by row: together they write every pixel once.
 
     Args:
         height: height of the scene in pixels.
@@ -84,7 +84,7 @@ def plan(height: int, width: int, *, stride: int, margin: int, core: int) -> lis
 
 
 def read_padded(read: Callable[[Window], Array], window: Window, height: int, width: int) -> Array:
-    """Read a window of the padded scene; pixels beyond the scene are its reflection.
+    """Read a window of the padded scene; pixels beyond the scene are reflected from inside it.
 
     Args:
         read: reads a window that lies within the scene; shape (h, w, ...).
@@ -104,7 +104,7 @@ def read_padded(read: Callable[[Window], Array], window: Window, height: int, wi
 
 
 def _reflected(start: int, length: int, size: int) -> npt.NDArray[np.intp]:
-    """Indices `start` to `start + length` of an axis that is continued by its mirror image (c b a | a b c | c b a)."""
+    """Return indices `start` to `start + length` of an axis continued by its mirror image (c b a | a b c | c b a)."""
     position = np.arange(start, start + length) % (2 * size)
     return np.minimum(position, 2 * size - 1 - position)
 

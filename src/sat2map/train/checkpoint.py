@@ -99,7 +99,7 @@ def load(path: Path) -> dict[str, Any]:
         missing = {"modules", "optimizers", "ema", "step", "random", "recipe", "data", "environment"} - content.keys()
     except Exception as error:  # torch.load raises what the broken bytes lead it to
         raise CheckpointError(
-            "checkpoint cannot be read", path, hint="start anew in another folder with --out, or with --init MODEL"
+            "checkpoint cannot be read", path, hint="start anew in another folder, or with `init` MODEL"
         ) from error
     if missing:
         raise CheckpointError(f"checkpoint lacks {', '.join(sorted(missing))}", path, hint="start anew")
@@ -148,12 +148,12 @@ def check_same_run(content: Mapping[str, Any], recipes: Sequence[Mapping[str, An
     if changed:
         raise CheckpointError(
             "recipe differs from the one that the checkpoint was made with, in", ", ".join(changed),
-            hint="resume with the same recipe and --set, or start another run with --init",
+            hint="resume with the same recipe and `set`, or start another run with `init`",
         )  # fmt: skip
     if content["data"] != data:
         raise CheckpointError(
             "training data differ from those that the checkpoint was made with", data,
-            hint="give the same folder, unchanged, or start another run with --init",
+            hint="give the same folder, unchanged, or start another run with `init`",
         )  # fmt: skip
     now = environment()
     n_then = content["environment"].get("processes", 1)

@@ -8,15 +8,10 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from sat2map.arrays import UInt8
 from sat2map.data.pairs import PairFolder
-from sat2map.engine.torch import TorchEngine
-from sat2map.evaluate.metrics import METRICS, prepare_truth, resize, score, total
-from sat2map.evaluate.protocol import by_engine
-from sat2map.nn.generator import Generator
 from sat2map.nn.normalization import normalization_of
 from sat2map.train.loader import TrainingBatch, batches
-from sat2map.train.model_files import frozen_copy, make_card, write, write_networks
+from sat2map.train.model_files import frozen_copy, write, write_networks
 from sat2map.train.monitor import Monitor
 from sat2map.train.objective import ReconstructionObjective, build_objective
 from sat2map.train.precision import Forward, in_precision, memory_format
@@ -24,13 +19,13 @@ from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
 from sat2map.train.run import Run, RunOptions, open_run
 from sat2map.train.step import Batch, discriminator_step, generator_step
+from sat2map.train.validation import validate
 
 SMALLER_IS_BETTER = ("rmse",)
-N_GRID_ROWS = 6
 
 
-def train(folder: PairFolder, recipe: Recipe, options: RunOptions) -> Run:
-    """Train a recipe on a folder of side-by-side pairs, from the start or from where a checkpoint left it.
+def train(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run:
+    """Train a recipe on its sources and on a folder of pairs, if one is given, from the start or from a checkpoint.
 
     The run's folder gets `recipe.json`, `checkpoint.pt`, `steps.csv`, `epochs.csv`, `tensorboard/`, `grids/`, and the
     model files `{generator,discriminator}_{best,last}.safetensors`; where statistics are each image's own, at the end
@@ -88,7 +83,8 @@ def update(
     """
     options, optimizers, generator = run.recipe.objective, run.state.optimizers, run.generator
     batch = batch.to(run.device, memory_format(run.recipe, run.device))
-    discriminate = networks.get("discriminator") if epoch >= options.adversarial_from_epoch else None
+    with_d = epoch >= options.adversarial_from_epoch and len(batch.pairs.sat) > 0
+    discriminate = networks.get("discriminator") if with_d else None
     values: dict[str, Tensor] = {}
 
     # fake = G(x)
@@ -107,7 +103,7 @@ def update(
     reconstruction = objective(output, image, batch, epoch)
     of_g = generator_step(
         discriminate, optimizers["generator"], sat, fake, reconstruction,
-        kind=options.adversarial, adversarial_weight=options.adversarial_weight,
+        kind=options.adversarial, adversarial_weight=batch.pairs_share * options.adversarial_weight,
     )  # fmt: skip
     values |= {"loss_g": of_g.adversarial, "reconstruction": of_g.reconstruction}
 
@@ -139,31 +135,11 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
         return
     state.metrics, grid = validate(run, run.shown)
     monitor.epoch(state.step, epoch, state.metrics, time.monotonic() - began)
-    monitor.grid(state.step, epoch, grid)
+    if grid:
+        monitor.grid(state.step, epoch, grid)
     value = state.metrics.get(metric)
     if value is not None and (state.best is None or (value < state.best) == (metric in SMALLER_IS_BETTER)):
         state.best = value
         write_networks(run, "best")
     write_networks(run, "last")
     run.save_checkpoint()
-
-
-def validate(run: Run, generator: Generator) -> tuple[dict[str, float], list[list[UInt8]]]:
-    """Score a generator on the validation set.
-
-    Returns:
-        The nine metrics (none without a validation set), and rows of source, prediction and target for the grid: of the
-        first images of the validation set, or of the training set.
-    """
-    size = run.recipe.validation_px
-    indices = run.split.validation or run.split.train[:N_GRID_ROWS]
-    if not run.truths:
-        run.truths = [prepare_truth(run.data.pairs[i].target_hwc, size) for i in indices]
-    predict = by_engine(TorchEngine(generator, make_card(run, "generator", generator), run.options.device))
-    sources = [resize(run.data.pairs[i].source_hwc, size) for i in indices]
-    predictions = [predict(source) for source in sources]
-    grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]
-    if not run.split.validation:
-        return {}, grid
-    metrics = total([score(p, t) for p, t in zip(predictions, run.truths, strict=True)])
-    return {name: float(getattr(metrics, name)) for name in METRICS}, grid

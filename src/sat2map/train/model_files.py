@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from sat2map.data.augment import draw_chip
 from sat2map.model import safetensors_file
 from sat2map.model.card import Card
 from sat2map.nn.generator import Generator
@@ -18,7 +17,7 @@ from sat2map.nn.geometry import geometry
 from sat2map.nn.normalization import freeze_statistics, normalization_of
 from sat2map.nn.unet import dropout_of
 from sat2map.train.build import configuration
-from sat2map.train.loader import as_input
+from sat2map.train.loader import as_input, draw, plan
 from sat2map.train.run import Run
 
 N_FREEZE_IMAGES = 256
@@ -37,7 +36,8 @@ def make_card(
     if normalization == "frozen":
         # Whatever they were in training: the network that the card describes is the one that is used.
         arguments["normalization"] = "frozen"
-    protocol = {"size_px": recipe.validation_px, "n_images": len(run.split.validation)}
+    protocol = {"size_px": recipe.validation_px, "n_images": len(run.data.held_out())}
+    training_data, training_data_licence = _in_words(run)
     return Card(
         name=recipe.name,
         role=role,
@@ -54,8 +54,8 @@ def make_card(
         levels=tuple((round(low), round(high)) for low, high in run.data.levels.T),
         stretch_bytes=recipe.augmentation.stretch > 0,
         temperature=getattr(module, "temperature", None),
-        training_data=recipe.training_data,
-        training_data_licence=recipe.training_data_licence,
+        training_data=training_data,
+        training_data_licence=training_data_licence,
         recipe=recipe.model_dump(mode="json"),
         seed=recipe.seed,
         steps=run.state.step,
@@ -63,6 +63,18 @@ def make_card(
         licence=recipe.licence,
         sat2map_version=version("sat2map"),
     )
+
+
+def _in_words(run: Run) -> tuple[str, str]:
+    """What the run learns from, and under which licences: what the recipe says, then each of its sources."""
+    data, licences = [run.recipe.training_data], [run.recipe.training_data_licence]
+    words = {"pairs": "pairs", "partial": "images with partial labels", "roads": "images with road masks"}
+    for opened in run.data.sources:
+        if source := opened.source:
+            name = source.title or source.name
+            data.append(f"{name} ({len(opened):,} {words[source.kind]}, {source.gsd_m:g} m)")
+            licences.append(f"{name}: {source.licence or 'unstated'}")
+    return "; ".join(filter(None, data)), "; ".join(filter(None, licences))
 
 
 def write_networks(run: Run, which: Literal["best", "last"]) -> None:
@@ -80,18 +92,10 @@ def frozen_copy(run: Run) -> Generator:
 
 
 def _freeze_batches(run: Run) -> Iterator[Tensor]:
-    """Chips of training images that lie evenly over the set, one at a time."""
-    step = max(len(run.split.train) // N_FREEZE_IMAGES, 1)
-    for i in run.split.train[::step]:
-        chip = draw_chip(
-            run.data.pairs[i],
-            run.recipe.augmentation,
-            seed=run.recipe.seed,
-            epoch=0,
-            index=i,
-            levels=run.data.levels,
-        )
-        yield as_input([chip.source_hwc]).to(run.device)
+    """The images of the run's first chips, one at a time: each source at its share."""
+    n = min(run.data.n_train, N_FREEZE_IMAGES)
+    for of in plan(run.data, run.recipe.seed, 0, n):
+        yield as_input([draw(run.recipe, run.data, run.recipe.augmentation, of).source_hwc]).to(run.device)
 
 
 def write(

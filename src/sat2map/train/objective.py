@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from torch import Tensor
 
-from sat2map.classes import CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
-from sat2map.data.cache import CachedPairs
+from sat2map.classes import CLASS_OF_COLOUR, ROAD_CLASSES
 from sat2map.nn import CompactGenerator
 from sat2map.nn.generator import Generator
 from sat2map.nn.objectives import L1Loss, PaletteLoss
-from sat2map.train.loader import TrainingBatch, TrainingData
+from sat2map.nn.partial import PartialLabelLoss
+from sat2map.train.data import TrainingData
+from sat2map.train.loader import TrainingBatch
 from sat2map.train.recipe import Recipe
 
 LARGEST_COLOUR_WEIGHT = 5.0
@@ -31,35 +30,41 @@ class L1Objective:
 
 
 class PaletteObjective:
-    """That of a palette head: the loss of the pairs, of the classes from some epoch on, and of the road masks."""
+    """That of a palette head: the loss of the pairs, of the classes from some epoch on, and of partial labels."""
 
     def __init__(self, recipe: Recipe, generator: CompactGenerator, data: TrainingData) -> None:
-        objective = recipe.objective
+        objective, classes = recipe.objective, CLASS_OF_COLOUR.tolist()
         loss = PaletteLoss(
-            generator.palette, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES,
-            _colour_weights(data.pairs, data.train, objective.colour_balance),
+            generator.palette, classes, ROAD_CLASSES, _colour_weights(data, objective.colour_balance),
             dice_weight=objective.dice_weight, l1_weight=objective.l1_weight,
         )  # fmt: skip
-        self._loss, self._recipe = loss.to(generator.palette.device), recipe
+        partial_loss = PartialLabelLoss(classes, ROAD_CLASSES, dice_weight=objective.dice_weight)
+        device = generator.palette.device
+        self._loss, self._partial_loss, self._recipe = loss.to(device), partial_loss.to(device), recipe
 
     def __call__(self, output: Tensor, image: Tensor, batch: TrainingBatch, epoch: int) -> Tensor:
-        """Compute the loss of a batch.
+        """Compute the loss of a batch: the mean over its chips.
 
         Args:
             output: G's logits of all images of the batch.
             image: the maps of the pairs.
-            batch: pairs and road masks.
+            batch: pairs and images with partial labels.
             epoch: from 0.
         """
-        real, recipe = batch.pairs.real, self._recipe
-        of_pairs, of_roads = output[: len(real)], output[len(real) :]
-        loss: Tensor = self._loss(of_pairs, image, real)
-        if batch.roads and recipe.roads:
-            is_road = batch.roads.real[:, 0] > 0
-            loss = loss + recipe.roads.weight * self._loss.road_loss(of_roads, is_road, recipe.roads.slack_px)
-        finish = recipe.finish_at(epoch)
+        n_pairs, loss = len(batch.pairs.real), output.new_zeros(())
+        if n_pairs:
+            loss = batch.pairs_share * self._of_pairs(output[:n_pairs], image, batch.pairs.real, epoch)
+        if batch.partial:
+            _, sets, weights, road_weights = batch.partial
+            of_partial: Tensor = self._partial_loss(output[n_pairs:], sets, weights, road_weights)
+            loss = loss + (1 - batch.pairs_share) * of_partial
+        return loss
+
+    def _of_pairs(self, output: Tensor, image: Tensor, real: Tensor, epoch: int) -> Tensor:
+        loss: Tensor = self._loss(output, image, real)
+        finish = self._recipe.finish_at(epoch)
         if finish and finish.class_dice_weight:
-            loss = loss + finish.class_dice_weight * self._loss.class_dice(of_pairs, real)
+            loss = loss + finish.class_dice_weight * self._loss.class_dice(output, real)
         return loss
 
 
@@ -73,10 +78,8 @@ def build_objective(recipe: Recipe, generator: Generator, data: TrainingData) ->
     return L1Objective(recipe)
 
 
-def _colour_weights(pairs: CachedPairs, train: Sequence[int], power: float) -> list[float]:
-    """(Frequency of the commonest colour / own) ** power, at most 5, from every seventh row and column."""
-    counts = np.zeros(len(COLOURS_RGB))
-    for i in train:
-        counts += np.bincount(nearest_colour(pairs[i].target_hwc[::7, ::7]).ravel(), minlength=len(counts))
-    ratio = counts.max() / np.maximum(counts, 1)
-    return [float(w) for w in np.minimum(ratio**power, LARGEST_COLOUR_WEIGHT)]
+def _colour_weights(data: TrainingData, power: float) -> list[float]:
+    """(Frequency of the commonest colour / own) ** power, at most 5, in the true maps of the pairs."""
+    frequencies = data.colour_frequencies()
+    ratio = frequencies.max() / np.maximum(frequencies, 1e-9)
+    return [float(w) for w in np.minimum(np.maximum(ratio, 1) ** power, LARGEST_COLOUR_WEIGHT)]

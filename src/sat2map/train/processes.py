@@ -71,7 +71,7 @@ def joined(run: Path, device: str) -> Iterator[str]:
         if store.add("sat2map said why", 1) > 1:
             os._exit(1)
         raise CheckpointError(
-            "a process of the run died, so all of them end", run, hint="the same command with --resume auto goes on"
+            "a process of the run died, so all of them end", run, hint="the same with `resume` auto goes on"
         ) from error
     is_first = rank() == 0
     dist.destroy_process_group()

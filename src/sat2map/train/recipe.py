@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sat2map.data.augment import Augmentation
 from sat2map.data.pairs import Direction
 from sat2map.errors import RecipeError
+from sat2map.train.source import TrainingSource, ValidationSource
 
 
 class _Part(BaseModel):
@@ -54,18 +55,6 @@ class Objective(_Part):
     """Palette heads: a colour's weight is (frequency of the commonest / own) to this power, at most 5."""
 
 
-class Roads(_Part):
-    """Images of which only the roads are known, beside the pairs."""
-
-    per_batch: int = Field(1, gt=0)
-    """Chips of them in each batch, above `batch_size`."""
-    weight: float = Field(0.5, ge=0)
-    slack_px: int = Field(3, ge=0)
-    """So far beside a road that is drawn, nothing is known: such masks are rarely right to the pixel."""
-    load_px: tuple[int, int]
-    """As in `augmentation`, whose other keys apply to them too."""
-
-
 class Finish(_Part):
     """What changes for the last epochs."""
 
@@ -91,8 +80,10 @@ class Recipe(_Part):
     """The paper's Gaussian, or torch's own for each layer."""
     direction: Direction = "AtoB"
     augmentation: Augmentation = Augmentation()
-    roads: Roads | None = None
-    """How road masks are used, where a run is given a folder of them."""
+    sources: tuple[TrainingSource, ...] = ()
+    """Folders to learn from, beside the folder of pairs that a run may be given."""
+    validation: tuple[ValidationSource, ...] = ()
+    """Folders of partial labels that each validation scores, beside the pairs that are held out."""
     finish: Finish | None = None
     gsd_m: tuple[float, float]
     """Metres on the ground per pixel of the chips, finest and coarsest."""
@@ -101,6 +92,9 @@ class Recipe(_Part):
     licence: str = "unstated"
     """Of the weights; these three go into the model card."""
     batch_size: int = Field(1, gt=0)
+    """Chips in a step, of all sources together."""
+    steps_per_epoch: int | None = Field(None, gt=0)
+    """None: as many as it takes for as many chips of pairs as there are pairs."""
     epochs: int = Field(200, gt=0)
     constant_epochs: int = Field(100, ge=0)
     """Epochs at the full learning rate; then it falls linearly to zero."""
@@ -111,7 +105,10 @@ class Recipe(_Part):
     validate_every: int = Field(1, gt=0)
     """Epochs from one validation to the next; the last epoch is validated in any case."""
     validation_px: int = Field(256, gt=0)
-    select_by: Literal["rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou"] = "rmse"
+    select_by: Literal["rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou", "selection"] = "rmse"
+    """Metric of the pairs that are held out; or `selection`, the mean of two means: over the folders of `validation`,
+    of the mean of what each has of the allowed share, road F1, IoU of water and 1 - invented water; and of road_f1,
+    cldice and miou of the pairs. Where there is one of the two alone, that one."""
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     """Passes through torch.compile, which needs a C++ compiler; on a processor our networks get slower."""
@@ -128,13 +125,21 @@ class Recipe(_Part):
             raise ValueError("cuda_graphs needs compile = true")
         if self.generator.architecture == "patchgan" or self.discriminator.architecture != "patchgan":
             raise ValueError("a generator is unet or compact, a discriminator patchgan")
-        if self.roads and self.generator.architecture != "compact":
-            raise ValueError("roads need a generator with a palette head: compact")
         if self.generator.architecture != "compact":
+            if self.validation or any(source.kind != "pairs" for source in self.sources):
+                raise ValueError("partial labels and road masks need a generator with a palette head: compact")
             if self.finish and self.finish.class_dice_weight:
                 raise ValueError("finish.class_dice_weight needs a generator with a palette head: compact")
             if self.objective.adversarial_head == "crisp":
                 raise ValueError("adversarial_head = crisp needs a generator with a palette head: compact")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Recipe:
+        for folders in (self.sources, self.validation):
+            names = [folder.name for folder in folders]
+            if len(set(names)) < len(names):
+                raise ValueError(f"two folders have one name ({', '.join(names)}): give each a `name`")
         return self
 
     def finish_at(self, epoch: int) -> Finish | None:
@@ -212,8 +217,10 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
 
 
 def as_of_epoch(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
-    """A recipe's values without those that make no difference before `epoch`: its length, its finish, D's part."""
-    known = dict(values)
+    """A recipe's values without texts and what makes no difference before `epoch`: its length, its finish, D's part."""
+    known = {**values, **dict.fromkeys(("training_data", "training_data_licence", "licence"))}
+    for key in ("sources", "validation"):
+        known[key] = [{**folder, "title": None, "licence": None} for folder in values.get(key, ())]
     if known["finish"] and epoch <= known["finish"]["from_epoch"]:
         known["finish"] = None
     if epoch <= known["constant_epochs"]:
@@ -228,7 +235,9 @@ def as_of_epoch(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
 
 
 def _all_keys() -> list[str]:
-    models: tuple[type[BaseModel], ...] = (Recipe, Network, Optimiser, Objective, Augmentation, Roads, Finish)
+    models: tuple[type[BaseModel], ...] = (
+        Recipe, Network, Optimiser, Objective, Augmentation, TrainingSource, ValidationSource, Finish,
+    )  # fmt: skip
     return [key for model in models for key in model.model_fields]
 
 
@@ -242,5 +251,5 @@ def _set(values: dict[str, Any], key: str, text: str) -> None:
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise RecipeError("recipe key has no keys below it", parent, hint="--set objective.l1_weight=50")
+            raise RecipeError("recipe key has no keys below it", parent, hint="`set` objective.l1_weight=50")
     table[last] = value

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
-from sat2map.data.cache import fingerprint, open_cached
-from sat2map.data.pairs import Pair, PairFolder, TwoFolders, list_pairs
-from sat2map.data.split import Split, read_groups, split_validation
+from sat2map.data.pairs import PairFolder
 from sat2map.errors import CheckpointError, OutputError, RecipeError
 from sat2map.evaluate.metrics import Truth
 from sat2map.files import UNFINISHED
@@ -23,7 +21,8 @@ from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
 from sat2map.train.build import begin_from, build_state
 from sat2map.train.checkpoint import State
-from sat2map.train.loader import TrainingData, levels_of_all
+from sat2map.train.data import TrainingData, open_data
+from sat2map.train.loader import steps_per_epoch
 from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe, as_of_epoch
 
@@ -40,7 +39,6 @@ class RunOptions:
         resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
         init: model files to begin with the weights of.
         groups: CSV of overlap groups, if not found beside the data.
-        roads: folder with images in `image` and road masks of equal names in `mask`.
         cache: folder of decoded pairs, if not the user's.
         overwrite: begin anew even if the folder holds a run.
         quiet: show nothing.
@@ -51,7 +49,6 @@ class RunOptions:
     resume: str | None = None
     init: Sequence[Path] = ()
     groups: Path | None = None
-    roads: Path | None = None
     cache: Path | None = None
     overwrite: bool = False
     quiet: bool = False
@@ -65,8 +62,7 @@ class Run:
         recipe: the resolved one.
         options: where the run lies.
         data: what the run learns from.
-        split: which of the pairs are trained on, and which are held out.
-        data_fingerprint: of the data set's files.
+        data_fingerprint: of the files of all sources.
         state: what changes.
         truths: the validation set's true maps, prepared for scoring once.
     """
@@ -74,7 +70,6 @@ class Run:
     recipe: Recipe
     options: RunOptions
     data: TrainingData
-    split: Split
     data_fingerprint: str
     state: State
     truths: list[Truth] = field(default_factory=list)
@@ -96,8 +91,8 @@ class Run:
 
     @cached_property
     def steps_per_epoch(self) -> int:
-        """Steps in an epoch; its last batch may be smaller, unless several processes share it."""
-        return -(-len(self.split.train) // (self.recipe.batch_size * n_processes()))
+        """Steps in an epoch."""
+        return steps_per_epoch(self.recipe, self.data)
 
     def save_checkpoint(self) -> None:
         """Write what `open_run` goes on from."""
@@ -105,43 +100,30 @@ class Run:
         checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), self.data_fingerprint)
 
 
-def open_run(folder: PairFolder, recipe: Recipe, options: RunOptions) -> Run:
-    """Build a run on a folder of pairs, in the state where it begins or where its checkpoint left it.
+def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run:
+    """Build a run, in the state where it begins or where its checkpoint left it.
+
+    Args:
+        folder: of pairs, beside the recipe's sources; None: the sources alone.
+        recipe: the resolved one.
+        options: where the run lies.
 
     Raises:
-        DataError: the folder is empty, or pairs in it are broken; all are named before anything else is done.
+        DataError: a folder is empty, or images in it are broken; all are named before anything else is done.
         OutputError: the run's folder already holds a run.
-        RecipeError: sizes do not fit the network's stride, or road masks not the recipe.
+        RecipeError: sizes do not fit the network's stride, or the sources not the rest of the recipe.
         CheckpointError: the checkpoint is of another recipe or other data, or broken.
         ModelFileError: an `init` file does not fit.
     """
-    if options.roads and not recipe.roads:
-        raise RecipeError("recipe does not say how to learn from road masks", options.roads, hint="--recipe compact")
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
-    pairs = open_cached(folder, direction=recipe.direction, cache=options.cache)
-    split = split_validation(read_groups(folder, pairs.names, options.groups), recipe.validation_share, recipe.seed)
+    data, data_fingerprint = open_data(folder, recipe, groups=options.groups, cache=options.cache)
+    _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))
     _check_sizes(recipe, state.modules["generator"])
-    files, roads = [*list_pairs(folder)], list[Pair]()
-    if recipe.roads and options.roads:
-        folders = TwoFolders(options.roads / "image", options.roads / "mask")
-        files += list_pairs(folders)
-        masked = open_cached(folders, cache=options.cache)
-        # A mask that is almost empty was left undone, one half white shows where the image ends.
-        roads = [
-            pair
-            for pair in (masked[i] for i in range(len(masked)))
-            if 0.01 < (pair.target_hwc[..., 0] > 127).mean() < 0.5
-        ]
-    data = TrainingData(pairs, split.train, levels_of_all(pairs, split.train), roads)
-    run = Run(recipe, options, data, split, fingerprint(files), state)
+    run = Run(recipe, options, data, data_fingerprint, state)
     if content:
-        epoch = content["step"] / run.steps_per_epoch
-        recipes = [as_of_epoch(values, epoch) for values in (content["recipe"], recipe.model_dump(mode="json"))]
-        for difference in checkpoint.check_same_run(content, recipes, run.data_fingerprint):
-            log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
-        checkpoint.restore(state, content)
+        _restore(run, content)
     else:
         begin_from(state, options.init)
         if rank():
@@ -157,17 +139,40 @@ def open_run(folder: PairFolder, recipe: Recipe, options: RunOptions) -> Run:
     return run
 
 
+def _restore(run: Run, content: dict[str, Any]) -> None:
+    epoch = content["step"] / run.steps_per_epoch
+    recipes = [as_of_epoch(values, epoch) for values in (content["recipe"], run.recipe.model_dump(mode="json"))]
+    for difference in checkpoint.check_same_run(content, recipes, run.data_fingerprint):
+        log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
+    checkpoint.restore(run.state, content)
+
+
 def _checkpoint_to_resume(options: RunOptions) -> Path | None:
     own = options.folder / checkpoint.FILE_NAME
     if options.resume == "auto":
         return own if own.exists() else None
     if options.resume:
         if not Path(options.resume).is_file():
-            raise CheckpointError("no such checkpoint", options.resume, hint="--resume auto finds the run's own")
+            raise CheckpointError("no such checkpoint", options.resume, hint="`resume` auto finds the run's own")
         return Path(options.resume)
     if own.exists() and not options.overwrite:
-        raise OutputError("folder already holds a run", options.folder, hint="--resume auto to go on, or --overwrite")
+        raise OutputError("folder already holds a run", options.folder, hint="`resume` auto to go on, or `overwrite`")
     return None
+
+
+def _check_pairs(recipe: Recipe, data: TrainingData) -> None:
+    """See that an epoch has an end, and that no process has a step without a pair, for which others would wait."""
+    if not data.pairs and recipe.steps_per_epoch is None:
+        raise RecipeError(
+            "recipe has no source of pairs, and does not say how long an epoch is", recipe.name,
+            hint="set steps_per_epoch = 200 in the recipe, or give a folder of pairs",
+        )  # fmt: skip
+    chips = recipe.batch_size * float(data.shares[: len(data.pairs)].sum())
+    if n_processes() > 1 and recipe.objective.adversarial_weight and recipe.sources and chips < 2:
+        raise RecipeError(
+            "batches are too small for several processes: chips of pairs in one", round(chips, 2),
+            hint="set batch_size = 16 in the recipe",
+        )  # fmt: skip
 
 
 def _check_sizes(recipe: Recipe, generator: nn.Module) -> None:
@@ -177,5 +182,5 @@ def _check_sizes(recipe: Recipe, generator: nn.Module) -> None:
         if size % stride:
             nearest = -(-size // stride) * stride
             raise RecipeError(
-                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"--set {key}={nearest}"
+                f"{key} is no multiple of the network's stride ({stride})", size, hint=f"`set` {key}={nearest}"
             )

@@ -7,8 +7,9 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from sat2map.classes import CLASS_NAMES
 from sat2map.model.card import Card
 from sat2map.scene.destination import publish
 from sat2map.scene.formats import finish
+from sat2map.scene.job_folder import open_job_folder
+from sat2map.scene.options import ReadOptions
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, PieceWriter, Product, open_piece
-from sat2map.scene.source import ReadOptions, Source
+from sat2map.scene.source import Source
+from sat2map.scene.stretch import Stretch
 from sat2map.tiling import TiledWindow
 from sat2map.translate.scene_drawing import ReadWindow, SceneDrawing
 from sat2map.translate.settings import Settings, TilingPlan
@@ -38,7 +42,8 @@ class TranslationJob:
 
     Attributes:
         source: file or URL of the scene.
-        reading: how it is read, its stretch decided.
+        reading: what is asked of its reading.
+        stretch: how its numbers become bytes, decided once; None: they are bytes.
         settings: how it is drawn.
         plan: its windows.
         folder: where its pieces appear.
@@ -47,6 +52,7 @@ class TranslationJob:
 
     source: str | Path
     reading: ReadOptions
+    stretch: Stretch | None
     settings: Settings
     plan: TilingPlan
     folder: Path
@@ -70,6 +76,17 @@ class TranslationJob:
         return sum(window.height * window.width for window in done)
 
 
+DrawRows = Callable[[SceneDrawing, TranslationJob, Progress], None]
+"""Draws the rows of a job that are missing."""
+Begin = Callable[[TilingPlan], Progress]
+"""Told what will be done; its result is told of progress."""
+
+
+def tell_nobody(_plan: TilingPlan) -> Progress:
+    """Begin a job without any report of its progress."""
+    return lambda _n_px: None
+
+
 def job_key(card: Card, scene: Source, reading: ReadOptions, settings: Settings) -> dict[str, Any]:
     """All that the pixels of a map depend on, as JSON has it: only the same job is resumed."""
     from sat2map import __version__
@@ -78,8 +95,28 @@ def job_key(card: Card, scene: Source, reading: ReadOptions, settings: Settings)
     return {
         "version": __version__, "model": hashlib.sha256(card.model_dump_json().encode()).hexdigest(), "files": files,
         "names": [str(f) for f in scene.files], "reading": dataclasses.asdict(reading),
-        "settings": dataclasses.asdict(settings),
+        "stretch": scene.stretch and dataclasses.asdict(scene.stretch), "settings": dataclasses.asdict(settings),
     }  # fmt: skip
+
+
+@contextmanager
+def open_job(
+    source: str | Path, destination: Path, drawing: SceneDrawing, card: Card, reading: ReadOptions
+) -> Iterator[TranslationJob]:
+    """The job of a scene, in a folder beside its destination that this process alone holds.
+
+    Raises:
+        OutputError: the folder cannot be made, or another process holds it.
+    """
+    scene, settings = drawing.scene, drawing.settings
+    with open_job_folder(destination, job_key(card, scene, reading, settings)) as folder:
+        # The stretch is decided once: whoever draws a part of the scene draws it with this one.
+        yield TranslationJob(source, reading, scene.stretch, settings, drawing.plan, folder, scene.has_mask)
+
+
+def draw_missing_rows(drawing: SceneDrawing, job: TranslationJob, progress: Progress) -> None:
+    """Draw the rows of a job that are missing, in this process."""
+    draw_pieces(drawing, job, job.missing_rows(), progress)
 
 
 def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int], progress: Progress) -> None:
@@ -88,27 +125,12 @@ def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int],
     Raises:
         SceneError, OutputError: the scene cannot be read, or the pieces cannot be written.
     """
-    waiting = iter([(row, window) for row in rows for window in job.plan.rows[row]])
-
-    def read(window: TiledWindow) -> ReadWindow:
-        with rasterio.Env(**ENVIRONMENT):
-            return drawing.read(window)
-
+    windows = [(row, window) for row in rows for window in job.plan.rows[row]]
     writer = _RowWriter(job)
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
-        ahead: deque[tuple[int, Future[ReadWindow]]] = deque()
-
-        def fill_ahead() -> None:
-            for row, window in _take(waiting, READ_AHEAD - len(ahead)):
-                ahead.append((row, reading.submit(read, window)))
-
         written: Future[None] | None = None
         try:
-            fill_ahead()
-            while ahead:
-                row, future = ahead.popleft()
-                read_window = future.result()
-                fill_ahead()
+            for row, read_window in _read_ahead(drawing, windows, reading):
                 layers = drawing.draw_read(read_window)
                 if written is not None:
                     written.result()
@@ -125,8 +147,22 @@ def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int],
             raise
 
 
-def _take(items: Iterator[tuple[int, TiledWindow]], n: int) -> list[tuple[int, TiledWindow]]:
-    return [item for _, item in zip(range(n), items, strict=False)]
+def _read_ahead(
+    drawing: SceneDrawing, windows: Sequence[tuple[int, TiledWindow]], reading: ThreadPoolExecutor
+) -> Iterator[tuple[int, ReadWindow]]:
+    """Rows and windows in their order, each read; the next ones are read meanwhile."""
+
+    def read(window: TiledWindow) -> ReadWindow:
+        with rasterio.Env(**ENVIRONMENT):
+            return drawing.read(window)
+
+    waiting = iter(windows)
+    ahead = deque((row, reading.submit(read, window)) for row, window in islice(waiting, READ_AHEAD))
+    while ahead:
+        row, future = ahead.popleft()
+        result = future.result()
+        ahead += [(row, reading.submit(read, window)) for row, window in islice(waiting, READ_AHEAD - len(ahead))]
+        yield row, result
 
 
 class _RowWriter:

@@ -1,4 +1,4 @@
-"""The map of one open scene, drawn window by window: the only place where a window of a scene is drawn."""
+"""The map of one open scene, drawn window by window: nothing else draws a window of a scene."""
 
 from __future__ import annotations
 
@@ -71,6 +71,16 @@ class SceneDrawing:
     It knows that windows without data are skipped, how gaps are filled, on which grid the model sees the scene, and how
     the result comes back to the scene grid. `read` and `draw_read` may run in different threads.
 
+    >>> from importlib.resources import files
+    >>> from sat2map import Translator
+    >>> from sat2map.scene.source import open_scene
+    >>> translator = Translator.load()
+    >>> with open_scene(str(files("sat2map.bundled") / "naip.tif"), rule=translator.stretch_rule) as scene:
+    ...     drawing = SceneDrawing(scene, translator.engine, Settings())
+    ...     layers, valid = drawing.draw(drawing.plan.windows[0])
+    >>> [layer.shape for layer in layers], valid
+    ([(204, 266, 3)], None)
+
     Args:
         scene: open for reading.
         engine: runs the model.
@@ -106,6 +116,19 @@ class SceneDrawing:
         """
         read = self.read(window)
         return self.draw_read(read), read.valid
+
+    def draw_whole(self) -> tuple[UInt8, Bool | None]:
+        """Draw all of the scene, in memory: the first product's layer and the valid pixels, as of `draw`."""
+        height, width = self.scene.grid.height, self.scene.grid.width
+        whole = np.zeros((height, width, self.settings.products[0].n_bands), np.uint8)
+        whole_valid = np.zeros((height, width), bool) if self.scene.has_mask else None
+        for window in self.plan.windows:
+            (layer, *_), valid = self.draw(window)
+            part = self.scene_window(window).slices
+            whole[part] = layer
+            if whole_valid is not None:
+                whole_valid[part] = valid
+        return whole, whole_valid
 
     def read(self, window: TiledWindow) -> ReadWindow:
         """Read what a window of the plan needs."""

@@ -34,15 +34,20 @@ log = logging.getLogger(__name__)
 class Settings:
     """How a scene is drawn.
 
+    >>> settings = Settings(head="smooth", confidence=True)
+    >>> [product.name for product in settings.products]
+    ['map', 'confidence']
+
     Attributes:
         head: one of the model's heads; by default its first.
-        core_px: side of a core window; raised to a multiple of the model's stride.
-        margin_px: pixels of context; by default the mode's, which for `exact` is the model's own.
+        core_px: side of a core window on the model grid; raised to a multiple of the model's stride.
+        margin_px: pixels read on each side of a core window; by default the mode's, which for `exact` is the model's
+            own.
         mode: `exact`: windows are parts of one image. `fast`: with a smaller margin. `blend`: tiles of 256 px, each
             by itself, blended where they overlap. `instance`: each window is normalised by its own statistics. By
             default `instance` for a model with instance normalization, else `exact`.
         gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
-        classes: draw classes of ground in place of colours.
+        classes: draw classes of ground, not colours.
         confidence: draw the probability of the class shown, too.
     """
 
@@ -83,7 +88,7 @@ class Settings:
         return dataclasses.replace(self, head=choose_head(card, self.head))
 
     def margin_for(self, card: Card) -> int:
-        """Pixels of context on each side."""
+        """Pixels of the model grid that are read on each side of a core window."""
         if self.margin_px is not None:
             return self.margin_px
         return card.margin_px // FAST_SHARE if self.mode == "fast" else card.margin_px

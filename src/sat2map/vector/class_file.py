@@ -19,8 +19,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from sat2map.arrays import Float32, UInt8
 from sat2map.classes import CLASSES, MapClass
 from sat2map.errors import DataError, SceneError
+from sat2map.scene.gdal import is_remote
 from sat2map.scene.georeference import Grid
-from sat2map.scene.raster import is_remote
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
 

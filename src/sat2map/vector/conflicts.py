@@ -180,7 +180,8 @@ def _turned(network: ArcNetwork) -> Int64:
     angle = np.arctan2(network.y[point] - network.y[neighbour], network.x[neighbour] - network.x[point])
     node = np.concatenate([network.tail[arc], network.head[arc]])
     order = np.lexsort((np.concatenate([network.leaves[arc], (network.reaches[arc] + 2) % 4]), node))
-    node, angle, part = node[order], angle[order], np.minimum(point, neighbour)[order]
+    node, angle = node[order], angle[order]
+    part: Int64 = np.minimum(point, neighbour)[order]
     if not len(node):
         return np.zeros(0, np.int64)
     begins = np.concatenate([[True], node[1:] != node[:-1]])

@@ -179,10 +179,10 @@ def row_pairs(start: Int64, stride: int) -> RowPairs:
     """
     first_row, last_row = int(start[0]) // stride, int(start[-1]) // stride
     begin, end = (first_row + 1) * stride, (last_row + 1) * stride
-    shifted = start + stride
-    cuts = np.concatenate([start[np.searchsorted(start, begin) :], shifted[: np.searchsorted(shifted, end)]])
+    next_start = start + stride
+    cuts = np.concatenate([start[np.searchsorted(start, begin) :], next_start[: np.searchsorted(next_start, end)]])
     cuts.sort(kind="stable")
     cuts = cuts[np.concatenate([[True], cuts[1:] != cuts[:-1]])] if len(cuts) else cuts
-    above = np.searchsorted(shifted, cuts, "right") - 1
+    above = np.searchsorted(next_start, cuts, "right") - 1
     below = np.searchsorted(start, cuts, "right") - 1
     return RowPairs(cuts, np.append(cuts[1:], end), above, below)

@@ -63,7 +63,7 @@ def test_other_places_correlate_little_and_the_same_place_much(tmp_path: Path) -
 def test_flat_and_empty_images_overlap_nothing() -> None:
     greys = [np.full((64, 64), level, np.float32) for level in (0, 0, 90)] + [np.zeros((3, 3), np.float32)]
     details = [find_details(grey) for grey in greys]
-    assert all(len(d.places) == 0 for d in details)
+    assert all(len(d.pixels) == 0 for d in details)
     assert find_overlaps(details, greys.__getitem__, [g.shape for g in greys]) == []
 
 

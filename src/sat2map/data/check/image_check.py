@@ -97,8 +97,8 @@ def _shift(a: Grey, b: Grey) -> tuple[int, int] | None:
         return None
     window = np.outer(*(np.hanning(n) for n in a.shape)).astype(np.float32)
     one, other = (fft2(_lines(half) * window) for half in (a, b))
-    reach = range(-LARGEST_SHIFT_PX, LARGEST_SHIFT_PX + 1)
-    agreement = gaussian_filter(ifft2(one * other.conj()).real, 1.0, mode="wrap")[np.ix_(reach, reach)]
+    shifts = range(-LARGEST_SHIFT_PX, LARGEST_SHIFT_PX + 1)
+    agreement = gaussian_filter(ifft2(one * other.conj()).real, 1.0, mode="wrap")[np.ix_(shifts, shifts)]
     if np.ptp(agreement) < 1e-6:
         return None
     row, col = np.unravel_index(agreement.argmax(), agreement.shape)

@@ -63,7 +63,7 @@ class Report:
         problems: the most serious first.
         shared: common ground of any two pairs, however small.
         groups: number of the group of each look.
-        positions: row and column of each look in its group's scene; None where places told the groups.
+        positions: row and column of each look in its group's scene; None where footprints told the groups.
     """
 
     checks: list[ImageCheck]
@@ -122,11 +122,11 @@ def _examine(files: Mapping[PairLocation, PairFile], find_shared: bool) -> Itera
 def _share(
     checks: Sequence[ImageCheck], files: Mapping[PairLocation, PairFile]
 ) -> tuple[list[Shared], list[int], list[tuple[int, int]] | None]:
-    """Common ground, groups and positions: by place where every pair has one, else by what is seen."""
-    places = [check.footprint for check in checks if check.footprint is not None]
-    if checks and len(places) == len(checks):
-        found = [Shared(i, j, share, None) for i, j, share in shared_ground(places)]
-        return found, footprint_groups(places), None
+    """Common ground, groups and positions: by footprints where every pair has one, else by what is seen."""
+    footprints = [check.footprint for check in checks if check.footprint is not None]
+    if checks and len(footprints) == len(checks):
+        found = [Shared(i, j, share, None) for i, j, share in shared_ground(footprints)]
+        return found, footprint_groups(footprints), None
     sizes = [check.size for check in checks]
     overlaps = overlap.find_overlaps([check.details for check in checks], _reader(checks, files, of_map=False), sizes)
     found = [Shared(o.first, o.second, _share_of(o, sizes), (o.dy, o.dx)) for o in overlaps]
@@ -237,7 +237,7 @@ def listed_overlaps(rows: Sequence[Mapping[str, str]], checks: Sequence[ImageChe
     """Overlaps that a groups.csv with columns `x_px` and `y_px` implies: share of the smaller image, by indices.
 
     Raises:
-        DataError: a place is no number.
+        DataError: a position is no number.
     """
     try:
         placed = {
@@ -246,7 +246,7 @@ def listed_overlaps(rows: Sequence[Mapping[str, str]], checks: Sequence[ImageChe
             if row.get("x_px") and row.get("y_px")
         }
     except ValueError as error:
-        raise DataError(f"place in groups.csv is no number ({error})", hint="x_px and y_px are pixels") from error
+        raise DataError(f"position in groups.csv is no number ({error})", hint="x_px and y_px are pixels") from error
     members = defaultdict[str, list[tuple[int, float, float]]](list)
     for i, check in enumerate(checks):
         if check.location in placed:

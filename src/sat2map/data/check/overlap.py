@@ -1,6 +1,6 @@
 """Which images of a data set show common ground, and where: windows of one larger image, found by their details.
 
-It finds windows of the same imagery, unturned and at one scale; it never finds one place photographed twice.
+It finds windows of the same imagery, unturned and at one scale; it never finds ground photographed twice.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RADIUS = 0.08
 LARGEST_DISTANCE = 0.15
 LEAST_VOTES = 2
 LEAST_CORRELATION = 0.5
-"""Of the finest detail over all the common ground: windows of one image have .81 to .99, other places below .1."""
+"""Of the finest detail over all the common ground: windows of one image have .81 to .99, other ground below .1."""
 LEAST_SIDE_PX = 12
 """Of common ground on which a correlation says anything."""
 SLACK_PX = 1
@@ -61,7 +61,7 @@ class Overlap(NamedTuple):
 class Details(NamedTuple):
     """Where an image has detail, int, shape (N, 2), rows and columns; and how it checks, shape (N, 64), of length 1."""
 
-    places: npt.NDArray[np.int64]
+    pixels: npt.NDArray[np.int64]
     checks: npt.NDArray[np.float32]
 
 
@@ -77,12 +77,12 @@ def find_details(grey: Grey) -> Details:
     peaks = (strength == maximum_filter(strength, 2 * SPACING_PX + 1)) & (strength > LEAST_CONTRAST)
     peaks[:PATCH_PX] = peaks[-PATCH_PX:] = peaks[:, :PATCH_PX] = peaks[:, -PATCH_PX:] = False
     order = np.argsort(-strength[peaks], kind="stable")[:N_DETAILS]
-    places = np.argwhere(peaks)[order]
+    pixels = np.argwhere(peaks)[order]
     around = np.arange(1 - PATCH_PX, PATCH_PX, 2)
-    rows, cols = places[:, 0, None, None] + around[:, None], places[:, 1, None, None] + around
-    checks = fine[rows, cols].reshape(len(places), len(around) ** 2)
+    rows, cols = pixels[:, 0, None, None] + around[:, None], pixels[:, 1, None, None] + around
+    checks = fine[rows, cols].reshape(len(pixels), len(around) ** 2)
     checks = checks - checks.mean(1, keepdims=True)
-    return Details(places, checks / (np.linalg.norm(checks, axis=1, keepdims=True) + 1e-6))
+    return Details(pixels, checks / (np.linalg.norm(checks, axis=1, keepdims=True) + 1e-6))
 
 
 def find_overlaps(details: Sequence[Details], read: Read, sizes: Sequence[tuple[int, int]]) -> list[Overlap]:
@@ -98,7 +98,7 @@ def find_overlaps(details: Sequence[Details], read: Read, sizes: Sequence[tuple[
         follow from confirmed ones.
     """
     confirmed = [o for o in _candidates(details) if correlation(o, read, sizes) >= LEAST_CORRELATION]
-    placed = _place(len(details), confirmed)
+    placed = _relative_positions(len(details), confirmed)
     direct = {(o.first, o.second): o for o in confirmed if _closes(o, placed)}
     found = list(direct.values())
     for implied in _implied(placed, sizes):
@@ -123,14 +123,14 @@ def correlation(overlap: Overlap, read: Read, sizes: Sequence[tuple[int, int]]) 
 
 def groups(n_images: int, overlaps: Sequence[Overlap]) -> list[int]:
     """A number for each image, the same for all that hang together."""
-    placed = _place(n_images, overlaps)
+    placed = _relative_positions(n_images, overlaps)
     numbers = {root: number for number, root in enumerate(dict.fromkeys(root for root, _, _ in placed))}
     return [numbers[root] for root, _, _ in placed]
 
 
 def positions(n_images: int, overlaps: Sequence[Overlap]) -> list[tuple[int, int]]:
     """Row and column of each image in its group's scene, which begins at 0, 0."""
-    placed = _place(n_images, overlaps)
+    placed = _relative_positions(n_images, overlaps)
     corner: dict[int, tuple[int, int]] = {}
     for root, y, x in placed:
         top, left = corner.get(root, (y, x))
@@ -140,18 +140,18 @@ def positions(n_images: int, overlaps: Sequence[Overlap]) -> list[tuple[int, int
 
 def _candidates(details: Sequence[Details]) -> Iterator[Overlap]:
     """For each two images, the shift that most of their common details say, if several do."""
-    counts = [len(d.places) for d in details]
+    counts = [len(d.pixels) for d in details]
     if sum(counts) < 2:
         return
     image = np.repeat(np.arange(len(details)), counts)
-    places = np.concatenate([d.places for d in details])
+    pixels = np.concatenate([d.pixels for d in details])
     checks = np.concatenate([d.checks for d in details])
     one, other = _alike(checks)
     forward = image[one] < image[other]
     one, other = one[forward], other[forward]
     near = np.linalg.norm(checks[one] - checks[other], axis=1) < LARGEST_DISTANCE
     one, other = one[near], other[near]
-    votes = np.column_stack([image[one], image[other], places[one] - places[other]])
+    votes = np.column_stack([image[one], image[other], pixels[one] - pixels[other]])
     shifts, n_votes = np.unique(votes, axis=0, return_counts=True)
     best: dict[tuple[int, int], Overlap] = {}
     for (i, j, dy, dx), n in zip(shifts.tolist(), n_votes.tolist(), strict=True):
@@ -172,20 +172,20 @@ def _alike(checks: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.intp], npt.N
     return one, neighbours[one, rank]
 
 
-def _place(n_images: int, overlaps: Sequence[Overlap]) -> list[tuple[int, int, int]]:
-    """Root of each image's group, and its place relative to it; the surest overlaps first."""
-    place = [(i, 0, 0) for i in range(n_images)]
+def _relative_positions(n_images: int, overlaps: Sequence[Overlap]) -> list[tuple[int, int, int]]:
+    """Root of each image's group, and its position relative to it; the surest overlaps first."""
+    position = [(i, 0, 0) for i in range(n_images)]
     members = defaultdict(list, {i: [i] for i in range(n_images)})
     for o in sorted(overlaps, key=lambda o: -o.n_votes):
-        (root, y, x), (old, v, u) = place[o.first], place[o.second]
+        (root, y, x), (old, v, u) = position[o.first], position[o.second]
         if root == old:
             continue
         down, right = y + o.dy - v, x + o.dx - u
         for moved in members.pop(old):
-            _, row, col = place[moved]
-            place[moved] = root, row + down, col + right
+            _, row, col = position[moved]
+            position[moved] = root, row + down, col + right
             members[root].append(moved)
-    return place
+    return position
 
 
 def _closes(overlap: Overlap, placed: Sequence[tuple[int, int, int]]) -> bool:

@@ -1,4 +1,4 @@
-// What is in view, as a file: PNG as it is on the screen, GeoTIFF at the scene's own resolution and in its CRS.
+// Downloads of what is in view: a PNG as on the screen, or a GeoTIFF at the resolution and in the CRS of the scene.
 import {note} from '/viewer/panel.js';
 import {patientFetch} from '/viewer/tiles.js';
 

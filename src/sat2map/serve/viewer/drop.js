@@ -1,4 +1,4 @@
-// Images that are dropped on the page, chosen, or pasted: sent to the server, which makes scenes of them.
+// Uploads: images that are dropped on the page, chosen or pasted are sent to the server, which makes scenes of them.
 import {note} from '/viewer/panel.js';
 import {patientFetch} from '/viewer/tiles.js';
 

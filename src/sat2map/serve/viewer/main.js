@@ -1,8 +1,8 @@
-// The live map: holds what is chosen, keeps it in the address, and tells the parts.
+// The live map: holds what is chosen, keeps it in the URL, and updates the parts of the page.
 import {download} from '/viewer/download.js';
 import {startDrop} from '/viewer/drop.js';
 import {Maps} from '/viewer/maps.js';
-import {note, showLayers, showLegend, showProgress, showScenes, showSure, showWhere, startFold, startTheme} from '/viewer/panel.js';
+import {note, showLayers, showLegend, showProgress, showScale, showScenes, showWhere, startFold, startTheme} from '/viewer/panel.js';
 import {Swipe} from '/viewer/swipe.js';
 import {hasPending, patientFetch} from '/viewer/tiles.js';
 
@@ -17,12 +17,12 @@ const swipe = new Swipe(remember);
 // Only the map has classes.
 const hidden = () => state.layer === 'map' ? [...state.hidden] : [];
 
-function choose(scene, place) {
+function choose(scene, position) {
   state.scene = scene;
   if (!scene.layers.includes(state.layer)) state.layer = 'map';
   document.title = `${scene.name} – sat2map`;
-  maps.show(scene, state.layer, hidden(), place);
-  document.querySelector('[data-download="tif"]').hidden = !scene.has_place;
+  maps.show(scene, state.layer, hidden(), position);
+  document.querySelector('[data-download="tif"]').hidden = !scene.has_georeference;
   showWhere('');
   drawPanel();
   remember();
@@ -38,14 +38,14 @@ function drawPanel() {
     document.querySelector(`#legend [name="${name}"]`).focus();
   });
   const over = state.scene.layers.filter((name) => name !== 'satellite');
-  showSure(state.confident, state.layer === 'confidence');
+  showScale(state.confident, state.layer === 'confidence');
   document.querySelector('#divider .right').textContent = state.layer === 'map' ? 'Map' : 'Confidence';
   showLayers(over, state.layer, (name) => { state.layer = name; changed(); });
 }
 
-let recalling = false;  // what is half restored must not overwrite the address
+let recalling = false;  // what is half restored must not overwrite the URL
 
-// The address says all of it, so that a link shows the same to someone else.
+// The URL holds the whole view, so that a link shows the same to someone else.
 function remember() {
   if (!state.scene || recalling) return;
   const {lng, lat} = maps.above.getCenter();
@@ -70,13 +70,13 @@ function recall() {
   }
   const scene = state.scenes.find(({id}) => id === parts.get('scene')) ?? state.scenes[0];
   const [zoom, lat, lng] = (parts.get('at') ?? '').split('/').map(Number);
-  const isPlace = Number.isFinite(zoom + lat + lng) && Math.abs(lat) <= 90;
-  if (scene) choose(scene, isPlace && scene.id === parts.get('scene') ? {zoom, center: [lng, lat]} : undefined);
+  const hasPosition = Number.isFinite(zoom + lat + lng) && Math.abs(lat) <= 90;
+  if (scene) choose(scene, hasPosition && scene.id === parts.get('scene') ? {zoom, center: [lng, lat]} : undefined);
   recalling = false;
   remember();
 }
 
-// While something in view is not drawn, see how far the server is, and ask again for what has come.
+// Ask the server how much is drawn, and load tiles again when more of those in view are drawn.
 async function poll() {
   if (state.scene) {
     try {
@@ -96,14 +96,14 @@ async function poll() {
   setTimeout(poll, document.hidden ? 5 * POLL_MS : POLL_MS);
 }
 
-maps.above.on('mousemove', ({lngLat}) => showPlace(lngLat));
-maps.above.on('move', () => { if (matchMedia('(pointer: coarse)').matches) showPlace(maps.above.getCenter()); });
+maps.above.on('mousemove', ({lngLat}) => showPosition(lngLat));
+maps.above.on('move', () => { if (matchMedia('(pointer: coarse)').matches) showPosition(maps.above.getCenter()); });
 maps.above.on('moveend', remember);
 
-function showPlace({lng, lat}) {
+function showPosition({lng, lat}) {
   if (!state.scene) return;
   const [west, south, east, north] = state.scene.bounds;
-  if (state.scene.has_place) showWhere(`${Math.abs(lat).toFixed(5)}° ${lat < 0 ? 'S' : 'N'}  ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? 'W' : 'E'}`);
+  if (state.scene.has_georeference) showWhere(`${Math.abs(lat).toFixed(5)}° ${lat < 0 ? 'S' : 'N'}  ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? 'W' : 'E'}`);
   else showWhere(`x ${Math.round((lng - west) / (east - west) * state.scene.width)}  y ${Math.round((north - lat) / (north - south) * state.scene.height)} px`);
 }
 

@@ -1,4 +1,4 @@
-// Two maps, one over the other and moving as one: the satellite scene below, what is drawn of it above.
+// Two maps, one over the other, that move together: the satellite image below, a layer that the model draws above.
 import {LngLatBounds, Map as View, NavigationControl, ScaleControl} from '/viewer/vendor/maplibre-gl.mjs';
 import {forgetPending, tilesUrl} from '/viewer/tiles.js';
 
@@ -44,16 +44,16 @@ export class Maps {
     this.ready = Promise.all([this.below, this.above].map((map) => map.loaded() ? null : map.once('load')));
   }
 
-  /** Show a scene; `place` is where to, if not to all of it. */
-  show(scene, layer, hidden, place) {
+  /** Show a scene, at a position (`{zoom, center}`) or whole. */
+  show(scene, layer, hidden, position) {
     this.scene = scene;
     forgetPending();
     this.#setLayer(this.below, 'satellite');
     this.#setLayer(this.above, layer, hidden);
     const hasScale = this.above.hasControl(this.scale);
-    if (scene.has_place && !hasScale) this.above.addControl(this.scale, 'bottom-right');
-    if (!scene.has_place && hasScale) this.above.removeControl(this.scale);
-    if (place) this.above.jumpTo(place);
+    if (scene.has_georeference && !hasScale) this.above.addControl(this.scale, 'bottom-right');
+    if (!scene.has_georeference && hasScale) this.above.removeControl(this.scale);
+    if (position) this.above.jumpTo(position);
     else this.fit({animate: false});
   }
 
@@ -68,13 +68,13 @@ export class Maps {
     map.addLayer({id: 'tiles', type: 'raster', source: 'tiles', paint: {'raster-fade-duration': 120}});
   }
 
-  /** Draw another layer, or other classes of it. */
+  /** Show another layer, or other classes of it. */
   change(layer, hidden) {
     forgetPending();
     this.above.getSource('tiles')?.setTiles([tilesUrl(this.scene, layer, hidden)]);
   }
 
-  /** Ask again for tiles that were not drawn yet; the others are answered from the browser's memory. */
+  /** Load all tiles again; those that were drawn before come from the browser's cache. */
   refresh(layer, hidden) {
     this.above.getSource('tiles')?.setTiles([tilesUrl(this.scene, layer, hidden)]);
     if (this.scene.layers_drawn.includes('satellite')) {
@@ -91,19 +91,19 @@ export class Maps {
     this.above.fitBounds(new LngLatBounds(this.scene.bounds), {padding, duration: 600, ...options});
   }
 
-  /** Where the middle of what the panel leaves free is, in percent of the width. */
+  /** Return the middle of the area beside the panel, in percent of the width. */
   middle() {
     const {right, width} = document.getElementById('panel').getBoundingClientRect();
     return width > innerWidth - 2 ? 50 : 50 * (right / innerWidth + 1);
   }
 
-  /** West, south, east, north of what is in view of the scene; null where none of it is. */
+  /** Return west, south, east, north of the part of the scene that is in view; null where none is. */
   inView() {
     if (!this.scene) return null;
-    const seen = this.above.getBounds();
+    const visible = this.above.getBounds();
     const [west, south, east, north] = this.scene.bounds;
-    const box = [Math.max(west, seen.getWest()), Math.max(south, seen.getSouth()),
-      Math.min(east, seen.getEast()), Math.min(north, seen.getNorth())];
+    const box = [Math.max(west, visible.getWest()), Math.max(south, visible.getSouth()),
+      Math.min(east, visible.getEast()), Math.min(north, visible.getNorth())];
     return box[0] < box[2] && box[1] < box[3] ? box : null;
   }
 }

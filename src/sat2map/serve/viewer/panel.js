@@ -1,8 +1,8 @@
-// The panel beside the map: scenes, layers, legend, notes and progress; it decides nothing.
+// The panel beside the map: scenes, layers, legend, notes and progress. It shows what it is given.
 const by = (id) => document.getElementById(id);
 let noteTimer;
 
-/** Say something for a while. */
+/** Show a message for a few seconds, or until the next one. */
 export function note(text, {error = false, keep = false} = {}) {
   clearTimeout(noteTimer);
   by('note').textContent = text ?? '';
@@ -45,14 +45,14 @@ export function showLegend(classes, hidden, onChange) {
   }));
 }
 
-/** The scale of colours of how confident the model is, in place of the classes. */
-export function showSure(colours, shown) {
+/** Show the colour scale of the confidence instead of the classes. */
+export function showScale(colours, shown) {
   by('confident').hidden = !shown;
   by('legend').hidden = shown;
   by('confident').firstElementChild.style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
 }
 
-/** Buttons for the layers that a model draws, where it draws more than one. */
+/** Show a button for each layer that the model draws, where it draws more than one. */
 export function showLayers(names, current, choose) {
   by('shown').hidden = names.length < 2;
   by('shown').querySelector('.modes').replaceChildren(...names.map((name) => {
@@ -74,7 +74,7 @@ export function showWhere(text) {
   by('where').textContent = text;
 }
 
-/** Light or dark: as the system has it, until it is chosen here. */
+/** Use light or dark colours as the system does, until one is chosen here. Returns the function that switches. */
 export function startTheme() {
   const system = matchMedia('(prefers-color-scheme: dark)');
   const apply = () => {
@@ -88,7 +88,7 @@ export function startTheme() {
   };
 }
 
-/** On a phone the panel is a sheet that folds. */
+/** Let the panel fold; on a phone it starts folded. */
 export function startFold() {
   const fold = (folded) => {
     by('panel').classList.toggle('folded', folded);

@@ -1,4 +1,4 @@
-// How much of the upper map is seen: all that lies right of a divider, or all of it, faintly.
+// How much of the upper map is shown: the part on the right of a divider, or all of it with an opacity.
 const STEP = 2;
 
 export class Swipe {
@@ -35,7 +35,7 @@ export class Swipe {
     this.divider.setAttribute('aria-valuenow', Math.round(this.at));
     this.divider.setAttribute('aria-valuetext', `${Math.round(this.at)} % satellite`);
     this.range.value = this.opacity;
-    // Only the image is cut or faint: the controls stay whole, and what is cut off can still be dragged.
+    // Only the image is clipped or faded: the controls stay whole, and the clipped part can still be dragged.
     const image = this.above.querySelector('.maplibregl-canvas');
     image.style.clipPath = swiping ? `inset(0 0 0 ${this.at}%)` : '';
     image.style.opacity = swiping ? '' : this.opacity / 100;
@@ -52,10 +52,10 @@ export class Swipe {
   }
 
   #key(event) {
-    const places = {ArrowLeft: this.at - STEP, ArrowRight: this.at + STEP, Home: 0, End: 100, PageUp: this.at - 10, PageDown: this.at + 10};
-    if (!(event.key in places)) return;
+    const positions = {ArrowLeft: this.at - STEP, ArrowRight: this.at + STEP, Home: 0, End: 100, PageUp: this.at - 10, PageDown: this.at + 10};
+    if (!(event.key in positions)) return;
     event.preventDefault();
     event.stopPropagation();
-    this.set({at: places[event.key]});
+    this.set({at: positions[event.key]});
   }
 }

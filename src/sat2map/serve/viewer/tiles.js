@@ -1,4 +1,4 @@
-// Tiles of the server for MapLibre: waits where the server is busy, and knows which tiles are not drawn yet.
+// Tiles for MapLibre: tries again while the server is busy, and remembers which tiles are not drawn yet.
 import {addProtocol} from '/viewer/vendor/maplibre-gl.mjs';
 
 const PROTOCOL = 'sat2map';
@@ -32,7 +32,7 @@ addProtocol(PROTOCOL, async ({url}, {signal}) => {
 export const hasPending = () => pending.size > 0;
 export const forgetPending = () => pending.clear();
 
-/** Address of the tiles of a layer, for a source; they come at once, drawn or not. */
+/** Return the URL of the tiles of a layer, for a source; the server answers at once, drawn or not. */
 export function tilesUrl(scene, layer, hidden = []) {
   const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
   return `${PROTOCOL}://scenes/${scene.id}/${layer}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=512&wait=false${hide}`;

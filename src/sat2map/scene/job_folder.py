@@ -18,14 +18,14 @@ JOB, LOCK = "job.json", "lock"
 log = logging.getLogger(__name__)
 
 
-def work_folder(destination: Path) -> Path:
+def job_folder(destination: Path) -> Path:
     """Where the map of a destination grows."""
     return destination.with_name(f".{destination.name}.sat2map")
 
 
 @contextmanager
-def open_work(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
-    """The work folder of a destination, held by this process alone; gone when its map is finished or has failed.
+def open_job_folder(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
+    """The job folder of a destination, held by this process alone; gone when its map is finished or has failed.
 
     What an interrupted run left there stays if it was the same job, and goes if it was another. An interruption
     (Ctrl-C, a kill) leaves the folder for the next run.
@@ -37,7 +37,7 @@ def open_work(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be made, or another run is at work in it.
     """
-    folder = work_folder(destination)
+    folder = job_folder(destination)
     text = json.dumps(job, sort_keys=True, indent=1, default=str)
     try:
         folder.mkdir(exist_ok=True)

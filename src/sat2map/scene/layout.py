@@ -1,0 +1,197 @@
+"""How a raster is laid out: which window, bands, numbers and mask of it a scene is, from the dataset and what is asked.
+
+Nothing here reads pixels, but for a sample of a band that is tagged alpha: only its values tell whether it is a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rasterio.enums import ColorInterp, MaskFlags
+
+from sat2map.errors import SceneError
+from sat2map.scene.gdal import read_errors
+from sat2map.scene.georeference import Grid, box_window
+from sat2map.scene.mask import alpha_is_a_mask
+from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
+from sat2map.tiling import Window
+
+LARGEST_BLOCK_MIB = 512
+RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+Palette = tuple[tuple[int, int, int], ...]
+"""RGB of each of 256 values."""
+
+
+@dataclass(frozen=True)
+class NodataMask:
+    """Pixels are invalid where every band used holds one value.
+
+    Attributes:
+        value: that value.
+    """
+
+    value: float
+
+
+@dataclass(frozen=True)
+class OwnMask:
+    """Pixels are valid where the file says so: by its nodata value, or its mask."""
+
+
+ValidWhere = NoMask | MaskBand | MaskFile | NodataMask | OwnMask
+
+
+@dataclass(frozen=True)
+class RasterLayout:
+    """What a scene is of a raster.
+
+    Attributes:
+        window: of the raster, in its pixels: all of it, or the part asked for.
+        grid: size and georeference of that window.
+        bands: of red, green and blue, counted from 1; three times the same one of a grey raster.
+        dtype: of their numbers.
+        palette: colours of the values, where the band holds indices.
+        valid_where: what says where pixels are valid.
+        remarks: what is odd about it and should be told.
+    """
+
+    window: Window
+    grid: Grid
+    bands: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    palette: Palette | None
+    valid_where: ValidWhere
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether any pixel can be invalid."""
+        return self.valid_where != NoMask() or self.dtype.kind == "f"
+
+
+def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> RasterLayout:
+    """Find out how a raster is laid out.
+
+    Args:
+        dataset: a rasterio dataset, open for reading.
+        options: what is asked.
+        name: of the raster, for errors and remarks.
+
+    Raises:
+        SceneError: it is no image, or lacks what is asked of it.
+    """
+    remarks: list[str] = []
+    whole = _georeferenced(dataset, remarks)
+    window = Window(0, 0, whole.height, whole.width)
+    if options.bbox is not None:
+        window = box_window(whole, options.bbox, options.bbox_crs, name)
+    bands = _bands(dataset, options.bands, name, remarks)
+    dtype = _dtype(dataset, bands, name)
+    palette = _palette(dataset, bands[0])
+    valid_where = _valid_where(dataset, options, name, remarks)
+    told = tuple(f"{remark}: {name}" for remark in remarks)
+    return RasterLayout(window, whole.part(window), bands, dtype, palette, valid_where, told)
+
+
+def _georeferenced(dataset: Any, remarks: list[str]) -> Grid:
+    """The grid of the whole raster."""
+    if dataset.transform.is_identity:
+        # With ground control points alone there may be a CRS, and still no transform.
+        if dataset.gcps[0]:
+            remarks.append("has ground control points and no transform, so its map has no georeference")
+        return Grid(dataset.height, dataset.width)
+    if dataset.crs is None:
+        remarks.append("has a transform but no CRS, and so will its map")
+    return Grid(dataset.height, dataset.width, dataset.crs, dataset.transform)
+
+
+def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks: list[str]) -> tuple[int, int, int]:
+    count, colours = dataset.count, list(dataset.colorinterp)
+    if wanted is not None:
+        return _bands_asked_for(count, wanted, name)
+    if all(colour in colours for colour in RGB):
+        red, green, blue = (colours.index(colour) + 1 for colour in RGB)
+        return red, green, blue
+    if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
+        return 1, 1, 1
+    if count == 2:
+        raise SceneError("scene has 2 bands, the model takes 3", name, hint="`bands` 1 for a grey image")
+    if count > 3:
+        remarks.append("no band says that it is red, green or blue, so bands 1, 2 and 3 are taken")
+    return 1, 2, 3
+
+
+def _bands_asked_for(count: int, wanted: Sequence[int], name: str | Path) -> tuple[int, int, int]:
+    if len(wanted) not in (1, 3):
+        raise SceneError("`bands` takes one band or three", ",".join(map(str, wanted)), hint="`bands` 3,2,1")
+    for band in wanted:
+        _check_band(band, count, name)
+    red, green, blue = [*wanted] * (3 // len(wanted))
+    return red, green, blue
+
+
+def _check_band(band: int, count: int, name: str | Path) -> None:
+    if not 1 <= band <= count:
+        raise SceneError(f"scene has no band {band} (it has {count})", name, hint="count from 1")
+
+
+def _dtype(dataset: Any, bands: Sequence[int], name: str | Path) -> np.dtype[Any]:
+    """The type of the numbers, which are an image's and come in blocks that can be held."""
+    kinds = sorted({dataset.dtypes[band - 1] for band in bands})
+    if len(kinds) > 1 or np.dtype(kinds[0].replace("complex_int16", "complex64")).kind not in "uif":
+        raise SceneError(
+            f"raster holds {', '.join(kinds)}, which are no image", name,
+            hint="give one of red, green and blue in whole or decimal numbers",
+        )  # fmt: skip
+    dtype: np.dtype[Any] = np.dtype(kinds[0])
+    height, width = dataset.block_shapes[bands[0] - 1]
+    mib = height * width * dtype.itemsize / 2**20
+    if mib > LARGEST_BLOCK_MIB:
+        raise SceneError(
+            f"raster's blocks of {width} x {height} px take {mib:.0f} MiB each", name,
+            hint="gdal_translate -co TILED=YES -co SPARSE_OK=YES SRC tiled.tif, and translate that",
+        )  # fmt: skip
+    return dtype
+
+
+def _palette(dataset: Any, band: int) -> Palette | None:
+    if dataset.colorinterp[band - 1] != ColorInterp.palette:
+        return None
+    colours = [(0, 0, 0)] * 256
+    for value, (red, green, blue, _) in dataset.colormap(band).items():
+        colours[value % 256] = (red, green, blue)
+    return tuple(colours)
+
+
+def _valid_where(dataset: Any, options: ReadOptions, name: str | Path, remarks: list[str]) -> ValidWhere:
+    """What is asked for wins over the file: first a mask, then a nodata value."""
+    if options.mask is not None:
+        if isinstance(options.mask, MaskBand):
+            _check_band(options.mask.band, dataset.count, name)
+        return options.mask
+    if options.nodata is not None:
+        return NodataMask(options.nodata)
+    alpha = _alpha(dataset, name, remarks)
+    if alpha is not None:
+        return MaskBand(alpha)
+    # The flag is on every band of a raster with an alpha band, whether it is a mask or not.
+    flags = [flags for flags in dataset.mask_flag_enums if MaskFlags.alpha not in flags]
+    return OwnMask() if any(MaskFlags.all_valid not in f for f in flags) else NoMask()
+
+
+def _alpha(dataset: Any, name: str | Path, remarks: list[str]) -> int | None:
+    """The band that is a mask and tagged so; what a sample of its values says counts for more than the tag."""
+    colours = list(dataset.colorinterp)
+    if ColorInterp.alpha not in colours:
+        return None
+    band = colours.index(ColorInterp.alpha) + 1
+    with read_errors(name, "in its alpha band"):
+        if alpha_is_a_mask(dataset, band):
+            return band
+    remarks.append(f"band {band} is tagged alpha but is no mask (near infrared?), so it is ignored")
+    return None

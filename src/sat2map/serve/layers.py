@@ -1,0 +1,179 @@
+"""The layers of one scene: the satellite image, the map and the confidence, each with a function that draws windows."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
+
+from sat2map.engine import Engine, choose_head
+from sat2map.errors import ModelFileError
+from sat2map.scene.georeference import Grid
+from sat2map.scene.source import Source, open_scene
+from sat2map.scene.stretch import DEFAULT_LEVELS, StretchRule
+from sat2map.serve.filling import Draw, Write
+from sat2map.serve.map_cache import MapCache
+from sat2map.serve.sparse_map import SparseMap
+from sat2map.tiling import padded_size
+from sat2map.translate import SceneDrawing, Settings
+
+LARGEST_WITHOUT_OVERVIEWS_PX = 8192
+"""A larger scene without overviews is copied to a sparse map, which has overviews."""
+SATELLITE, MAP, CONFIDENCE = "satellite", "map", "confidence"
+CONFIDENCE_RGB = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
+"""Colours of the confidence from 0 to 1: matplotlib's viridis, whose order grey and colour-blind eyes see too."""
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """One layer of a scene.
+
+    Attributes:
+        name: `satellite`, `map`, or `confidence` where the model has it.
+        path: file that GDAL reads.
+        sparse_map: file in which the layer is drawn; None: `path` is the scene's own file.
+        draw: draws one window into `sparse_map`; None where there is no sparse map.
+    """
+
+    name: str
+    path: Path
+    sparse_map: SparseMap | None = None
+    draw: Draw | None = None
+
+
+@dataclass(frozen=True)
+class LayerMaker:
+    """Makes the layers of one scene while it is being opened.
+
+    Attributes:
+        path: file of the scene.
+        grid: grid of the scene, with a georeference, which may be made up.
+        drawing: the open scene with its model.
+        settings: settings of the drawing as they were given; they are part of the names in the cache.
+        engine: runs the model.
+        model_key: text that changes whenever the model does.
+        cache: holds the sparse maps.
+        resources: closes everything that is opened here.
+    """
+
+    path: Path
+    grid: Grid
+    drawing: SceneDrawing
+    settings: Settings
+    engine: Engine
+    model_key: str
+    cache: MapCache
+    resources: ExitStack
+
+    def layers(self, *, with_confidence: bool, temporary: bool) -> dict[str, MapLayer]:
+        """Make all layers, by name.
+
+        Args:
+            with_confidence: whether the model gives a confidence.
+            temporary: whether the sparse maps are deleted when the scene is closed.
+
+        Raises:
+            SceneError, ImageError: the scene cannot be read.
+            OutputError: the maps do not fit into the cache, or another server draws them.
+        """
+        layers = {SATELLITE: self._satellite(), MAP: self._map()}
+        if with_confidence:
+            layers[CONFIDENCE] = self._confidence(layers[MAP])
+        if temporary:
+            for sparse_map in (layer.sparse_map for layer in layers.values() if layer.sparse_map):
+                self.resources.callback(shutil.rmtree, sparse_map.folder)
+        return layers
+
+    def _map(self) -> MapLayer:
+        drawing = self.drawing
+        sparse_map = self._sparse_map(drawing.scene, f"{MAP} {self.model_key} {self.settings}")
+
+        def draw(index: int) -> Write:
+            (image,), valid = drawing.draw(drawing.plan.windows[index])
+            return lambda: sparse_map.write(index, image, valid)
+
+        return MapLayer(MAP, sparse_map.path, sparse_map, draw)
+
+    def _confidence(self, map_layer: MapLayer) -> MapLayer:
+        """Make the layer of the confidence; drawing it also draws the map, which costs nothing more."""
+        source, plan = self.drawing.scene, self.drawing.plan
+        sparse_map = self._sparse_map(source, f"{CONFIDENCE} {self.model_key} {self.settings}")
+        drawing = SceneDrawing(source, self.engine, dataclasses.replace(self.settings, confidence=True), plan)
+
+        def draw(index: int) -> Write:
+            (image, confidence), valid = drawing.draw(plan.windows[index])
+
+            def write() -> None:
+                sparse_map.write(index, _coloured(confidence[..., 0]), valid)
+                if map_layer.sparse_map is not None and not map_layer.sparse_map.is_done(index):
+                    map_layer.sparse_map.write(index, image, valid)
+
+            return write
+
+        return MapLayer(CONFIDENCE, sparse_map.path, sparse_map, draw)
+
+    def _satellite(self) -> MapLayer:
+        if self.grid is self.drawing.scene.grid and _is_shown_directly(self.path):
+            return MapLayer(SATELLITE, self.path)
+        # Bytes are shown as they are: they are stretched for the model alone.
+        source = self.resources.enter_context(
+            open_scene(self.path, rule=StretchRule(self.engine.card.levels or DEFAULT_LEVELS))
+        )
+        sparse_map = self._sparse_map(source, SATELLITE)
+
+        def draw(index: int) -> Write:
+            window = sparse_map.windows[index]
+            image, valid = source.read(window), source.valid(window) if source.has_mask else None
+            return lambda: sparse_map.write(index, image, valid)
+
+        return MapLayer(SATELLITE, sparse_map.path, sparse_map, draw)
+
+    def _sparse_map(self, source: Source, what: str) -> SparseMap:
+        plan = self.drawing.plan
+        windows = [plan.model_grid.scene_window(window.core) for window in plan.windows]
+        what = f"{what} {plan.windows[0]} {plan.model_grid} {source.stretch}"
+        return self.resources.enter_context(
+            self.cache.opened(what, source.files, self.grid, windows, with_mask=source.has_mask)
+        )
+
+
+def has_confidence(engine: Engine) -> bool:
+    """Check whether a model gives a confidence, by one run on an empty image."""
+    side = padded_size(64, 64, engine.card.stride)[0]
+    try:
+        engine.run_with_confidence(np.zeros((1, side, side, 3), np.uint8), choose_head(engine.card, None))
+    except ModelFileError:
+        return False
+    return True
+
+
+def _coloured(confidence: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Colour a confidence, uint8, shape (h, w), 0..255; gives uint8, shape (h, w, 3), RGB."""
+    stops = np.linspace(0, 255, len(CONFIDENCE_RGB))
+    table = np.stack([np.interp(np.arange(256), stops, channel) for channel in CONFIDENCE_RGB.T], -1).astype(np.uint8)
+    coloured: npt.NDArray[np.uint8] = table[confidence]
+    return coloured
+
+
+def _is_shown_directly(path: Path) -> bool:
+    """Check whether GDAL reads from a raster what the model sees of it, at every scale."""
+    try:
+        with rasterio.open(path) as dataset:
+            colours = list(dataset.colorinterp)
+            is_rgb = set(dataset.dtypes) == {"uint8"} and colours == [
+                ColorInterp.red, ColorInterp.green, ColorInterp.blue
+            ]  # fmt: skip
+            # Through nodata and masks rio-tiler warps the scene's own pixels: gigabytes for a tile of a hemisphere.
+            has_no_mask = all(flags == [MaskFlags.all_valid] for flags in dataset.mask_flag_enums)
+            is_small = max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX
+            return is_rgb and has_no_mask and bool(dataset.overviews(1) or is_small)
+    except RasterioError:
+        return False

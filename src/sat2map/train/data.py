@@ -1,0 +1,251 @@
+"""What a run learns from, opened: folders of pairs, of partial labels and of road masks, each with its share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sat2map.arrays import UInt8
+from sat2map.classes import COLOURS_RGB, nearest_colour
+from sat2map.data.augment import Augmentation, Chip, draw_chip
+from sat2map.data.cache import CachedPairs, fingerprint, open_cached
+from sat2map.data.colour_jitter import Levels
+from sat2map.data.pairs import Pair, PairFolder, list_pairs
+from sat2map.data.partial import LabelKind, PartialLabels, expand_folder, label_files, matches, open_labels
+from sat2map.data.partial_chip import PartialChip, draw_partial_chip
+from sat2map.data.split import Split, read_groups, split_validation
+from sat2map.errors import DataError, RecipeError
+from sat2map.scene.stretch import PERCENTILES
+from sat2map.train.recipe import Recipe
+from sat2map.train.source import TrainingSource, ValidationSource
+
+SAMPLE_STEP = 16
+"""Rows and columns from one pixel to the next that counts for the levels of images."""
+COLOUR_STEP = 7
+"""Likewise for the frequencies of a map's colours."""
+LEAST_SHARE = 1e-6
+Histogram = npt.NDArray[np.float64]
+Key = tuple[int, int, int]
+"""Seed, pass and image: all that a chip depends on."""
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """Pairs to learn from, and those of them that are held out; its length is the number of the former.
+
+    Attributes:
+        share: of the chips, relative to those of the other sources.
+        split: indices into `pairs`.
+        source: what the recipe says of it; None: the folder that the run was given.
+        chip_gsd_m: metres per pixel of its chips, where the recipe says what its images have.
+    """
+
+    share: float
+    pairs: CachedPairs
+    split: Split
+    source: TrainingSource | None = None
+    chip_gsd_m: tuple[float, float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.split.train)
+
+    def images(self) -> Iterator[UInt8]:
+        """The images that are trained on."""
+        return (self.pairs[i].source_hwc for i in self.split.train)
+
+    def held_out(self) -> list[Pair]:
+        """The pairs that only selection sees."""
+        return [self.pairs[i] for i in self.split.validation]
+
+    def draw(self, index: int, transform: Augmentation, key: Key, levels: Levels) -> Chip:
+        """Draw a chip of one of the pairs that are trained on."""
+        pair = self.pairs[self.split.train[index]]
+        if self.source and self.chip_gsd_m:
+            finest, coarsest = self.chip_gsd_m
+            side_m = self.source.gsd_m * pair.source_hwc.shape[0]
+            load_px = max(round(side_m / coarsest), -(-transform.crop_px // 2)), round(side_m / finest)
+            transform = transform.model_copy(update={"load_px": (load_px[0], max(load_px))})
+        seed, n_pass, number = key
+        return draw_chip(pair, transform, seed=seed, epoch=n_pass, index=number, levels=levels)
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """Images with partial labels to learn from."""
+
+    share: float
+    labels: PartialLabels
+    source: TrainingSource
+    chip_gsd_m: tuple[float, float]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def images(self) -> Iterator[UInt8]:
+        """All its images."""
+        return (self.labels[i].image_hwc for i in range(len(self)))
+
+    @cached_property
+    def levels(self) -> Levels:
+        """Of all its images together."""
+        return _levels_of_histogram(_histogram(self.images()))
+
+    def draw(self, index: int, transform: Augmentation, key: Key, levels: Levels) -> PartialChip:
+        """Draw a chip of one of its images."""
+        finest, coarsest = (side / self.source.gsd_m for side in self.chip_gsd_m)
+        return draw_partial_chip(
+            self.labels, index, transform, np.random.default_rng(key),
+            scale=(finest, coarsest), levels=levels, own_levels=self.levels,
+            slack_px=self.source.slack_px if self.source.kind == "roads" else 0,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ValidationLabels:
+    """Images with partial labels that only selection sees."""
+
+    source: ValidationSource
+    labels: PartialLabels
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """All that a run learns from and is validated on."""
+
+    pairs: tuple[PairSource, ...]
+    labels: tuple[LabelSource, ...] = ()
+    validation: tuple[ValidationLabels, ...] = ()
+
+    @property
+    def sources(self) -> tuple[PairSource | LabelSource, ...]:
+        """Every source, those of pairs first."""
+        return (*self.pairs, *self.labels)
+
+    @cached_property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """Share of each source of the chips; they add up to 1."""
+        shares = np.array([source.share for source in self.sources])
+        relative: npt.NDArray[np.float64] = shares / shares.sum()
+        return relative
+
+    @cached_property
+    def levels(self) -> Levels:
+        """2nd and 98th percentile of the images, each source at its share of the chips."""
+        histograms = [_histogram(source.images()) for source in self.sources]
+        return _levels_of_histogram(np.tensordot(self.shares, histograms, 1))
+
+    def colour_frequencies(self) -> npt.NDArray[np.float64]:
+        """How frequent each colour of the table is in the true maps, each source of pairs at its share; shape (K,)."""
+        total = np.zeros(len(COLOURS_RGB))
+        for source, share in zip(self.pairs, self.shares, strict=False):
+            counts = np.zeros_like(total)
+            for i in source.split.train:
+                nearest = nearest_colour(source.pairs[i].target_hwc[::COLOUR_STEP, ::COLOUR_STEP])
+                counts += np.bincount(nearest.ravel(), minlength=len(counts))
+            total += share * counts / max(counts.sum(), 1)
+        return total
+
+    @property
+    def n_train(self) -> int:
+        """Images to learn from."""
+        return sum(map(len, self.sources))
+
+    def held_out(self) -> list[Pair]:
+        """The pairs that only selection sees, of all sources."""
+        return [pair for source in self.pairs for pair in source.held_out()]
+
+
+def open_data(
+    folder: PairFolder | None, recipe: Recipe, *, groups: Path | None = None, cache: Path | None = None
+) -> tuple[TrainingData, str]:
+    """Open what a recipe learns from, and the folder of pairs that a run was given, if any.
+
+    Returns:
+        The data, and the fingerprint of all their files.
+
+    Raises:
+        DataError: a folder is missing, empty or broken, or no image of it is left.
+        RecipeError: there is nothing to learn from, or nothing is left for the folder that was given.
+    """
+    pairs = [] if folder is None else [_open_given(folder, recipe, groups, cache)]
+    files = [] if folder is None else [*list_pairs(folder)]
+    labels = []
+    for source in recipe.sources:
+        path = expand_folder(source.folder)
+        if source.kind == "pairs":
+            pairs.append(_open_pairs(source, path, recipe, cache))
+            files += list_pairs(path)
+        else:
+            opened = _open_labels(source, source.kind, path, cache)
+            labels.append(LabelSource(source.share, opened, source, source.chip_gsd_m or recipe.gsd_m))
+            files += label_files(path, source.kind)
+    if not pairs and not labels:
+        raise RecipeError("recipe has no sources", recipe.name, hint="give a folder of pairs, or `sources`")
+    validation = []
+    for wanted in recipe.validation:
+        path = expand_folder(wanted.folder)
+        validation.append(ValidationLabels(wanted, _open_labels(wanted, wanted.kind, path, cache)))
+        files += label_files(path, wanted.kind)
+    return TrainingData(tuple(pairs), tuple(labels), tuple(validation)), fingerprint(files)
+
+
+def _open_given(folder: PairFolder, recipe: Recipe, groups: Path | None, cache: Path | None) -> PairSource:
+    """The folder of pairs that the run was given: it has the share that the recipe's sources leave."""
+    rest = 1 - sum(source.share for source in recipe.sources)
+    if rest < LEAST_SHARE:
+        raise RecipeError(
+            "sources of the recipe leave no share for the folder of pairs", folder,
+            hint="leave `folder` out, or set sources = [] in the recipe",
+        )  # fmt: skip
+    pairs = open_cached(folder, direction=recipe.direction, cache=cache)
+    return PairSource(rest, pairs, _split(folder, pairs, range(len(pairs)), recipe, groups))
+
+
+def _open_pairs(source: TrainingSource, path: Path, recipe: Recipe, cache: Path | None) -> PairSource:
+    pairs = open_cached(path, direction=recipe.direction, cache=cache)
+    kept = [i for i, name in enumerate(pairs.names) if matches(name, source.only, source.without)]
+    _check_not_empty(kept, source)
+    split = _split(path, pairs, kept, recipe, None)
+    return PairSource(source.share, pairs, split, source, source.chip_gsd_m or recipe.gsd_m)
+
+
+def _open_labels(
+    source: TrainingSource | ValidationSource, kind: LabelKind, path: Path, cache: Path | None
+) -> PartialLabels:
+    labels = open_labels(path, kind, cache).matching(source.only, source.without)
+    _check_not_empty(labels.names, source)
+    return labels
+
+
+def _check_not_empty(kept: Sequence[object], source: TrainingSource | ValidationSource) -> None:
+    if not kept:
+        raise DataError("no image of a source is left", source.folder, hint="change its `only` and `without`")
+
+
+def _split(
+    folder: PairFolder, pairs: CachedPairs, kept: Sequence[int], recipe: Recipe, groups_file: Path | None
+) -> Split:
+    groups = read_groups(folder, [pairs.names[i] for i in kept], groups_file)
+    train, validation = split_validation(groups, recipe.validation_share, recipe.seed)
+    return Split([kept[i] for i in train], [kept[i] for i in validation])
+
+
+def _histogram(images: Iterator[UInt8]) -> Histogram:
+    """Shares of each level of each channel; float64, shape (256, 3)."""
+    counts = np.zeros((3, 256))
+    for image in images:
+        sample = image[::SAMPLE_STEP, ::SAMPLE_STEP].reshape(-1, 3)
+        counts += [np.bincount(channel, minlength=256) for channel in sample.T]
+    shares: Histogram = (counts / counts.sum(1, keepdims=True)).T
+    return shares
+
+
+def _levels_of_histogram(histogram: Histogram) -> Levels:
+    below = histogram.cumsum(0)
+    levels: Levels = np.array([(below < percentile / 100).sum(0) for percentile in PERCENTILES], np.float64)
+    return levels
