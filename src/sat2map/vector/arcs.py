@@ -6,6 +6,7 @@ a closed border without any. Each arc is traced in one direction, with the area 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -116,7 +117,7 @@ def without_straight(corners: Int64, offset: Int64, stride: int) -> tuple[Int64,
     step = np.diff(corners)
     direction = np.where(np.abs(step) < stride, 0, 1)
     keep = np.ones(len(corners), np.bool_)
-    keep[1:-1] = (direction[1:] != direction[:-1]) & (step[1:] != 0)
+    keep[1:-1] = direction[1:] != direction[:-1]
     keep[offset[:-1]] = True
     keep[offset[1:] - 1] = True
     return corners[keep], np.concatenate([[0], np.cumsum(keep)])[offset]
@@ -167,18 +168,28 @@ def _join(pieces: Ragged, paths: _Paths, some: slice, stride: int, arcs: Ragged)
     keep = np.ones(len(corners), np.bool_)
     keep[piece_offset[:-1][~is_first]] = False
     new_offset = np.concatenate([[0], np.cumsum(keep)])[piece_offset[offset - offset[0]]]
-    corners = _from_least(corners[keep], new_offset, paths.closed[some])
-    arcs.append(*without_straight(corners, new_offset, stride))
+    closed = paths.closed[some]
+    # From the least corner first: so what follows is the same in any tiling.
+    corners = _rolled(corners[keep], new_offset, closed, lambda ring: int(ring.argmin()))
+    corners, new_offset = without_straight(corners, new_offset, stride)
+    # Simplifying keeps the beginning, so it should be one that it would keep anyhow.
+    arcs.append(_rolled(corners, new_offset, closed, lambda ring: _farthest(ring, stride)), new_offset)
 
 
-def _from_least(corners: Int64, offset: Int64, closed: Bool) -> Int64:
-    """Let closed arcs begin at their least corner."""
-    begin, end = offset[:-1], offset[1:] - 1
-    for i in np.flatnonzero(closed & (np.minimum.reduceat(corners, begin) < corners[begin])):
-        ring = corners[begin[i] : end[i]]
-        corners[begin[i] : end[i]] = np.roll(ring, -int(ring.argmin()))
-        corners[end[i]] = corners[begin[i]]
+def _rolled(corners: Int64, offset: Int64, closed: Bool, begin_of: Callable[[Int64], int]) -> Int64:
+    """Let closed arcs begin elsewhere."""
+    for i in np.flatnonzero(closed):
+        begin, end = offset[i], offset[i + 1] - 1
+        ring = corners[begin:end]
+        corners[begin:end] = np.roll(ring, -begin_of(ring))
+        corners[end] = corners[begin]
     return corners
+
+
+def _farthest(ring: Int64, stride: int) -> int:
+    """The corner farthest from the middle of all."""
+    y, x = np.divmod(ring, stride)
+    return int(((y - y.mean()) ** 2 + (x - x.mean()) ** 2).argmax())
 
 
 def directions(corners: Int64, offset: Int64, stride: int) -> tuple[Array, Array]:

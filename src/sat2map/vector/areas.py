@@ -34,6 +34,9 @@ from sat2map.vector.rings import PolygonPoints, Rings, link_rings, polygons, rin
 from sat2map.vector.runs import read_runs
 from sat2map.vector.smooth import UNITS
 
+DEFAULT_TOLERANCE_PX = 0.85
+"""With 1, roads of real scenes agree with their pixels to an IoU of .962 to .970, with this of .970 to .978; with .75,
+steps of one pixel remain in long curves."""
 BATCH_POINTS = 200_000
 FIELDS = {"area_id": "int64", "class": "string", "area_m2": "double", "confidence": "double"}
 
@@ -43,8 +46,8 @@ class AreaSettings:
     """How areas are made.
 
     Attributes:
-        simplify_m: how far a line may be from the border of pixels, in metres; 0: exactly the border; None: the side
-            of a pixel.
+        simplify_m: how far a line may be from the border of pixels, in metres; 0: exactly the border; None:
+            .85 of a pixel.
         min_area_m2: smaller areas are dissolved into the neighbour with the longest common border.
         window_px: side of the windows that are read; it changes nothing but the memory needed.
         n_threads: windows that are read at once.
@@ -99,7 +102,9 @@ def trace_areas(
 
 
 def _trace(raster: ClassRaster, gsd_m: tuple[float, float], folder: Path, settings: AreaSettings) -> _Traced:
-    tolerance_m = math.sqrt(gsd_m[0] * gsd_m[1]) if settings.simplify_m is None else settings.simplify_m
+    tolerance_m = settings.simplify_m
+    if tolerance_m is None:
+        tolerance_m = DEFAULT_TOLERANCE_PX * math.sqrt(gsd_m[0] * gsd_m[1])
     least_px = math.ceil(settings.min_area_m2 / (gsd_m[0] * gsd_m[1]))
     with ExitStack() as stack:
         runs = stack.enter_context(closing(read_runs(raster, settings.window_px, settings.n_threads, folder)))
@@ -119,12 +124,13 @@ def _features(traced: _Traced, grid: Grid, classes: Sequence[MapClass]) -> Itera
     for some in batches(traced.rings.n_points(traced.network)[1:], BATCH_POINTS):
         area = np.arange(some.start, some.stop) + 1
         points = polygons(traced.network, traced.rings, area)
-        confidence = np.full(len(area), np.nan)
+        confidence, n_px = np.full(len(area), np.nan), table.n_px[area]
         if traced.has_confidence:
-            confidence = np.round(table.confidence[area] / (table.n_px[area] * 255), 4)
+            # A part of an area may be all of what was dissolved into it.
+            np.divide(table.confidence[area], n_px * 255, out=confidence, where=n_px > 0)
         columns = {
             "area_id": table.area_id[area], "class": names[table.value[area]], "area_m2": _area_m2(points, grid),
-            "confidence": confidence,
+            "confidence": np.round(confidence, 4),
         }  # fmt: skip
         yield FeatureBatch(_geometry(points, grid), columns)
 

@@ -29,6 +29,8 @@ SAMPLE_PX = 512
 LARGEST_DISTANCE = 32.0
 """Levels of 0..255 between a map's colours and those of the table, on half of the ground."""
 UNKNOWN = 255
+CACHE_BYTES = 64 * 2**20
+"""Of GDAL's blocks; its default is a share of the machine's memory."""
 
 
 class FileClasses:
@@ -157,6 +159,7 @@ def open_class_raster(
     """
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES))
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         dataset = stack.enter_context(_opened(source))
         if dataset.crs is None or dataset.transform.is_identity:

@@ -20,7 +20,7 @@ from sat2map.vector.ragged import batches, ragged_index
 from sat2map.vector.rings import Rings, polygons, ring_areas
 from sat2map.vector.smooth import UNITS
 
-BAND_POINTS = 500_000
+BAND_POINTS = 200_000
 """Points that are looked at together; what is found does not depend on it."""
 CELL = 8 * UNITS
 """Side of the squares in which segments are compared."""
@@ -183,7 +183,7 @@ def _turned(network: ArcNetwork) -> Int64:
     node, angle = node[order], angle[order]
     part: Int64 = np.minimum(point, neighbour)[order]
     if not len(node):
-        return part
+        return np.zeros(0, np.int64)
     begins = np.concatenate([[True], node[1:] != node[:-1]])
     first, group = np.flatnonzero(begins), np.cumsum(begins) - 1
     following = np.append(np.arange(1, len(node)), 0)

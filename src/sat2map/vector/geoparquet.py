@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import shapely
 
 from sat2map.vector.layer import FeatureLayer
@@ -25,20 +24,16 @@ def write_geoparquet(path: Path, layer: FeatureLayer) -> None:
     from sat2map.vector.write import layer_schema, record_batch
 
     schema = layer_schema(layer)
-    box = pyarrow.struct([(side, pyarrow.float64()) for side in SIDES])
-    bounds = np.full((0, 4), np.nan)
-    with pyarrow.parquet.ParquetWriter(path, schema.append(pyarrow.field("bbox", box)), compression="zstd") as writer:
+    box = pyarrow.field("bbox", pyarrow.struct([(side, pyarrow.float64()) for side in SIDES]))
+    geo = {"geo": json.dumps(_metadata(layer))}
+    with pyarrow.parquet.ParquetWriter(path, schema.append(box).with_metadata(geo), compression="zstd") as writer:
         for batch in layer.batches:
-            boxes = shapely.bounds(batch.geometry)
-            columns = pyarrow.StructArray.from_arrays([pyarrow.array(side) for side in boxes.T], SIDES)
-            record = record_batch(batch, schema).append_column("bbox", columns)
-            writer.write_batch(record)
-            bounds = np.vstack([bounds, boxes])
-            bounds = np.hstack([bounds[:, :2].min(0), bounds[:, 2:].max(0)])[None]
-        writer.add_key_value_metadata({"geo": json.dumps(_metadata(layer, bounds))})
+            sides = [pyarrow.array(side) for side in shapely.bounds(batch.geometry).T]
+            boxes = pyarrow.StructArray.from_arrays(sides, SIDES)
+            writer.write_batch(record_batch(batch, schema).append_column("bbox", boxes).replace_schema_metadata(geo))
 
 
-def _metadata(layer: FeatureLayer, bounds: Any) -> dict[str, Any]:
+def _metadata(layer: FeatureLayer) -> dict[str, Any]:
     column = {
         "encoding": "WKB",
         "geometry_types": [layer.geometry_type],
@@ -46,6 +41,4 @@ def _metadata(layer: FeatureLayer, bounds: Any) -> dict[str, Any]:
         "orientation": "counterclockwise",
         "covering": {"bbox": {side: ["bbox", side] for side in SIDES}},
     }
-    if len(bounds):
-        column["bbox"] = bounds[0].tolist()
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}

@@ -7,7 +7,7 @@ import numpy as np
 from sat2map.arrays import Bool, Float64, Int64
 from sat2map.vector.arcs import Arcs, directions
 from sat2map.vector.ragged import batches, ragged_index
-from sat2map.vector.smooth import FARTHEST_PX, Choice, chosen, chosen_again, fitted
+from sat2map.vector.smooth import FARTHEST_PX, Candidates, Choice, candidates, chosen, chosen_again, fitted
 
 
 class ArcNetwork:
@@ -41,7 +41,7 @@ class ArcNetwork:
         self.leaves, self.reaches, self.least, self.begin, self.count, self.low, self.high = (
             np.zeros(n, np.int64) for _ in range(7)
         )
-        self.x, self.y, self._corner, self._level = (np.zeros(0, np.int32) for _ in range(4))
+        self.x, self.y, self._candidate, self._level = (np.zeros(0, np.int32) for _ in range(4))
         self._simplify(np.arange(n), None)
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class ArcNetwork:
 
     def _simplify(self, which: Int64, again: Bool | None) -> None:
         """Simplify arcs for the first time, or some of their parts again."""
-        columns = [[self.x], [self.y], [self._corner], [self._level]]
+        columns = [[self.x], [self.y], [self._candidate], [self._level]]
         n_points = len(self.x)
         for some in batches(self.arcs.corners.count[which]):
             arc = which[some]
@@ -75,26 +75,25 @@ class ArcNetwork:
             if again is None:
                 self.leaves[arc], self.reaches[arc] = directions(corners, offset, self.arcs.stride)
                 self.least[arc] = np.minimum.reduceat(corners, offset[:-1])
-            choice = self._choose(arc, corners, offset, again)
-            lines = fitted(corners, offset, self.is_ring[arc], choice, self._farthest_px(choice), self.arcs.stride)
-            own = choice.kept - np.repeat(offset[:-1], np.diff(lines.offset))
+            path = candidates(corners, offset, self.arcs.stride)
+            choice = self._choose(arc, path, again)
+            lines = fitted(path, self.is_ring[arc], choice, self._farthest_px(choice))
+            own = choice.kept - np.repeat(path.offset[:-1], np.diff(lines.offset))
             for column, values in zip(columns, (lines.x, lines.y, own, choice.level), strict=True):
                 column.append(values.astype(np.int32))
             self.begin[arc], self.count[arc] = lines.offset[:-1] + n_points, np.diff(lines.offset)
             self.low[arc] = np.minimum.reduceat(lines.y, lines.offset[:-1])
             self.high[arc] = np.maximum.reduceat(lines.y, lines.offset[:-1])
             n_points += len(lines.x)
-        self.x, self.y, self._corner, self._level = (np.concatenate(column) for column in columns)
+        self.x, self.y, self._candidate, self._level = (np.concatenate(column) for column in columns)
 
-    def _choose(self, arc: Int64, corners: Int64, offset: Int64, again: Bool | None) -> Choice:
-        y, x = np.divmod(corners, self.arcs.stride)
-        x_m, y_m = x * self._gsd_m[0], y * self._gsd_m[1]
+    def _choose(self, arc: Int64, path: Candidates, again: Bool | None) -> Choice:
         if again is None:
-            return chosen(x_m, y_m, offset, self._tolerance_m)
+            return chosen(path, self._gsd_m, self._tolerance_m)
         point = self.points(arc)
-        kept = self._corner[point].astype(np.int64) + np.repeat(offset[:-1], self.count[arc])
+        kept = self._candidate[point].astype(np.int64) + np.repeat(path.offset[:-1], self.count[arc])
         before = Choice(kept, self._level[point].astype(np.int64))
-        return chosen_again(x_m, y_m, before, again[point], self._tolerance_at(before.level + 1))
+        return chosen_again(path, before, again[point], self._gsd_m, self._tolerance_at(before.level + 1))
 
     def _tolerance_at(self, level: Int64) -> Float64:
         halved = np.float64(self._tolerance_m) / 2.0**level

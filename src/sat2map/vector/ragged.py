@@ -9,7 +9,8 @@ import numpy as np
 from sat2map.arrays import Int64
 from sat2map.vector.spool import Spool
 
-BATCH = 2_000_000
+BATCH = 200_000
+"""Elements that are worked on at once; many arrays of that length are alive at a time."""
 
 
 def ragged_index(begin: Int64, count: Int64) -> tuple[Int64, Int64]:

@@ -22,6 +22,10 @@ CELL_PX = 4096
 """Runs end at the columns of the lattice on which large areas are cut, counted from the scene's origin."""
 
 
+BAND_PX = 2**24
+"""Pixels of a band of rows: of wide rasters, windows have fewer rows, since whole rows are worked on at once."""
+
+
 class Runs(NamedTuple):
     """Whole rows of a raster as runs of equal pixels.
 
@@ -83,15 +87,16 @@ def read_runs(raster: ClassRaster, window_px: int, n_threads: int, folder: Path)
 
     Args:
         raster: what is read.
-        window_px: side of the windows; a band of the table is a row of them.
+        window_px: side of the windows, of wide rasters their width; a band of the table is a row of them.
         n_threads: windows that are read at once.
         folder: for the table.
     """
     height, width = raster.grid.height, raster.grid.width
     table = RunTable(height, width, folder)
+    n_rows = min(window_px, max(1, BAND_PX // width))
     windows = [
-        Window(row, col, window_px, window_px).clipped(height, width)
-        for row in range(0, height, window_px)
+        Window(row, col, n_rows, window_px).clipped(height, width)
+        for row in range(0, height, n_rows)
         for col in range(0, width, window_px)
     ]
     per_band = -(-width // window_px)

@@ -1,9 +1,9 @@
 """Arcs made simple: fewer points, and lines where the border of pixels is a staircase.
 
-Points are chosen by Douglas and Peucker's method (Algorithms for the reduction of the number of points, Cartographica
-10(2), 1973). Each point between two chosen parts is then put where lines fitted to the border on its two sides meet,
-at most half a pixel away (P. Selinger, Potrace: a polygon-based tracing algorithm, 2003, section 2.3.1), so that a
-staircase becomes a line through its middle, and the corner of two straight sides stays where it is.
+Points are chosen among the middles of the sides of pixels by Douglas and Peucker's method (Algorithms for the reduction
+of the number of points, Cartographica 10(2), 1973). Each is then put where lines fitted to the border before and behind
+it meet, at most half a pixel away (P. Selinger, Potrace: a polygon-based tracing algorithm, 2003, section 2.3.1), so
+that a staircase becomes a line through its middle, and the corner of two straight sides stays where it is.
 """
 
 from __future__ import annotations
@@ -32,87 +32,141 @@ class Lines(NamedTuple):
     """Where each begins, and the end."""
 
 
+class Candidates(NamedTuple):
+    """What may become points of arcs: the corners of their pixels, and the middles of sides of pixels.
+
+    Of the sides in a row the first one's middle and the last one's: all others lie between them.
+    """
+
+    x2: Int64
+    """int64, shape (C,): twice the column."""
+    y2: Int64
+    kind: Int64
+    """`CORNER`, or a middle: the only one of a row of sides, its first or its last."""
+    offset: Int64
+    """Where each arc begins, and the end."""
+
+
+CORNER, ONLY, FIRST, LAST = range(4)
+BESIDE = np.array([0, 0, -1, 1])
+"""From a middle to the corner beside it, by its kind; that of a single side stays, since it has two."""
+
+
+def candidates(corners: Int64, offset: Int64, stride: int) -> Candidates:
+    """What may become points of arcs that pass such corners of pixels."""
+    step = np.append(np.diff(corners), 0)
+    step[offset[1:] - 1] = 0
+    is_flat = np.abs(step) < stride
+    length, sign = np.where(is_flat, np.abs(step), np.abs(step) // stride), np.sign(step)
+    n = 1 + np.minimum(length, 2)
+    place = np.cumsum(n) - n
+    y, x = np.divmod(corners, stride)
+    x2, y2, kind = (np.repeat(values, n) for values in (2 * x, 2 * y, np.zeros_like(x)))
+    for which, kind_of, after, doubled in (
+        (length == 1, ONLY, 1, np.ones_like(length)),
+        (length > 1, FIRST, 1, np.ones_like(length)),
+        (length > 1, LAST, 2, 2 * length - 1),
+    ):
+        at = place[which] + after
+        kind[at] = kind_of
+        x2[at] += (doubled * sign * is_flat)[which]
+        y2[at] += (doubled * sign * ~is_flat)[which]
+    return Candidates(x2, y2, kind, np.append(place, n.sum())[offset])
+
+
 class Choice(NamedTuple):
-    """Which corners of arcs remain points, and how often the tolerance was halved for the part behind each."""
+    """Which candidates are points, and how often the tolerance was halved for the part behind each."""
 
     kept: Int64
-    """int64, shape (P,): indices of corners, ascending."""
+    """int64, shape (P,): indices of candidates, ascending."""
     level: Int64
     """int64, shape (P,): of no meaning for the last point of an arc."""
 
 
-def chosen(x_m: Float64, y_m: Float64, offset: Int64, tolerance_m: float) -> Choice:
+def chosen(path: Candidates, gsd_m: tuple[float, float], tolerance_m: float) -> Choice:
     """Choose points of whole arcs.
 
     Args:
-        x_m: float64: corners of the arcs, in metres along a row.
-        y_m: float64: along a column.
-        offset: where each arc begins, and the end.
-        tolerance_m: how far a line may be from the corners that it leaves out.
+        path: of the arcs.
+        gsd_m: metres per pixel along a row and along a column.
+        tolerance_m: how far a line may be from the middles of sides that it leaves out; 0: all corners are points.
     """
-    kept = _douglas_peucker(np.column_stack([x_m, y_m]), np.arange(len(x_m)), offset, np.array(tolerance_m))
+    index, offset = np.arange(len(path.kind)), path.offset
+    kept = _kept(path, index, offset, gsd_m, np.full(len(offset) - 1, tolerance_m))
     return Choice(kept, np.zeros(len(kept), np.int64))
 
 
-def chosen_again(x_m: Float64, y_m: Float64, before: Choice, again: Bool, tolerance_m: Float64) -> Choice:
+def chosen_again(
+    path: Candidates, before: Choice, again: Bool, gsd_m: tuple[float, float], tolerance_m: Float64
+) -> Choice:
     """Choose more points in some parts.
 
     Args:
-        x_m: float64: corners of the arcs, in metres along a row.
-        y_m: float64: along a column.
+        path: of the arcs.
         before: the points so far.
         again: bool, shape (P,): parts that go one level down, by the point that they begin with.
+        gsd_m: metres per pixel along a row and along a column.
         tolerance_m: float64, shape (P,): of each part, at its new level.
     """
     begin = before.kept[again]
-    corner, offset = ragged_index(begin, before.kept[np.flatnonzero(again) + 1] - begin + 1)
-    more = _douglas_peucker(np.column_stack([x_m, y_m])[corner], corner, offset, tolerance_m[again])
-    kept = np.union1d(before.kept, more)
+    index, offset = ragged_index(begin, before.kept[np.flatnonzero(again) + 1] - begin + 1)
+    kept = np.union1d(before.kept, _kept(path, index, offset, gsd_m, tolerance_m[again]))
     part = np.searchsorted(before.kept, kept, "right") - 1
     return Choice(kept, before.level[part] + again[part])
 
 
-def _douglas_peucker(points_m: Float64, corner: Int64, offset: Int64, tolerance_m: Float64) -> Int64:
-    """The numbers of the corners that remain of each line."""
-    which = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
-    # The third coordinate tells afterwards which points these are.
-    lines = shapely.linestrings(np.column_stack([points_m, corner]), indices=which)
-    kept = shapely.get_coordinates(shapely.simplify(lines, tolerance_m, preserve_topology=False), include_z=True)
-    numbers: Int64 = kept[:, 2].astype(np.int64)
-    return numbers
+def _kept(path: Candidates, index: Int64, offset: Int64, gsd_m: tuple[float, float], tolerance_m: Float64) -> Int64:
+    """The candidates that remain of each line: its ends, and what its tolerance needs."""
+    n = np.diff(offset)
+    kind, exact, line = path.kind[index], np.repeat(tolerance_m == 0, n), np.repeat(np.arange(len(n)), n)
+    is_end = np.zeros(len(index), np.bool_)
+    is_end[offset[:-1]] = is_end[offset[1:] - 1] = True
+    found = [index[is_end], index[exact & (kind == CORNER)]]
+    wanted = ~exact & ((kind != CORNER) | is_end)
+    if wanted.any():
+        index, is_end = index[wanted], is_end[wanted]
+        # The third coordinate tells afterwards which candidates these are.
+        place = np.arange(len(index))
+        points = np.column_stack([path.x2[index] * (gsd_m[0] / 2), path.y2[index] * (gsd_m[1] / 2), place])
+        which = np.cumsum(np.append(False, np.diff(line[wanted]) > 0))
+        lines = shapely.linestrings(points, indices=which)
+        lines = shapely.simplify(lines, tolerance_m[tolerance_m > 0], preserve_topology=False)
+        kept = shapely.get_coordinates(lines, include_z=True)[:, 2].astype(np.int64)
+        # Where two long sides meet, their corner is to be a point, and not the middle beside it.
+        found.append(index[kept] + np.where(is_end[kept], 0, BESIDE[path.kind[index[kept]]]))
+    remaining: Int64 = np.unique(np.concatenate(found))
+    return remaining
 
 
-def fitted(corners: Int64, offset: Int64, is_ring: Bool, choice: Choice, farthest_px: Float64, stride: int) -> Lines:
+def fitted(path: Candidates, is_ring: Bool, choice: Choice, farthest_px: Float64) -> Lines:
     """Put the points of arcs where lines fitted to the border on both sides meet.
 
     Args:
-        corners: int64: the corners of pixels that each arc passes.
-        offset: where each arc begins, and the end.
+        path: of the arcs.
         is_ring: bool, shape (N,): closed, without a node; ends of all others stay.
         choice: the points.
         farthest_px: float64, shape (P,): how far the ends of the part behind each point may go.
-        stride: width of the raster + 1.
     """
-    y, x = np.divmod(corners, stride)
     kept = choice.kept
-    new_offset = np.searchsorted(kept, offset)
-    first, last = new_offset[:-1], new_offset[1:] - 1
+    offset = np.searchsorted(kept, path.offset)
+    first, last = offset[:-1], offset[1:] - 1
     # A ring's first point is between its last line and its first.
     before, inner = np.arange(len(kept)) - 1, np.ones(len(kept), np.bool_)
     inner[first], inner[last] = is_ring, False
     before[first] = last - 1
     point = np.flatnonzero(inner)
-    limit = np.minimum(farthest_px[point], farthest_px[before[point]])
-    shift_x, shift_y = _meeting(_fits(x, y, kept), before[point], point, x[kept], y[kept])
-    out_x, out_y = x[kept] * UNITS, y[kept] * UNITS
-    out_x[point] += np.rint(np.clip(shift_x, -limit, limit) * UNITS).astype(np.int64)
-    out_y[point] += np.rint(np.clip(shift_y, -limit, limit) * UNITS).astype(np.int64)
-    out_x[last[is_ring]], out_y[last[is_ring]] = out_x[first[is_ring]], out_y[first[is_ring]]
-    return Lines(out_x, out_y, new_offset)
+    limit = 2 * np.minimum(farthest_px[point], farthest_px[before[point]])
+    x2, y2 = path.x2[kept], path.y2[kept]
+    shift_x, shift_y = _meeting(_fits(path.x2, path.y2, kept), before[point], point, x2, y2)
+    x, y = x2 * (UNITS // 2), y2 * (UNITS // 2)
+    x[point] += np.rint(np.clip(shift_x, -limit, limit) * (UNITS // 2)).astype(np.int64)
+    y[point] += np.rint(np.clip(shift_y, -limit, limit) * (UNITS // 2)).astype(np.int64)
+    x[last[is_ring]], y[last[is_ring]] = x[first[is_ring]], y[first[is_ring]]
+    return Lines(x, y, offset)
 
 
 class _Fits(NamedTuple):
-    """A line for each kept point and the next one: a point on it, relative to the kept one, and its normal, in px."""
+    """A line for each kept point and the next one: a point on it, relative to the kept one, and its normal."""
 
     x: Float64
     y: Float64
@@ -160,7 +214,7 @@ def _sums(values: Int64, offset: Int64) -> Array:
 
 
 def _meeting(fits: _Fits, before: Int64, after: Int64, x: Int64, y: Int64) -> tuple[Float64, Float64]:
-    """How far points go to where the lines on both sides meet, in px along a row and along a column."""
+    """How far points go to where the lines on both sides meet, along a row and along a column."""
     ax, ay, bx, by = fits.normal_x[before], fits.normal_y[before], fits.normal_x[after], fits.normal_y[after]
     # Distances of the lines from the point.
     a = ax * (fits.x[before] + (x[before] - x[after])) + ay * (fits.y[before] + (y[before] - y[after]))
