@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from PIL import Image
 
 import sat2map
 from sat2map.data import cache as cache_module
-from sat2map.data.cache import CachedPairs, fingerprint, open_cached
+from sat2map.data.cache import CachedPairs, open_cached
+from sat2map.data.identity import file_digests
 from sat2map.data.pairs import Pair, TwoFolders, list_pairs, read_pair
 from sat2map.errors import DataError
 from sat2map.files import cache_folder
@@ -57,7 +59,7 @@ def test_direction_swaps_the_halves_of_the_same_cache(folder: Path, place: Path)
     open_cached(folder, cache=place)
     back = open_cached(folder, direction="BtoA", cache=place)
     check(back, [Pair(target, source) for source, target in pairs])
-    assert len(list(place.iterdir())) == 2
+    assert sorted(path.suffix for path in place.iterdir()) == [".json", ".sha256", ".u8"]
 
 
 def test_second_open_does_not_decode(folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,37 +81,64 @@ def test_pixels_are_read_only(folder: Path, place: Path) -> None:
 def test_changed_file_makes_a_new_cache(folder: Path, place: Path) -> None:
     save_folder(folder, [(4, 6), (3, 5)])
     old = open_cached(folder, cache=place)
-    before = fingerprint(list_pairs(folder))
-    assert fingerprint(list_pairs(folder)) == before
     changed = Pair(noise(3, 5, 98), noise(3, 5, 99))
     save_pair(folder / "2.png", changed)
-    assert fingerprint(list_pairs(folder)) != before
     new = open_cached(folder, cache=place)
     np.testing.assert_array_equal(new[1].source_hwc, changed.source_hwc)
     np.testing.assert_array_equal(new[0].source_hwc, old[0].source_hwc)
     assert not np.array_equal(old[1].source_hwc, changed.source_hwc)
 
 
-@pytest.mark.parametrize("change", ["time", "size", "name", "one more", "one less", "folder"])
-def test_fingerprint_sees_a_change(folder: Path, change: str) -> None:
+@pytest.mark.parametrize("change", ["time", "name", "folder", "copy", "link"])
+def test_same_bytes_are_the_same_data_and_are_not_decoded_again(
+    folder: Path, place: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = save_folder(folder, [(2, 2), (2, 2), (2, 2)])
+    before = open_cached(folder, cache=place).digests
+    path = folder / "2.png"
+    if change == "time":
+        os.utime(path, ns=(0, 0))
+    elif change == "name":
+        path.rename(folder / "2b.png")
+    elif change == "folder":
+        folder = folder.rename(folder.parent / "elsewhere")
+    else:
+        there = folder.parent / "there"
+        there.mkdir()
+        for file in folder.iterdir():
+            if change == "copy":
+                shutil.copyfile(file, there / file.name)
+            else:
+                (there / file.name).symlink_to(file)
+        folder = there
+    poison_decoder(monkeypatch)
+    again = open_cached(folder, cache=place)
+    assert again.digests == before
+    check(again, pairs)
+
+
+@pytest.mark.parametrize("change", ["one bit", "size", "order", "one more", "one less"])
+def test_other_bytes_are_other_data(folder: Path, place: Path, change: str) -> None:
     save_folder(folder, [(2, 2), (2, 2), (2, 2)])
-    before = fingerprint(list_pairs(folder))
+    before = open_cached(folder, cache=place).digests
     path = folder / "2.png"
     stat = path.stat()
-    if change == "time":
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+    if change == "one bit":
+        # Of the same size and time of modification, as `rsync --times` leaves it.
+        Image.fromarray(np.concatenate([noise(2, 2, 50), noise(2, 2, 51)], 1)).save(path)
+        path.write_bytes(path.read_bytes()[: stat.st_size].ljust(stat.st_size, b"\0"))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
     elif change == "size":
         path.write_bytes(path.read_bytes() + b"\0")
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    elif change == "name":
+    elif change == "order":
         path.rename(folder / "7.png")
     elif change == "one more":
         save_pair(folder / "4.png", (noise(2, 2), noise(2, 2)))
-    elif change == "one less":
-        path.unlink()
     else:
-        folder = folder.rename(folder.parent / "elsewhere")
-    assert fingerprint(list_pairs(folder)) != before
+        path.unlink()
+    assert open_cached(folder, cache=place).digests != before
 
 
 def test_broken_files_are_named_all_at_once_and_nothing_is_left(folder: Path, place: Path) -> None:
@@ -122,7 +151,7 @@ def test_broken_files_are_named_all_at_once_and_nothing_is_left(folder: Path, pl
     for name in ("3.png", "40.png", "69.png"):
         assert str(folder / name) in str(caught.value)
     assert "/4.png" not in str(caught.value)
-    assert list(place.iterdir()) == []
+    assert [path.suffix for path in place.iterdir()] == [".sha256"]
 
 
 @pytest.mark.parametrize("broken", ["dangling link", "a folder"])
@@ -154,7 +183,7 @@ def test_build_interrupted_between_its_renames_is_made_again(
         patch.setattr(Path, "rename", interrupted)
         with pytest.raises(KeyboardInterrupt):
             open_cached(folder, cache=place)
-    assert list(place.iterdir()) == done
+    assert [path for path in place.iterdir() if path.suffix != ".sha256"] == done
     check(open_cached(folder, cache=place), pairs)
 
 
@@ -174,7 +203,7 @@ def test_another_run_may_finish_the_same_cache_first(
     second = open_cached(folder, cache=place)
     check(first[0], pairs)
     check(second, pairs)
-    assert len(list(place.iterdir())) == 2
+    assert len(list(place.iterdir())) == 3
 
 
 BUILD = """
@@ -211,7 +240,7 @@ def test_two_processes_building_at_once_both_get_the_right_pixels(folder: Path, 
     digest = hashlib.sha256(b"".join(half.tobytes() for pair in pairs for half in pair)).hexdigest()
     assert answers == [digest, digest]
     assert [run.returncode for run in runs] == [0, 0]
-    assert sorted(path.suffix for path in place.iterdir()) == [".json", ".u8"]
+    assert sorted(path.suffix for path in place.iterdir()) == [".json", ".sha256", ".u8"]
 
 
 def test_cache_lies_where_the_environment_says(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +252,7 @@ def test_cache_lies_where_the_environment_says(tmp_path: Path, folder: Path, mon
     monkeypatch.setenv("SAT2MAP_CACHE", str(tmp_path / "own"))
     save_folder(folder, [(2, 2)])
     open_cached(folder)
-    assert len(list((tmp_path / "own").iterdir())) == 2
+    assert len(list((tmp_path / "own").iterdir())) == 3
 
 
 def test_two_folders_are_cached_as_pairs_and_a_change_in_either_is_seen(folder: Path, place: Path) -> None:
@@ -236,11 +265,12 @@ def test_two_folders_are_cached_as_pairs_and_a_change_in_either_is_seen(folder: 
     check(cached, pairs)
     assert cached.names == ("0.png", "1.png", "2.png")
     check(open_cached(TwoFolders(folder / "B", folder / "A"), cache=place), [Pair(b, a) for a, b in pairs])
-    before = fingerprint(list_pairs(folder))
+    before = file_digests(list_pairs(folder), place)
     for name in "AB":
-        os.utime(folder / name / "1.png", ns=(0, 10**18))
-        assert fingerprint(list_pairs(folder)) != before
-        before = fingerprint(list_pairs(folder))
+        Image.fromarray(noise(4, 6, 77)).save(folder / name / "1.png")
+        after = file_digests(list_pairs(folder), place)
+        assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
+        before = after
 
 
 KILLED = """
@@ -259,13 +289,13 @@ def test_what_a_killed_decode_left_goes_with_the_next_one(tmp_path: Path, folder
     environment = {**os.environ, "PYTHONPATH": str(Path(sat2map.__file__).parents[1])}
     run = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(place)], env=environment, check=False)
     assert run.returncode == -9
-    (left,) = place.iterdir()
-    save_folder(tmp_path / "second", [(4, 6)])
+    (left,) = (path for path in place.iterdir() if path.is_dir())
+    save_folder(tmp_path / "second", [(4, 5)])
     open_cached(tmp_path / "second", cache=place)
     assert left.exists()  # it may still be written to
     for path in (*left.iterdir(), left):
         os.utime(path, (0, 0))
-    save_folder(tmp_path / "third", [(4, 6)])
+    save_folder(tmp_path / "third", [(4, 7)])
     open_cached(tmp_path / "third", cache=place)
     assert not left.exists()
-    assert len(list(place.iterdir())) == 4
+    assert len(list(place.glob("*.u8"))) == 2

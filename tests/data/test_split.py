@@ -227,3 +227,40 @@ def test_groups_that_are_written_are_read_back(tmp_path: Path) -> None:
     for name, group in (("a", "g1"), ("b", "g2")):
         (tmp_path / name).mkdir()
         assert read_groups(tmp_path / name, ["1, 2.png"]) == [group]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("split,file,group\ntrain,1.jpg,a\nval,2.jpg,b\n", "of the folders train, val .* and not of renamed"),
+        ("file,group\n1,a\n2,b\n", "none of the 4 images, such as 1.jpg, but others, such as 1"),
+        ("file,group\n1.JPG,a\n", "none of the 4 images"),
+        ("file,group\nA/1.jpg,a\n", "none of the 4 images"),
+        ("file,group\n", "none of the 4 images"),
+    ],
+    ids=["renamed folder", "names without ending", "other case", "paths", "no rows"],
+)
+@pytest.mark.parametrize("given", [True, False])
+def test_groups_that_name_no_image_are_refused(tmp_path: Path, text: str, found: str, given: bool) -> None:
+    folder = tmp_path / "renamed"
+    folder.mkdir()
+    file = tmp_path / ("own.csv" if given else "groups.csv")
+    file.write_text(text)
+    with pytest.raises(DataError, match=found) as caught:
+        read_groups(folder, NAMES, file if given else None)
+    assert caught.value.hint
+
+
+def test_groups_that_name_some_images_say_how_many(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "sat2map")
+    (tmp_path / "groups.csv").write_text("file,group\n1.jpg,a\n2.jpg,a\n3.jpg,b\n4.jpg,b\n")
+    read_groups(tmp_path, NAMES)
+    assert not caplog.text
+    (tmp_path / "groups.csv").write_text(PLAIN)
+    read_groups(tmp_path, NAMES)
+    assert "names 3 of 4 images" in caplog.text
+
+
+def test_groups_match_names_in_whichever_form_accents_have(tmp_path: Path) -> None:
+    (tmp_path / "groups.csv").write_text("file,group\nGru\u0308n.jpg,a\n", "utf-8")
+    assert read_groups(tmp_path, ["Gr\u00fcn.jpg"]) == ["a"]

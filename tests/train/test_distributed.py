@@ -16,8 +16,8 @@ import torch
 from sat2map.errors import CheckpointError
 from sat2map.model import safetensors_file
 from sat2map.train import checkpoint, loader, processes
-from sat2map.train.data import open_data
 from sat2map.train.loop import train
+from sat2map.train.open_data import open_data
 from sat2map.train.run import RunOptions
 
 from .conftest import tiny_recipe
@@ -84,7 +84,7 @@ def test_dead_process_ends_the_run_which_resumes_bit_by_bit(
 
 def test_processes_share_each_batch(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny_recipe(batch_size=2)
-    data, _ = open_data(pairs_folder, recipe, cache=tmp_path)
+    data = open_data(pairs_folder, recipe, cache=tmp_path)
     drawn: list[list[torch.Tensor]] = []
     for n in (1, 2):
         for module in (loader, processes):

@@ -17,9 +17,9 @@ from PIL import Image
 from sat2map.city import write_pairs
 from sat2map.errors import CheckpointError, DataError, RecipeError
 from sat2map.model import safetensors_file
-from sat2map.train.data import open_data
 from sat2map.train.loader import batches, plan, sources_in_turn
 from sat2map.train.loop import train
+from sat2map.train.open_data import open_data
 from sat2map.train.recipe import Recipe, load_recipe, parse_recipe
 from sat2map.train.reconstruction import PaletteReconstruction
 from sat2map.train.run import RunOptions
@@ -93,7 +93,7 @@ def test_every_source_gets_its_share_of_any_stretch_of_chips() -> None:
 def test_each_image_of_a_source_comes_once_a_pass_in_another_order(
     pairs_folder: Path, labelled: Path, tmp_path: Path
 ) -> None:
-    data, _ = open_data(None, mixed_recipe(labelled, pairs_folder), cache=tmp_path)
+    data = open_data(None, mixed_recipe(labelled, pairs_folder), cache=tmp_path)
     draws = plan(data, 0, 0, 200)
     for number, source in enumerate(data.sources):
         mine = [d for d in draws if d.source == number]
@@ -119,7 +119,7 @@ def test_run_learns_from_sources_alone_and_tells_what_they_are(
         "town (8 pairs, 1 m); Coast of somewhere (5 images with partial labels, 1 m); "
         "masks (2 images with road masks, 1 m)"
     )
-    assert card.training_data_licence == "town: unstated; Coast of somewhere: CC BY 4.0; masks: unstated"
+    assert card.training_data_licence == "town: not stated; Coast of somewhere: CC BY 4.0; masks: not stated"
     with (tmp_path / "run" / "epochs.csv").open() as table:
         rows = list(csv.DictReader(table))
     assert {"coast_allowed", "coast_road_f1", "coast_water_iou", "coast_invented_water", "selection"} <= rows[0].keys()
@@ -128,7 +128,7 @@ def test_run_learns_from_sources_alone_and_tells_what_they_are(
 
 def test_folder_of_pairs_has_the_share_that_is_left(pairs_folder: Path, labelled: Path, tmp_path: Path) -> None:
     recipe = mixed_recipe(labelled)
-    data, _ = open_data(pairs_folder, recipe, cache=tmp_path)
+    data = open_data(pairs_folder, recipe, cache=tmp_path)
     np.testing.assert_allclose(data.shares, [0.5, 0.3, 0.2])
     assert [source.source is None for source in data.sources] == [True, False, False]
     with pytest.raises(RecipeError, match="leave no share"):
@@ -137,7 +137,7 @@ def test_folder_of_pairs_has_the_share_that_is_left(pairs_folder: Path, labelled
 
 def test_batch_holds_pairs_first_and_the_sets_of_the_rest(pairs_folder: Path, labelled: Path, tmp_path: Path) -> None:
     recipe = mixed_recipe(labelled, pairs_folder, batch_size=10)
-    data, _ = open_data(None, recipe, cache=tmp_path)
+    data = open_data(None, recipe, cache=tmp_path)
     batch = next(batches(recipe, data, 0, 0))
     assert batch.partial is not None
     assert len(batch.pairs.sat) + len(batch.partial.sat) == len(batch.images) == 10
@@ -151,7 +151,7 @@ def test_weight_of_a_source_changes_its_part_of_the_loss(pairs_folder: Path, lab
     for weight in (1, 2):
         source = coast(labelled, weight=weight, share=1)
         recipe = mixed_recipe(labelled, sources=[source], steps_per_epoch=1, objective={"dice_weight": 0})
-        data, _ = open_data(None, recipe, cache=tmp_path)
+        data = open_data(None, recipe, cache=tmp_path)
         palette = SimpleNamespace(palette=torch.zeros(12, 3))
         objective = PaletteReconstruction(recipe, palette, data)  # type: ignore[arg-type]
         batch = next(batches(recipe, data, 0, 0))
@@ -162,7 +162,7 @@ def test_weight_of_a_source_changes_its_part_of_the_loss(pairs_folder: Path, lab
 
 def test_loss_is_the_mean_over_the_chips_of_a_batch(pairs_folder: Path, labelled: Path, tmp_path: Path) -> None:
     recipe = mixed_recipe(labelled, pairs_folder, batch_size=5)
-    data, _ = open_data(None, recipe, cache=tmp_path)
+    data = open_data(None, recipe, cache=tmp_path)
     palette = SimpleNamespace(palette=torch.rand(12, 3, generator=torch.Generator().manual_seed(1)))
     objective = PaletteReconstruction(recipe, palette, data)  # type: ignore[arg-type]
     batch = next(batches(recipe, data, 0, 0))
@@ -197,7 +197,7 @@ def test_levels_are_of_all_sources_at_their_shares(tmp_path: Path) -> None:
             {"folder": str(tmp_path / name), "kind": "partial", "gsd_m": 1, "share": s}
             for name, s in (("dark", share), ("bright", 1 - share))
         ]
-        data, _ = open_data(None, tiny_compact_recipe(sources=sources), cache=tmp_path / "cache")
+        data = open_data(None, tiny_compact_recipe(sources=sources), cache=tmp_path / "cache")
         assert data.levels.tolist() == [[low] * 3, [200] * 3]
 
 

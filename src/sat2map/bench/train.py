@@ -75,7 +75,7 @@ def bench_train(
     """
     data = _made_up()
     where = torch.device(device)
-    run = Run(recipe, RunOptions(Path(), device), data, "", build_state(recipe, where))
+    run = Run(recipe, RunOptions(Path(), device), data, build_state(recipe, where))
     forward = {name: in_precision(module, recipe, where) for name, module in run.state.modules.items()}
     reconstruct = build_reconstruction(recipe, run.generator, data)
     turn = cycle(islice(batches(recipe, data, 0, 0), 2))

@@ -158,11 +158,13 @@ def split(
     The folders hold hard links, or copies where the disk has no hard links. OUT/groups.csv lists the groups.
     """
     from sat2map.data.pairs import TwoFolders, list_pairs
+    from sat2map.data.plausible import check_plausible
     from sat2map.data.split import GROUPS_FILE, divide, write_folders, write_lists, write_rows
 
     if block is not None and by not in (None, "place"):
         raise click.UsageError("--block goes with --by place")
     files = list_pairs(TwoFolders(folder, target_folder) if target_folder else folder)
+    check_plausible(files, folder)
     groups = _groups(folder, files, "place" if block else by, groups_file, block)
     shares = {name: share for name, share in (("val", val_share), ("test", test_share)) if share}
     parts = divide(groups, shares, seed)

@@ -11,8 +11,6 @@ from sat2map.cli.options import json_option, log_options, out_option, overwrite_
 from sat2map.cli.written import say_written
 from sat2map.errors import import_extra
 
-RUN_MODEL_FILE = "generator_best.safetensors"
-"""The model file in the folder of a run that is exported."""
 PAPER_GSD_M = (1.9, 2.1)
 """GSD of the paper's `maps`: 600 px of 0.9 m, resized to 286 px."""
 CHECK_SHAPE_PX = (256, 384)
@@ -27,7 +25,7 @@ def model() -> None:
 
 
 @model.command()
-@click.argument("model_name", metavar="[NAME|FILE]", required=False)
+@click.argument("model_name", metavar="[NAME|FILE|RUN]", required=False)
 @json_option
 @log_options
 def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
@@ -56,16 +54,16 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     Of the folder of a run, the best generator is exported.
     """
     _refuse_output(out, ".onnx", overwrite)
-    file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
-    _refuse_onnx(file)
+    from sat2map.model.bundled import resolve
 
+    file = resolve(run_or_file)
+    _refuse_onnx(file)
     for module in ("torch", "onnx", "onnxscript"):
         import_extra(module, "train")
     from sat2map.engine.torch import load_generator
-    from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
 
-    generator, card = load_generator(resolve(file))
+    generator, card = load_generator(file)
     if licence:
         card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_images(card.stride))

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option("--recipe", "recipe_name", required=True, metavar="NAME|FILE", help="Named recipe or TOML file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-@click.option(
-    "--init", type=click.Path(path_type=Path), multiple=True, help="Begin with this model file's weights (G or D)."
-)
+@click.option("--init", metavar="NAME|FILE|RUN", multiple=True, help="Begin with the weights of this model (G or D).")
 @target_option
+@click.option(
+    "--gsd",
+    "gsd_m",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="Metres on the ground per pixel of DATA, where its files do not say so.",
+)
 @groups_option
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
@@ -42,8 +47,9 @@ def train(
     data: Path | None,
     recipe_name: str,
     out: Path,
-    init: tuple[Path, ...],
+    init: tuple[str, ...],
     target_folder: Path | None,
+    gsd_m: float | None,
     groups_file: Path | None,
     threads: int | None,
     resume: str | None,
@@ -70,6 +76,8 @@ def train(
     from sat2map.train.recipe import load_recipe
     from sat2map.train.run import RunOptions
 
+    if gsd_m:
+        assignments = (*assignments, ("pairs_gsd_m", str(gsd_m)))
     recipe, pairs = load_recipe(recipe_name, assignments), _pairs(data, target_folder)
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0

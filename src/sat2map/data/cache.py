@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -18,34 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from sat2map.arrays import UInt8
-from sat2map.data.pairs import (
-    Direction,
-    Pair,
-    PairFile,
-    PairFolder,
-    TwoFiles,
-    check_pairs,
-    list_pairs,
-    read_pair,
-)
+from sat2map.data.identity import combined, file_digests
+from sat2map.data.pairs import Direction, Pair, PairFile, PairFolder, check_pairs, list_pairs, read_pair
 from sat2map.errors import DataError
 from sat2map.files import cache_folder
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 WORK_SUFFIX = ".part"
 SILENT_S = 600
 """A decode writes every few seconds; one that has not for so long was killed."""
-
-
-def fingerprint(pairs: Sequence[PairFile]) -> str:
-    """Digest of the names, sizes and times of change of a data set's files: what changes it makes a new cache."""
-    digest = hashlib.sha256(f"pairs {CACHE_VERSION}".encode())
-    files = (f for pair in pairs for f in ((pair.a, pair.b) if isinstance(pair, TwoFiles) else (pair,)))
-    for path in files:
-        # A link to nowhere is named later, with all the other broken pairs.
-        stat = path.stat(follow_symlinks=path.exists())
-        digest.update(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -57,12 +37,14 @@ class CachedPairs:
         shapes: height and width of each whole image, both halves.
         pixels: uint8, one dimension: every image, one after the other.
         direction: which half is the source.
+        digests: of the bytes of each pair's files.
     """
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, int], ...]
     pixels: UInt8
     direction: Direction
+    digests: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,13 +68,15 @@ def open_cached(folder: PairFolder, *, direction: Direction = "AtoB", cache: Pat
     """
     paths = list_pairs(folder)
     root = cache or cache_folder()
-    index, pixels = (root / f"{fingerprint(paths)}{suffix}" for suffix in (".json", ".u8"))
+    digests = file_digests(paths, root)
+    name = combined([f"pairs {CACHE_VERSION}", *digests])
+    index, pixels = (root / f"{name}{suffix}" for suffix in (".json", ".u8"))
     if not index.exists():
         root.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(root)
         _decode(paths, index, pixels)
     shapes = tuple((h, w) for h, w in json.loads(index.read_text()))
-    return CachedPairs(tuple(p.name for p in paths), shapes, np.memmap(pixels, np.uint8, "r"), direction)
+    return CachedPairs(tuple(p.name for p in paths), shapes, np.memmap(pixels, np.uint8, "r"), direction, digests)
 
 
 def _remove_abandoned(root: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from math import floor
+from math import floor, sqrt
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from sat2map.data.pairs import RASTER_SUFFIXES, PairFile, TwoFiles
+
+N_ASKED = 64
+GSD_SPREAD = 0.1
 
 
 class Footprint(NamedTuple):
@@ -52,6 +57,37 @@ def _bounds(path: Path) -> Footprint | None:
             west, south, east, north = array_bounds(dataset.height, dataset.width, dataset.transform)
             crs = dataset.crs.to_wkt()
     return Footprint(crs, min(west, east), min(south, north), max(west, east), max(south, north))
+
+
+def gsd_of_pairs(files: Sequence[PairFile]) -> float | None:
+    """Metres on the ground per pixel of georeferenced pairs, of their median; None where one has none.
+
+    Only a few of many files are asked; a warning says so if they differ.
+    """
+    step = max(1, len(files) // N_ASKED)
+    found = [gsd for file in files[::step] if (gsd := _gsd(file))]
+    if len(found) < len(files[::step]):
+        return None
+    if max(found) > (1 + GSD_SPREAD) * min(found):
+        logging.getLogger(__name__).warning(
+            "GSD of the pairs differs, from %.3g to %.3g m; their median counts", min(found), max(found)
+        )
+    return median(found)
+
+
+def _gsd(file: PairFile) -> float | None:
+    """Of the first raster of a pair that has one."""
+    paths = (file.a, file.b) if isinstance(file, TwoFiles) else ()
+    for path in (path for path in paths if path.suffix.lower() in RASTER_SUFFIXES):
+        # Only now: rasterio is slow to load, and images do not need it.
+        from sat2map.scene.resolution import ground_gsd
+        from sat2map.scene.source import open_scene
+
+        with open_scene(path) as source:
+            sides = ground_gsd(source.grid)
+        if sides:
+            return sqrt(sides[0] * sides[1])
+    return None
 
 
 def shared_ground(footprints: Sequence[Footprint]) -> Iterator[tuple[int, int, float]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,11 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
+def same_name(name: str) -> str:
+    """A name in the one form that accented letters have in all file systems (NFC): macOS may take them apart (NFD)."""
+    return unicodedata.normalize("NFC", name)
+
+
 def list_pairs(folder: PairFolder) -> Sequence[PairFile]:
     """The pairs of a data set, in natural order (2 before 10).
 
@@ -115,9 +121,9 @@ def _match(folders: TwoFolders) -> list[TwoFiles]:
     named = []
     for folder in (folders.a, folders.b):
         files = _images(folder)
-        by_stem = {path.stem: path for path in files}
+        by_stem = {same_name(path.stem): path for path in files}
         if len(by_stem) < len(files):
-            twice = next(path for path in files if by_stem[path.stem] != path)
+            twice = next(path for path in files if by_stem[same_name(path.stem)] != path)
             raise DataError("two images of a folder have one name", twice, hint="keep one of them")
         named.append(by_stem)
     a, b = named
@@ -127,7 +133,7 @@ def _match(folders: TwoFolders) -> list[TwoFiles]:
             more = ", ..." if len(alone) > N_NAMED else ""
             raise DataError(
                 f"{len(alone)} images have none of the same name in {other}", ", ".join(alone[:N_NAMED]) + more,
-                hint="both folders hold the same names; remove what has no counterpart",
+                hint="give the missing images, or move these elsewhere: both folders hold the same names",
             )  # fmt: skip
     return [TwoFiles(path, b[stem]) for stem, path in a.items()]
 
@@ -149,7 +155,10 @@ def _read_halves(path: Path) -> tuple[UInt8, UInt8]:
     both = _read_image(path)
     width = both.shape[1]
     if width % 2:
-        raise DataError(f"pair is {width} px wide, which has no two halves", path, hint="remove the file")
+        raise DataError(
+            f"pair is {width} px wide, which has no two halves", path,
+            hint="side-by-side pairs are of even width; single images lie in two folders A and B",
+        )  # fmt: skip
     return both[:, : width // 2], both[:, width // 2 :]
 
 
@@ -177,7 +186,9 @@ def _read_image(path: Path) -> UInt8:
             _refuse_deep(image, path)
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"pair cannot be read ({error})", path, hint="remove the file or replace it") from error
+        raise DataError(
+            f"pair cannot be read ({error})", path, hint="replace it by a sound copy, or move it elsewhere"
+        ) from error
 
 
 def _refuse_deep(image: Image.Image, path: Path) -> None:
@@ -227,5 +238,6 @@ def check_pairs(paths: Sequence[PairFile], problems: Sequence[DataError]) -> Non
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise DataError(
-            f"{len(problems)} of {len(paths)} pairs are broken:\n{lines}", hint="remove these files or replace them"
+            f"{len(problems)} of {len(paths)} pairs are broken:\n{lines}",
+            hint="replace them by sound copies, or move them elsewhere",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import shutil
 import tempfile
@@ -13,11 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sat2map.data.pairs import FOLDERS, PairFile, TwoFiles
+from sat2map.data.pairs import FOLDERS, PairFile, TwoFiles, same_name
 from sat2map.errors import DataError, OutputError
 from sat2map.files import refuse_existing, replacing
 
 GROUPS_FILE = "groups.csv"
+
+log = logging.getLogger(__name__)
 
 
 class Split(NamedTuple):
@@ -36,17 +39,39 @@ def read_groups(folder: str | os.PathLike[str], names: Sequence[str], file: str 
         file: CSV with the columns `file` and `group`, and `split` where names occur in several folders.
 
     Returns:
-        A group for each name; an image that no file mentions is a group of its own.
+        A group for each name; an image that no row mentions is a group of its own, and a warning says how many are.
 
     Raises:
-        DataError: `file` is missing, or lacks a column or a value in one.
+        DataError: the file is missing, lacks a column or a value in one, or mentions none of the images.
     """
     root = Path(folder).resolve()
     found = Path(file) if file else find_groups_file(root)
     if found is None:
         return list(names)
-    group_of = {r["file"]: r["group"] for r in read_rows(found) if r.get("split", root.name) == root.name}
-    return [group_of.get(name, name) for name in names]
+    rows = read_rows(found)
+    group_of = {
+        same_name(r["file"]): r["group"] for r in rows if same_name(r.get("split", root.name)) == same_name(root.name)
+    }
+    groups = [group_of.get(same_name(name)) for name in names]
+    n_known = sum(group is not None for group in groups)
+    if names and not n_known:
+        raise DataError(
+            _why_none(rows, root.name, names), found, hint="mend its rows, or name another with `groups_file`"
+        )
+    if n_known < len(names):
+        log.warning(
+            "%s names %d of %d images; each of the others counts as a group of its own", found, n_known, len(names)
+        )
+    return [group or name for group, name in zip(groups, names, strict=True)]
+
+
+def _why_none(rows: Sequence[Mapping[str, str]], folder: str, names: Sequence[str]) -> str:
+    """Why no row of a groups.csv is of an image."""
+    splits = sorted({row["split"] for row in rows if row.get("split")})
+    if splits and folder not in splits:
+        return f"groups are of the folders {', '.join(splits[:3])} (column split), and not of {folder}"
+    example = f", such as {rows[0]['file']}" if rows else ""
+    return f"groups name none of the {len(names)} images, such as {names[0]}, but others{example}"
 
 
 def find_groups_file(folder: str | os.PathLike[str]) -> Path | None:

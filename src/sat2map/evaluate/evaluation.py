@@ -13,6 +13,7 @@ import numpy as np
 
 from sat2map.arrays import UInt8
 from sat2map.data.pairs import PairFile, TwoFolders, list_pairs
+from sat2map.data.plausible import check_plausible
 from sat2map.data.split import read_groups
 from sat2map.errors import DataError, ModelFileError
 from sat2map.evaluate.bootstrap import N_DRAWS
@@ -157,6 +158,7 @@ def evaluate(
 def _list_pairs(request: EvaluationRequest) -> PairSet:
     source = TwoFolders(request.data, request.target_folder) if request.target_folder else request.data
     paths = list_pairs(source)[:: request.every]
+    check_plausible(paths, request.data)
     groups = read_groups(request.data, [path.name for path in paths], request.groups_file)
     return PairSet(paths, groups, request.size_px, request.seed)
 

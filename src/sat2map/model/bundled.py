@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from sat2map.model.card import Card
 DEFAULT = "compact"
 WEIGHTS = Path(__file__).parents[3] / "weights"
 """Folder of the repository with models that are too large for the package."""
+RUN_MODEL_FILE = "generator_best.safetensors"
+"""The model in the folder of a run."""
 READERS: Mapping[str, Callable[[Path], Card]] = {
     ".onnx": onnx_file.read_card,
     ".safetensors": safetensors_file.read_card,
@@ -26,7 +29,7 @@ def named_files() -> dict[str, Path]:
 
 
 def resolve(model: str | Path | None = None) -> Path:
-    """Find the file of a model by its name or path; None means the default model.
+    """Find the file of a model by its name, its path or the folder of its run; None means the default model.
 
     Raises:
         ModelFileError: there is no such model, or its suffix is not that of a model file.
@@ -36,9 +39,16 @@ def resolve(model: str | Path | None = None) -> Path:
         return named[name]
     path = Path(name)
     if path.is_dir():
-        raise ModelFileError("model is a folder", name, hint=f"give a file in it: {' or '.join(READERS)}")
+        path /= RUN_MODEL_FILE
+        if not path.is_file():
+            raise ModelFileError(
+                f"folder is no run, for it holds no {RUN_MODEL_FILE}", name,
+                hint=f"give the folder of a run that was validated once, or a file ({' or '.join(READERS)})",
+            )  # fmt: skip
     if not path.exists():
-        raise ModelFileError("no such model", name, hint=f"a file, or one of: {', '.join(sorted(named))}")
+        near = get_close_matches(name, named, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise ModelFileError("no such model", name, hint=f"{meant}a file, or one of: {', '.join(sorted(named))}")
     if path.suffix not in READERS:
         raise ModelFileError("file is no model file", name, hint=f"model files end in {' or '.join(READERS)}")
     return path

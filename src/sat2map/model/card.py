@@ -13,6 +13,7 @@ from sat2map.errors import ModelFileError
 FORMAT_VERSION: Final = 2
 HEADER_KEY = "sat2map.card"
 """Key of the card, as JSON, in safetensors metadata and in ONNX metadata properties."""
+NOT_STATED: Final = "not stated"
 
 
 class Card(BaseModel):
@@ -49,13 +50,15 @@ class Card(BaseModel):
     """Sharpness (gamma) of the softmax of the `smooth` head."""
     training_data: str = ""
     training_data_licence: str = ""
+    init: tuple[str, ...] = ()
+    """The models whose weights the training began with: name, training data, and licence of each."""
     recipe: dict[str, Any] = {}
     """The resolved recipe of the training run."""
     seed: int | None = None
     steps: int = 0
     metrics: dict[str, Any] = {}
     """Metrics with their protocol (size, data, head)."""
-    licence: str = "unstated"
+    licence: str = NOT_STATED
     """Licence of the weights, which differs from that of the code."""
     sat2map_version: str = ""
 

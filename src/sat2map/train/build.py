@@ -13,6 +13,8 @@ from torch.optim.swa_utils import AveragedModel
 from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError, RecipeError
 from sat2map.model import safetensors_file
+from sat2map.model.bundled import resolve
+from sat2map.model.card import NOT_STATED
 from sat2map.nn import build
 from sat2map.nn.initialise import initialise
 from sat2map.train.checkpoint import State
@@ -66,13 +68,27 @@ def build_state(recipe: Recipe, device: torch.device) -> State:
     return State(modules, optimizers, ema)
 
 
-def begin_from(state: State, files: Sequence[Path]) -> None:
-    """Begin with the weights of model files; each goes to the network of its role.
+def begin_from(state: State, files: Sequence[str | Path]) -> list[str]:
+    """Begin with the weights of models; each goes to the network of its role.
+
+    Args:
+        state: of the run.
+        files: files, names of models, or folders of runs.
+
+    Returns:
+        What each is, in words, for the card.
 
     Raises:
-        ModelFileError: a file's weights are not of the recipe's network.
+        ModelFileError: there is no such model, it holds no weights to go on from, or those of another network.
     """
-    for path in files:
+    began = []
+    for name in files:
+        path = resolve(name)
+        if path.suffix == ".onnx":
+            raise ModelFileError(
+                "model is an ONNX file, which holds no weights to train on", name,
+                hint="give the .safetensors file that it was exported from",
+            )  # fmt: skip
         tensors, card = safetensors_file.load(path)
         if card.role not in state.modules:
             raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")
@@ -83,6 +99,10 @@ def begin_from(state: State, files: Sequence[Path]) -> None:
                 f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
                 hint=f"sat2map model info {path}",
             ) from error  # fmt: skip
+        before = "".join(f"; begun with {earlier}" for earlier in card.init)
+        learned = card.training_data or NOT_STATED
+        began.append(f"{card.name}, {card.role} (trained on {learned}; licence {card.licence}{before})")
+    return began
 
 
 def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:

@@ -6,7 +6,7 @@ Never shipped: a model file carries weights and card, a checkpoint the state of 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sat2map.files import replacing
 from sat2map.train.processes import n_processes, random_states, rank
 
 FILE_NAME = "checkpoint.pt"
+NEEDED = {"modules", "optimizers", "ema", "step", "random", "recipe", "data", "validation", "init", "environment"}
 
 
 @dataclass
@@ -41,6 +42,8 @@ class State:
     best: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     """Of the last validation."""
+    init: list[str] = field(default_factory=list)
+    """The models whose weights the run began with, in words."""
 
 
 def environment() -> dict[str, Any]:
@@ -56,7 +59,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None:
+def save(path: Path, state: State, recipe: Mapping[str, Any], *, data: str, validation: str) -> None:
     """Write a checkpoint beside its place, flush it to the disk, and rename it: a kill leaves the one before.
 
     Where several processes train, all must call this, and the first one writes.
@@ -65,7 +68,8 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         path: of the checkpoint.
         state: of the run.
         recipe: the resolved one.
-        data: fingerprint of the training data.
+        data: identity of what is trained on.
+        validation: identity of what is validated on.
     """
     own, *others = random_states()
     if rank():
@@ -82,6 +86,8 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], data: str) -> None
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "recipe": dict(recipe),
         "data": data,
+        "validation": validation,
+        "init": state.init,
         "environment": environment(),
     }
     with replacing(path) as work:
@@ -96,7 +102,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        missing = {"modules", "optimizers", "ema", "step", "random", "recipe", "data", "environment"} - content.keys()
+        missing = NEEDED - content.keys()
     except Exception as error:  # torch.load raises what the broken bytes lead it to
         raise CheckpointError(
             "checkpoint cannot be read", path, hint="start anew in another folder, or with `init` MODEL"
@@ -116,6 +122,7 @@ def restore(state: State, content: Mapping[str, Any]) -> None:
     if state.ema:
         state.ema.load_state_dict(content["ema"])
     state.step, state.best, state.metrics = content["step"], content["best"], content["metrics"]
+    state.init = content["init"]
     torch.set_rng_state([content["random"], *content.get("random_others", [])][rank()])
     if content["random_cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["random_cuda"])
@@ -127,39 +134,3 @@ def _lay_as_weights(optimizer: torch.optim.Optimizer) -> None:
         for name, value in values.items():
             if isinstance(value, torch.Tensor) and value.shape == weight.shape:
                 values[name] = torch.empty_like(weight).copy_(value)
-
-
-def check_same_run(content: Mapping[str, Any], recipes: Sequence[Mapping[str, Any]], data: str) -> list[str]:
-    """See whether a checkpoint belongs to this recipe and data.
-
-    Args:
-        content: of the checkpoint.
-        recipes: the checkpoint's and the run's, in what made a difference so far.
-        data: fingerprint of the run's data.
-
-    Returns:
-        What differs in the environment, so that the run goes on, but not bit by bit.
-
-    Raises:
-        CheckpointError: recipe or data differ.
-    """
-    before, recipe = recipes
-    changed = [key for key in recipe if before.get(key) != recipe[key]]
-    if changed:
-        raise CheckpointError(
-            "recipe differs from the one that the checkpoint was made with, in", ", ".join(changed),
-            hint="resume with the same recipe and `set`, or start another run with `init`",
-        )  # fmt: skip
-    if content["data"] != data:
-        raise CheckpointError(
-            "training data differ from those that the checkpoint was made with", data,
-            hint="give the same folder, unchanged, or start another run with `init`",
-        )  # fmt: skip
-    now = environment()
-    n_then = content["environment"].get("processes", 1)
-    if n_then != now["processes"]:
-        raise CheckpointError(
-            f"checkpoint was made by {n_then} processes, not by", now["processes"],
-            hint=f"torchrun --nproc-per-node {n_then}, for an epoch has another number of steps",
-        )  # fmt: skip
-    return [f"{key} was {value}, is {now[key]}" for key, value in content["environment"].items() if now[key] != value]

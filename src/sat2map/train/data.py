@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +12,20 @@ import numpy.typing as npt
 from sat2map.arrays import UInt8
 from sat2map.classes import COLOURS_RGB, nearest_colour
 from sat2map.data.augment import Augmentation, Chip, draw_chip
-from sat2map.data.cache import CachedPairs, fingerprint, open_cached
+from sat2map.data.cache import CachedPairs
 from sat2map.data.colour_jitter import Levels
-from sat2map.data.pairs import Pair, PairFolder, list_pairs
-from sat2map.data.partial import LabelKind, PartialLabels, expand_folder, label_files, matches, open_labels
+from sat2map.data.identity import combined
+from sat2map.data.pairs import Pair
+from sat2map.data.partial import PartialLabels
 from sat2map.data.partial_chip import PartialChip, draw_partial_chip
-from sat2map.data.split import Split, read_groups, split_validation
-from sat2map.errors import DataError, RecipeError
+from sat2map.data.split import Split
 from sat2map.scene.stretch import PERCENTILES
-from sat2map.train.recipe import Recipe
 from sat2map.train.source import TrainingSource, ValidationSource
 
 SAMPLE_STEP = 16
 """Rows and columns from one pixel to the next that counts for the levels of images."""
 COLOUR_STEP = 7
 """Likewise for the frequencies of a map's colours."""
-LEAST_SHARE = 1e-6
 Histogram = npt.NDArray[np.float64]
 Key = tuple[int, int, int]
 """Seed, pass and image: all that a chip depends on."""
@@ -42,14 +39,22 @@ class PairSource:
         share: of the chips, relative to those of the other sources.
         split: indices into `pairs`.
         source: what the recipe says of it; None: the folder that the run was given.
-        chip_gsd_m: metres per pixel of its chips, where the recipe says what its images have.
+        name: of the folder.
+        gsd_m: metres per pixel of its images.
+        gsd_is_assumed: whether nobody said so.
+        chip_gsd_m: metres per pixel of its chips, finest and coarsest.
+        resampled: whether chips are brought to that; else they are cut at the sides `load_px`, and have it by that.
     """
 
     share: float
     pairs: CachedPairs
     split: Split
     source: TrainingSource | None = None
-    chip_gsd_m: tuple[float, float] | None = None
+    name: str = ""
+    gsd_m: float = 1
+    gsd_is_assumed: bool = True
+    chip_gsd_m: tuple[float, float] = (1, 1)
+    resampled: bool = False
 
     def __len__(self) -> int:
         return len(self.split.train)
@@ -62,12 +67,18 @@ class PairSource:
         """The pairs that only selection sees."""
         return [self.pairs[i] for i in self.split.validation]
 
+    @property
+    def identity(self) -> str:
+        """Digest of what weights follow from: the files that are trained on, and the scale of their chips."""
+        scale = (self.gsd_m, *self.chip_gsd_m) if self.resampled else ()
+        return combined([*scale, *(self.pairs.digests[i] for i in self.split.train)])
+
     def draw(self, index: int, transform: Augmentation, key: Key, levels: Levels) -> Chip:
         """Draw a chip of one of the pairs that are trained on."""
         pair = self.pairs[self.split.train[index]]
-        if self.source and self.chip_gsd_m:
+        if self.resampled:
             finest, coarsest = self.chip_gsd_m
-            side_m = self.source.gsd_m * pair.source_hwc.shape[0]
+            side_m = self.gsd_m * min(pair.source_hwc.shape[:2])
             load_px = max(round(side_m / coarsest), -(-transform.crop_px // 2)), round(side_m / finest)
             transform = transform.model_copy(update={"load_px": (load_px[0], max(load_px))})
         seed, n_pass, number = key
@@ -89,6 +100,11 @@ class LabelSource:
     def images(self) -> Iterator[UInt8]:
         """All its images."""
         return (self.labels[i].image_hwc for i in range(len(self)))
+
+    @property
+    def identity(self) -> str:
+        """Digest of its files and of what their values stand for."""
+        return _identity_of(self.labels)
 
     @cached_property
     def levels(self) -> Levels:
@@ -159,80 +175,24 @@ class TrainingData:
         """The pairs that only selection sees, of all sources."""
         return [pair for source in self.pairs for pair in source.held_out()]
 
+    @property
+    def gsd_m(self) -> tuple[float, float]:
+        """Metres per pixel of the chips of all sources, finest and coarsest."""
+        finest, coarsest = zip(*(source.chip_gsd_m for source in self.sources), strict=True)
+        return min(finest), max(coarsest)
 
-def open_data(
-    folder: PairFolder | None, recipe: Recipe, *, groups: Path | None = None, cache: Path | None = None
-) -> tuple[TrainingData, str]:
-    """Open what a recipe learns from, and the folder of pairs that a run was given, if any.
+    def identity(self) -> str:
+        """Digest of all that the weights follow from, wherever the files lie."""
+        return combined(source.identity for source in self.sources)
 
-    Returns:
-        The data, and the fingerprint of all their files.
-
-    Raises:
-        DataError: a folder is missing, empty or broken, or no image of it is left.
-        RecipeError: there is nothing to learn from, or nothing is left for the folder that was given.
-    """
-    pairs = [] if folder is None else [_open_given(folder, recipe, groups, cache)]
-    files = [] if folder is None else [*list_pairs(folder)]
-    labels = []
-    for source in recipe.sources:
-        path = expand_folder(source.folder)
-        if source.kind == "pairs":
-            pairs.append(_open_pairs(source, path, recipe, cache))
-            files += list_pairs(path)
-        else:
-            opened = _open_labels(source, source.kind, path, cache)
-            labels.append(LabelSource(source.share, opened, source, source.chip_gsd_m or recipe.gsd_m))
-            files += label_files(path, source.kind)
-    if not pairs and not labels:
-        raise RecipeError("recipe has no sources", recipe.name, hint="give a folder of pairs, or `sources`")
-    validation = []
-    for wanted in recipe.validation:
-        path = expand_folder(wanted.folder)
-        validation.append(ValidationLabels(wanted, _open_labels(wanted, wanted.kind, path, cache)))
-        files += label_files(path, wanted.kind)
-    return TrainingData(tuple(pairs), tuple(labels), tuple(validation)), fingerprint(files)
+    def validation_identity(self) -> str:
+        """Digest of all that the networks are selected by."""
+        held_out = (source.pairs.digests[i] for source in self.pairs for i in source.split.validation)
+        return combined([*held_out, *(_identity_of(validation.labels) for validation in self.validation)])
 
 
-def _open_given(folder: PairFolder, recipe: Recipe, groups: Path | None, cache: Path | None) -> PairSource:
-    """The folder of pairs that the run was given: it has the share that the recipe's sources leave."""
-    rest = 1 - sum(source.share for source in recipe.sources)
-    if rest < LEAST_SHARE:
-        raise RecipeError(
-            "sources of the recipe leave no share for the folder of pairs", folder,
-            hint="leave `folder` out, or set sources = [] in the recipe",
-        )  # fmt: skip
-    pairs = open_cached(folder, direction=recipe.direction, cache=cache)
-    return PairSource(rest, pairs, _split(folder, pairs, range(len(pairs)), recipe, groups))
-
-
-def _open_pairs(source: TrainingSource, path: Path, recipe: Recipe, cache: Path | None) -> PairSource:
-    pairs = open_cached(path, direction=recipe.direction, cache=cache)
-    kept = [i for i, name in enumerate(pairs.names) if matches(name, source.only, source.without)]
-    _check_not_empty(kept, source)
-    split = _split(path, pairs, kept, recipe, None)
-    return PairSource(source.share, pairs, split, source, source.chip_gsd_m or recipe.gsd_m)
-
-
-def _open_labels(
-    source: TrainingSource | ValidationSource, kind: LabelKind, path: Path, cache: Path | None
-) -> PartialLabels:
-    labels = open_labels(path, kind, cache).matching(source.only, source.without)
-    _check_not_empty(labels.names, source)
-    return labels
-
-
-def _check_not_empty(kept: Sequence[object], source: TrainingSource | ValidationSource) -> None:
-    if not kept:
-        raise DataError("no image of a source is left", source.folder, hint="change its `only` and `without`")
-
-
-def _split(
-    folder: PairFolder, pairs: CachedPairs, kept: Sequence[int], recipe: Recipe, groups_file: Path | None
-) -> Split:
-    groups = read_groups(folder, [pairs.names[i] for i in kept], groups_file)
-    train, validation = split_validation(groups, recipe.validation_share, recipe.seed)
-    return Split([kept[i] for i in train], [kept[i] for i in validation])
+def _identity_of(labels: PartialLabels) -> str:
+    return combined([labels.sets.tolist(), *(labels.pairs.digests[i] for i in labels.indices)])
 
 
 def _histogram(images: Iterator[UInt8]) -> Histogram:

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from sat2map.model import safetensors_file
-from sat2map.model.card import Card
+from sat2map.model.card import NOT_STATED, Card
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.nn.normalization import freeze_statistics, normalization_of
 from sat2map.nn.unet import dropout_of
 from sat2map.train.build import configuration
+from sat2map.train.data import PairSource
 from sat2map.train.loader import as_input, draw, plan
 from sat2map.train.run import Run
 
@@ -43,7 +44,7 @@ def make_card(
         role=role,
         architecture=network.architecture,
         configuration=arguments,
-        gsd_m=recipe.gsd_m,
+        gsd_m=run.data.gsd_m,
         normalization=normalization,
         dropout=dropout_of(module),
         stride=shape.stride,
@@ -61,20 +62,25 @@ def make_card(
         steps=run.state.step,
         metrics={"validation": protocol | dict(metrics)},
         licence=recipe.licence,
+        init=tuple(run.state.init),
         sat2map_version=version("sat2map"),
     )
 
 
 def _in_words(run: Run) -> tuple[str, str]:
-    """What the run learns from, and under which licences: what the recipe says, then each of its sources."""
-    data, licences = [run.recipe.training_data], [run.recipe.training_data_licence]
+    """What the run learns from, and under which licences: of each source what is known of it, and no more."""
+    recipe, data, licences = run.recipe, [], []
     words = {"pairs": "pairs", "partial": "images with partial labels", "roads": "images with road masks"}
     for opened in run.data.sources:
         if source := opened.source:
-            name = source.title or source.name
-            data.append(f"{name} ({len(opened):,} {words[source.kind]}, {source.gsd_m:g} m)")
-            licences.append(f"{name}: {source.licence or 'unstated'}")
-    return "; ".join(filter(None, data)), "; ".join(filter(None, licences))
+            name, licence, gsd = source.title or source.name, source.licence, f"{source.gsd_m:g} m"
+        else:
+            assert isinstance(opened, PairSource)
+            name, licence = recipe.training_data or opened.name, recipe.training_data_licence
+            gsd = f"{opened.gsd_m:.3g} m{', assumed' * opened.gsd_is_assumed}"
+        data.append(f"{name} ({len(opened):,} {words[source.kind if source else 'pairs']}, {gsd})")
+        licences.append(f"{name}: {licence or NOT_STATED}")
+    return "; ".join(data), "; ".join(licences)
 
 
 def write_networks(run: Run, which: Literal["best", "last"]) -> None:

@@ -85,12 +85,16 @@ class Recipe(_Part):
     validation: tuple[ValidationSource, ...] = ()
     """Folders of partial labels that each validation scores, beside the pairs that are held out."""
     finish: Finish | None = None
-    gsd_m: tuple[float, float]
-    """Metres on the ground per pixel of the chips, finest and coarsest."""
+    gsd_m: tuple[float, float] | None = None
+    """Metres on the ground per pixel of the chips, finest and coarsest; None: what follows from `load_px`."""
+    pairs_gsd_m: float | None = Field(None, gt=0)
+    """Metres per pixel of the folder of pairs that a run is given, where its files do not say so."""
     training_data: str = ""
+    """What the model card calls that folder; by default its name."""
     training_data_licence: str = ""
-    licence: str = "unstated"
-    """Of the weights; these three go into the model card."""
+    """Of that folder."""
+    licence: str = "not stated"
+    """Of the weights, for the model card."""
     batch_size: int = Field(1, gt=0)
     """Chips in a step, of all sources together."""
     steps_per_epoch: int | None = Field(None, gt=0)
@@ -121,6 +125,8 @@ class Recipe(_Part):
     def _consistent(self) -> Recipe:
         if self.constant_epochs > self.epochs:
             raise ValueError(f"constant_epochs ({self.constant_epochs}) is more than epochs ({self.epochs})")
+        if self.gsd_m and not 0 < self.gsd_m[0] <= self.gsd_m[1]:
+            raise ValueError(f"gsd_m must be finest and coarsest, not {self.gsd_m}")
         if self.cuda_graphs and not self.compile:
             raise ValueError("cuda_graphs needs compile = true")
         if self.generator.architecture == "patchgan" or self.discriminator.architecture != "patchgan":
@@ -214,24 +220,6 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
             hint = f"did you mean {near[0]}?" if near else "see the commented recipes in sat2map/recipes"
             raise RecipeError("recipe has no such key", key, hint=hint) from error
         raise RecipeError(f"recipe key {key} is wrong", first["input"], hint=first["msg"]) from error
-
-
-def as_of_epoch(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
-    """A recipe's values without texts and what makes no difference before `epoch`: its length, its finish, D's part."""
-    known = {**values, **dict.fromkeys(("training_data", "training_data_licence", "licence"))}
-    for key in ("sources", "validation"):
-        known[key] = [{**folder, "title": None, "licence": None} for folder in values.get(key, ())]
-    if known["finish"] and epoch <= known["finish"]["from_epoch"]:
-        known["finish"] = None
-    if epoch <= known["constant_epochs"]:
-        known["epochs"] = known["constant_epochs"] = None
-    objective = known["objective"]
-    if epoch <= objective["adversarial_from_epoch"]:
-        has_d = objective["adversarial_weight"] > 0
-        later = dict.fromkeys(("adversarial_from_epoch", "adversarial_head"))
-        known["objective"] = {**objective, **later, "adversarial_weight": has_d}
-        known["discriminator_optimiser"] = {**known["discriminator_optimiser"], "learning_rate": None}
-    return known
 
 
 def _all_keys() -> list[str]:

@@ -21,10 +21,12 @@ from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
 from sat2map.train.build import begin_from, build_state
 from sat2map.train.checkpoint import State
-from sat2map.train.data import TrainingData, open_data
+from sat2map.train.data import TrainingData
 from sat2map.train.loader import steps_per_epoch
+from sat2map.train.open_data import open_data
 from sat2map.train.processes import n_processes, rank
-from sat2map.train.recipe import Recipe, as_of_epoch
+from sat2map.train.recipe import Recipe
+from sat2map.train.resume import check_same_run, selects_alike
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class RunOptions:
         folder: of the run.
         device: torch device.
         resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
-        init: model files to begin with the weights of.
+        init: models to begin with the weights of: files, names, or folders of runs.
         groups: CSV of overlap groups, if not found beside the data.
         cache: folder of decoded pairs, if not the user's.
         overwrite: begin anew even if the folder holds a run.
@@ -47,7 +49,7 @@ class RunOptions:
     folder: Path
     device: str = "cpu"
     resume: str | None = None
-    init: Sequence[Path] = ()
+    init: Sequence[str | Path] = ()
     groups: Path | None = None
     cache: Path | None = None
     overwrite: bool = False
@@ -62,7 +64,6 @@ class Run:
         recipe: the resolved one.
         options: where the run lies.
         data: what the run learns from.
-        data_fingerprint: of the files of all sources.
         state: what changes.
         truths: the validation set's true maps, prepared for scoring once.
     """
@@ -70,7 +71,6 @@ class Run:
     recipe: Recipe
     options: RunOptions
     data: TrainingData
-    data_fingerprint: str
     state: State
     truths: list[Truth] = field(default_factory=list)
 
@@ -94,10 +94,16 @@ class Run:
         """Steps in an epoch."""
         return steps_per_epoch(self.recipe, self.data)
 
+    @cached_property
+    def identities(self) -> tuple[str, str]:
+        """Digests of what the weights follow from, and of what the best of them are chosen by."""
+        return self.data.identity(), self.data.validation_identity()
+
     def save_checkpoint(self) -> None:
         """Write what `open_run` goes on from."""
         path = self.options.folder / checkpoint.FILE_NAME
-        checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), self.data_fingerprint)
+        data, validation = self.identities
+        checkpoint.save(path, self.state, self.recipe.model_dump(mode="json"), data=data, validation=validation)
 
 
 def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run:
@@ -117,15 +123,15 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     """
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
-    data, data_fingerprint = open_data(folder, recipe, groups=options.groups, cache=options.cache)
+    data = open_data(folder, recipe, groups=options.groups, cache=options.cache)
     _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))
     _check_sizes(recipe, state.modules["generator"])
-    run = Run(recipe, options, data, data_fingerprint, state)
+    run = Run(recipe, options, data, state)
     if content:
         _restore(run, content)
     else:
-        begin_from(state, options.init)
+        state.init = begin_from(state, options.init)
         if rank():
             # The weights are the same in all processes, their noise is not.
             torch.manual_seed(recipe.seed + rank())
@@ -140,11 +146,13 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
 
 
 def _restore(run: Run, content: dict[str, Any]) -> None:
-    epoch = content["step"] / run.steps_per_epoch
-    recipes = [as_of_epoch(values, epoch) for values in (content["recipe"], run.recipe.model_dump(mode="json"))]
-    for difference in checkpoint.check_same_run(content, recipes, run.data_fingerprint):
+    recipe, (data, validation) = run.recipe.model_dump(mode="json"), run.identities
+    for difference in check_same_run(content, recipe, data, content["step"] / run.steps_per_epoch):
         log.warning("resumed elsewhere, so it goes on, but not bit by bit: %s", difference)
     checkpoint.restore(run.state, content)
+    if run.state.best is not None and not selects_alike(content, recipe, validation):
+        log.warning("what the best network is chosen by has changed, so it is chosen anew from here on")
+        run.state.best = None
 
 
 def _checkpoint_to_resume(options: RunOptions) -> Path | None:

@@ -98,7 +98,7 @@ def _as_translated(run: Run, validation: ValidationLabels, index: int) -> tuple[
     """An image and its sets of classes at the nearest GSD that the recipe is for, stretched if its chips are."""
     source, labels = validation.source, validation.labels
     pair = labels[index]
-    finest, coarsest = run.recipe.gsd_m
+    finest, coarsest = run.data.gsd_m
     scale = source.gsd_m / min(max(source.gsd_m, finest), coarsest)
     size = [max(1, round(side * scale)) for side in reversed(pair.label_hw.shape)]
     image = Image.fromarray(pair.image_hwc).resize(size, Image.Resampling.BICUBIC)
