@@ -5,13 +5,14 @@ LOCK := requirements/dev.txt
 TORCH := torch==2.13.0
 LOWEST := .venv-lowest
 UV := $(BIN)/uv
+WHICH ?= best
 COMPILE := $(UV) pip compile --quiet --no-annotate --no-emit-index-url --excludes requirements/unlocked.txt pyproject.toml
 # A stamp is newer than what it was made from, so that a second `make test` installs nothing.
 BASE := $(VENV)/.base
 ALL := $(VENV)/.all
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-lowest test-slow check docs lock clean
+.PHONY: help env demo test test-lowest test-slow check docs lock ship clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,12 @@ docs: $(ALL) ## Build the pages into site/; a broken link is an error
 lock: ## Resolve requirements/dev.txt again; UPGRADE=--upgrade also takes newer versions
 	$(COMPILE) --universal --python-version 3.11 $(UPGRADE) --extra all --group dev \
 		--custom-compile-command 'make lock' -o $(LOCK)
+
+ship: $(ALL) ## Make NAME one of the models that ship, from the folder RUN: make ship NAME=open RUN=runs/open
+	@test -n "$(NAME)" -a -n "$(RUN)" || { echo 'make ship NAME=open RUN=runs/open [WHICH=best|last]' >&2; exit 2; }
+	$(BIN)/sat2map model export $(RUN)/generator_$(WHICH).safetensors -o src/sat2map/bundled/$(NAME).onnx --overwrite
+	for part in generator discriminator; do test ! -e $(RUN)/$${part}_$(WHICH).safetensors || $(BIN)/sat2map model halve \
+		$(RUN)/$${part}_$(WHICH).safetensors -o weights/$(NAME)-$$part.safetensors --overwrite || exit 1; done
 
 clean: ## Remove environments, caches and builds
 	rm -rf $(VENV) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -33,7 +33,7 @@ def _at(image_hwc: np.ndarray, gsd_m: float, resampling: Image.Resampling) -> np
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--gsd", "gsd_m", type=float, required=True, help="Metres on the ground per pixel of the images.")
-@click.option("--model", help="Name or file; by default the bundled one.")
+@click.option("--model", help="Name or file.  [default: open]")
 @click.option("--stretch", is_flag=True, help="Stretch each image, as translate does a scene of its own.")
 def main(folder: Path, gsd_m: float, model: str | None, stretch: bool) -> None:
     """Print precision, recall and F1 over all images."""

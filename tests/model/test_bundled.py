@@ -13,7 +13,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folders of models in the place of the package's and the repository's; empty files, since none is opened."""
     folder = tmp_path / "bundled"
     folder.mkdir()
-    for name in ("compact.onnx", "paper.onnx", "naip.tif"):
+    for name in ("open.onnx", "paper.onnx", "naip.tif"):
         (folder / name).touch()
     monkeypatch.setattr(bundled, "files", lambda _: folder)
     (tmp_path / "kept").mkdir()
@@ -22,8 +22,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_default_is_the_compact_model(shelf: Path) -> None:
-    assert bundled.resolve() == bundled.resolve(None) == shelf / "compact.onnx"
+def test_default_is_the_model_that_anyone_may_use(shelf: Path) -> None:
+    assert bundled.resolve() == bundled.resolve(None) == shelf / "open.onnx"
 
 
 def test_name_and_path_are_told_apart(shelf: Path, tmp_path: Path) -> None:
@@ -37,4 +37,4 @@ def test_name_and_path_are_told_apart(shelf: Path, tmp_path: Path) -> None:
 def test_unknown_name_lists_what_there_is(shelf: Path) -> None:
     with pytest.raises(ModelFileError, match="no such model: 'papr'") as caught:
         bundled.resolve("papr")
-    assert "compact, half, paper" in str(caught.value.hint)
+    assert "half, open, paper" in str(caught.value.hint)

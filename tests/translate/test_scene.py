@@ -318,7 +318,7 @@ def test_generated_family_translates_on_its_own_grid(bundled: Translator, tmp_pa
         assert after.transform.almost_equals(before.transform, 1e-9)
         np.testing.assert_array_equal(after.dataset_mask() > 0, before.dataset_mask() > 0)
         assert [c.name for c in after.colorinterp] == ["red", "green", "blue"]
-        assert after.tags()["SAT2MAP_MODEL"].startswith("compact")
+        assert after.tags()["SAT2MAP_MODEL"].startswith("open")
         assert "SAT2MAP_STRETCH" in after.tags()
     assert cog_validate(tmp_path / "map.tif") == (True, [], [])
 

@@ -29,7 +29,7 @@ def model() -> None:
 @json_option
 @log_options
 def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
-    """Print the card of a model, by default the bundled one."""
+    """Print the card of a model, by default that of `open`."""
     from sat2map.model.bundled import read_card
 
     card = read_card(model_name)

@@ -81,7 +81,7 @@ model_option = click.option(
     "--model",
     "model",
     metavar="NAME|FILE",
-    help="Bundled model or model file (.onnx, .safetensors).  [default: bundled]",
+    help="Bundled model (open, newyork) or model file (.onnx, .safetensors).  [default: open]",
 )
 out_option = click.option(
     "-o", "--out", "--output", "out", type=click.Path(path_type=Path), required=True, help="Where the result goes."

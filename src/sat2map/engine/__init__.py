@@ -57,7 +57,7 @@ def load_engine(model: str | Path | None = None, device: str = "auto", n_threads
     """Load a model: an ONNX file with ONNX Runtime, a safetensors file with torch.
 
     Args:
-        model: a bundled model's name or a file; by default the bundled model.
+        model: a bundled model's name or a file; by default `open`.
         device: `auto`, `cpu`, `cuda` or `mps`; ONNX files run on the processor.
         n_threads: threads of ONNX Runtime; by default one for each core.
 

@@ -34,7 +34,7 @@ class EvaluationRequest:
     Args:
         data: folder of side-by-side pairs, or of two folders A and B with equal names.
         target_folder: folder of the maps; `data` then holds the images alone.
-        model: a bundled model's name or a file; by default the bundled model.
+        model: a bundled model's name or a file; by default `open`.
         head: one of the model's heads; by default its first.
         constant_rgb: score this colour in place of a model (0..255).
         versus: another model, the baseline of a comparison on the same images.

@@ -11,7 +11,8 @@ from sat2map.errors import ModelFileError
 from sat2map.model import onnx_file, safetensors_file
 from sat2map.model.card import Card
 
-DEFAULT = "compact"
+DEFAULT = "open"
+"""The model that is used where none is named: the one that anyone may use at work."""
 WEIGHTS = Path(__file__).parents[3] / "weights"
 """Folder of the repository with models that are too large for the package."""
 RUN_MODEL_FILE = "generator_best.safetensors"

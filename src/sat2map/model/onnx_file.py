@@ -17,7 +17,7 @@ CONFIDENCE = "confidence"
 """Name of the output with the confidence of a palette head: uint8, shape (batch, height, width, 1)."""
 
 FIRST_CHUNK_BYTES = 2**29
-"""First piece of memory of the arena: a little more than the bundled model needs for a default window."""
+"""First piece of memory of the arena: a little more than a bundled model needs for a default window."""
 
 
 def no_confidence(name: object) -> ModelFileError:

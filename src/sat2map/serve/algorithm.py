@@ -34,7 +34,7 @@ class Sat2map(BaseAlgorithm):
     output_dtype: str | None = "uint8"
 
     def engine(self) -> Engine:
-        """Return the bundled model's engine, since a request must not name a file; `algorithm_of` takes another."""
+        """Return the default model's engine, since a request must not name a file; `algorithm_of` takes another."""
         return load_once()
 
     def __call__(self, img: ImageData) -> ImageData:

@@ -105,7 +105,7 @@ class Translator:
 
     @classmethod
     def load(cls, model: str | Path | None = None, device: str = "auto", n_threads: int | None = None) -> Self:
-        """Load a model: the bundled one, another by name, or a `.onnx` or `.safetensors` file.
+        """Load a model: the default one (`open`), another by name, or a `.onnx` or `.safetensors` file.
 
         Args:
             model: a bundled model's name or a file.
