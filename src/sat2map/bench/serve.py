@@ -26,6 +26,7 @@ from morecantile import Tile, tms
 from rio_tiler.io import Reader
 
 from sat2map.errors import Sat2mapError
+from sat2map.model.card import WantedPrecision
 from sat2map.scene.formats import png_bytes
 from sat2map.scene.source import open_scene
 from sat2map.translate import Settings, Translator
@@ -149,7 +150,9 @@ def tile_paths(scene: Path, layer: str, zooms: Sequence[int] | None = None, size
     ]
 
 
-def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int, seed: int) -> dict[str, Any]:
+def bench_serve(
+    scene: Path, model: str | None, *, n_random: int, n_clients: int, seed: int, precision: WantedPrecision = "auto"
+) -> dict[str, Any]:
     """Measure a server of a scene.
 
     Args:
@@ -158,8 +161,9 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
         n_random: tiles that many clients fetch at random.
         n_clients: how many those are.
         seed: of the tiles.
+        precision: with what numbers an 8-bit model computes.
     """
-    options = ["--model", model] if model else []
+    options = ["--precision", precision, *(["--model", model] if model else [])]
     with Reader(str(scene)) as reader:
         finest = reader.maxzoom
     every = tile_paths(scene, "map")
@@ -176,7 +180,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
             late_mib = running.rss_mib()
         encoding_s = _encoding_cost(next(Path(folder).glob("map-*/map.tif")), finest)
     # Last: beside an engine that has run in this process, though it rests, the server takes 8 % longer.
-    engine = _engine_cost(scene, model)
+    engine = _engine_cost(scene, model, precision)
     n_tiles = len(cold.seconds)
     allowed_s = (engine["cpu_s"] + encoding_s * n_tiles) / (os.cpu_count() or 1)
     return {
@@ -190,9 +194,9 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
     }  # fmt: skip
 
 
-def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
+def _engine_cost(scene: Path, model: str | None, precision: WantedPrecision) -> dict[str, Any]:
     """Processor time of the windows, some of them drawn alone; those at the border are smaller."""
-    translator, settings = Translator.load(model), Settings()
+    translator, settings = Translator.load(model), Settings(precision=precision)
     with open_scene(scene, translator.reading()) as source:
         drawing = translator.drawing(source, settings)
         windows = drawing.plan.windows

@@ -1,4 +1,4 @@
-"""`sat2map model`: show, export, halve or import model files."""
+"""`sat2map model`: show, export, quantize, halve or import model files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECK_STARTS_PX = ((0, 0), (60, 80))
 
 @click.group()
 def model() -> None:
-    """Show, export, halve or import model files."""
+    """Show, export, quantize, halve or import model files."""
 
 
 @model.command()
@@ -46,9 +46,18 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @click.argument("run_or_file", metavar="RUN|SAFETENSORS", type=click.Path(path_type=Path))
 @out_option
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the card.  [default: as it is]")
+@click.option(
+    "--int8",
+    "calibration_folder",
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="Write 8-bit integers, as `quantize` does with these images.",
+)
 @overwrite_option
 @log_options
-def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
+def export(
+    run_or_file: Path, out: Path, licence: str | None, calibration_folder: Path | None, overwrite: bool, quiet: bool
+) -> None:
     """Write a generator as ONNX, which needs no torch; it is checked against torch before it appears.
 
     From the folder of a run, its best generator is exported.
@@ -56,7 +65,53 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     _refuse_output(out, ".onnx", overwrite)
     file = run_or_file / RUN_MODEL_FILE if run_or_file.is_dir() else run_or_file
     _refuse_onnx(file)
+    if calibration_folder is None:
+        _export(file, out, licence)
+    else:
+        _quantize(file, out, calibration_folder, licence)
+    if not quiet:
+        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, checked against torch on two images)", err=True)
 
+
+@model.command()
+@click.argument("file", metavar="NAME|FILE", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@out_option
+@overwrite_option
+@log_options
+def quantize(file: Path, data: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Write a generator as ONNX with 8-bit integers, which processors with VNNI compute twice as fast.
+
+    The ranges of its activations are measured on up to 40 images from all over DATA: a folder of pairs or of images, or
+    of partial labels. Its floats can still be computed: --precision of other commands chooses.
+    """
+    _refuse_output(out, ".onnx", overwrite)
+    _quantize(file, out, data)
+    if not quiet:
+        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB)", err=True)
+
+
+def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> None:
+    from tempfile import TemporaryDirectory
+
+    from sat2map.data.calibration import calibration_images
+    from sat2map.errors import import_extra
+    from sat2map.model.bundled import read_card, resolve
+
+    import_extra("onnx", "train")
+    from sat2map.model.quantize import quantize as quantize_onnx
+
+    path = resolve(file)
+    images_hwc = calibration_images(data, read_card(path))
+    with TemporaryDirectory() as folder:
+        if path.suffix != ".onnx":
+            exported = Path(folder) / "model.onnx"
+            _export(path, exported, licence)
+            path = exported
+        quantize_onnx(path, out, images_hwc, data.resolve().name)
+
+
+def _export(file: Path, out: Path, licence: str | None) -> None:
     from sat2map.engine.torch import load_generator
     from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
@@ -65,8 +120,6 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     if licence:
         card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_images(card.stride))
-    if not quiet:
-        click.echo(f"wrote {out} ({out.stat().st_size / 2**20:.1f} MiB, checked against torch on two images)", err=True)
 
 
 @model.command()

@@ -32,6 +32,7 @@ from sat2map.errors import Sat2mapError, SceneError
 @options.window_option
 @options.margin_option
 @options.device_option
+@options.precision_option
 @options.log_options
 def serve(
     sources: tuple[Path, ...],
@@ -40,6 +41,7 @@ def serve(
     window_px: int | None,
     margin_px: int | None,
     device: str,
+    precision: Any,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -62,7 +64,7 @@ def serve(
     settings = ServeSettings(**{name: value for name, value in given.items() if value not in (None, ())})
     with _listen(settings.host, settings.port) as listener:
         model_key = hashlib.sha256(resolve(model).read_bytes()).hexdigest()
-        tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
+        tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px, precision=precision)
         cache_bytes = round(settings.cache_gib * 2**30)
         scenes = Scenes(Translator.load(model, device), settings.cache, cache_bytes, model_key, tiling)
         try:

@@ -185,7 +185,7 @@ class Translator:
         Raises:
             OutputError, SceneError, ImageError, ModelFileError: one line says what; nothing is left behind.
         """
-        start_s, settings = time.perf_counter(), settings.for_card(self.card)
+        start_s, settings = time.perf_counter(), settings.for_engine(self.engine)
         paths = [output_path(Path(destination), product) for product in settings.products]
         for path in paths:
             check_destination(source, path, overwrite=overwrite)
