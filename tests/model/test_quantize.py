@@ -67,6 +67,12 @@ def test_file_imports_the_standard_operators_alone_and_has_no_branches(quantized
     assert "If" not in {node.op_type for node in model.graph.node}
 
 
+def test_no_activation_becomes_floats_for_its_shape(quantized: Path) -> None:
+    nodes = onnx.load(quantized).graph.node
+    floats = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    assert not [node.name for node in nodes if node.op_type == "Shape" and node.input[0] in floats]
+
+
 def test_weights_of_all_convolutions_have_seven_bits(quantized: Path) -> None:
     graph = onnx.load(quantized).graph
     maker = {name: node for node in graph.node for name in node.output}

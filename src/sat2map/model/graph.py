@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import onnx
 from onnx import NodeProto, TensorProto, helper
 
 FEWEST_ROWS = 4
@@ -24,31 +25,25 @@ def split_heads(graph: Any) -> Callable[[Any], None]:
     outputs = list(graph.output)
     switches = {head.input[0] for head in heads}
     inputs = [port for port in graph.input if port.name in switches]
-    values = [tensor for tensor in graph.initializer if tensor.name in switches]
-    (logits,) = _taken_by(heads, graph)
-    for items, taken in ((graph.node, heads), (graph.input, inputs), (graph.initializer, values)):
-        for item in taken:
+    taken = {name for head in heads for node in _branch(head).node for name in node.input} | switches
+    constants = [tensor for tensor in graph.initializer if tensor.name in taken]
+    (logits,) = {name for node in graph.node for name in node.output} & taken
+    for items, gone in ((graph.node, heads), (graph.input, inputs), (graph.output, outputs)):
+        for item in gone:
             items.remove(item)
-    del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(logits, TensorProto.FLOAT, None))
 
     def attach(quantized: Any) -> None:
         del quantized.output[:]
         quantized.output.extend(outputs)
         quantized.input.extend(inputs)
-        quantized.initializer.extend([*values, *_slice_constants()])
+        present = {tensor.name for tensor in quantized.initializer}
+        quantized.initializer.extend([tensor for tensor in constants if tensor.name not in present])
+        quantized.initializer.extend(_slice_constants())
         for head in heads:
             _attach_head(quantized, head, logits)
 
     return attach
-
-
-def _taken_by(heads: list[Any], graph: Any) -> list[str]:
-    """Tensors that the branches of heads take from the graph, computed there."""
-    made = {name for node in graph.node for name in node.output}
-    return list(
-        dict.fromkeys(name for head in heads for node in _branch(head).node for name in node.input if name in made)
-    )
 
 
 def _branch(head: Any) -> Any:
@@ -93,6 +88,73 @@ def _quantization_of(graph: Any, tensor: str) -> tuple[str, str]:
     while node.op_type != "DequantizeLinear":
         node = maker[node.input[0]]
     return node.input[1], node.input[2]
+
+
+class Shapes(NamedTuple):
+    """The shape of a tensor for two sizes of the image."""
+
+    one: list[int]
+    other: list[int]
+
+    def axis(self, i: int) -> tuple[int, int]:
+        """Length of an axis for both."""
+        return self.one[i], self.other[i]
+
+
+def probed_reshapes(model: Any) -> tuple[Any, list[Any]]:
+    """Make a model that tells the shapes of reshapings whose shape is computed.
+
+    Returns:
+        The model, and the nodes; for each of them it has two outputs, the shape of what is reshaped and the result's.
+    """
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    known = {tensor.name for tensor in model.graph.initializer}
+    known |= {node.output[0] for node in model.graph.node if node.op_type == "Constant"}
+    reshapes = [node for node in model.graph.node if node.op_type == "Reshape" and node.input[1] not in known]
+    del probe.graph.output[:]
+    for i, node in enumerate(reshapes):
+        for end, tensor in enumerate((_before_reshapes(model.graph, node), node.output[0])):
+            name = f"shape_{i}_{end}"
+            probe.graph.node.append(helper.make_node("Shape", [tensor], [name]))
+            probe.graph.output.append(helper.make_tensor_value_info(name, TensorProto.INT64, None))
+    return probe, reshapes
+
+
+def _before_reshapes(graph: Any, node: Any) -> str:
+    """What a node reshapes, in the shape that it had before reshapings that lead to it."""
+    maker = {name: node for node in graph.node for name in node.output}
+    while node is not None and node.op_type == "Reshape":
+        tensor: str = node.input[0]
+        node = maker.get(tensor)
+    return tensor
+
+
+def fix_reshape(graph: Any, node: Any, before: Shapes, after: Shapes) -> None:
+    """Give a reshaping a constant shape, if one axis at most is neither constant nor as long as it was."""
+    shape = []
+    for i in range(len(after.one)):
+        one, other = after.axis(i)
+        kept = i < len(before.one) and before.axis(i) == (one, other)
+        shape.append(one if one == other else 0 if kept else -1)
+    if shape.count(-1) <= 1:
+        name = f"{node.output[0]}_shape"
+        graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [len(shape)], shape))
+        node.input[:] = [_before_reshapes(graph, node), name]
+
+
+def remove_unused(graph: Any) -> None:
+    """Remove nodes and constants that no output is computed from."""
+    needed = {port.name for port in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in needed]:
+        graph.initializer.remove(tensor)
 
 
 def separate_quantizers(graph: Any) -> None:
