@@ -94,8 +94,8 @@ def _fold(path: Path, folder: Path) -> Any:
 def _fix_reshapes(model: Any, stride: int) -> None:
     """Give reshapings constant shapes, where two sizes of image show that these can be.
 
-    What torch exports computes them from the shape of a tensor, for which ONNX Runtime makes floats of its integers: 5 to
-    15 % of the time of a run.
+    What torch exports computes them from the shape of a tensor, for which ONNX Runtime makes floats of its integers: 3
+    to 5 % of the time of a run.
     """
     probe, reshapes = probed_reshapes(model)
     if not reshapes:
