@@ -27,6 +27,11 @@ class Threshold:
         stride=8, receptive_radius_px=0, margin_px=0,
     )  # fmt: skip
 
+    precision = "float32"
+
+    def with_precision(self, _precision: str) -> Threshold:
+        return self
+
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         grey = sat_bhwc.mean(-1, keepdims=True)
         return np.where((grey > 62) & (grey < 95), (255, 255, 255), (232, 229, 222)).astype(np.uint8)

@@ -61,6 +61,11 @@ class _Blur:
 
     card = SimpleNamespace(name="blur", heads=("crisp", "smooth"), stride=8, recipe={})
 
+    precision = "float32"
+
+    def with_precision(self, _precision: str) -> _Blur:
+        return self
+
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         if output == "crisp":
             return sat_bhwc
@@ -119,6 +124,7 @@ def test_evaluate_writes_the_protocol_and_prints_the_same_json(data: Path, tmp_p
         "model": "blur",
         "head": "smooth",
         "direction": "AtoB",
+        "precision": "float32",
     }
     assert [p.name for p in out.iterdir()] == ["metrics.json"]
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from sat2map.cli.main import sat2map
 from sat2map.engine import load_engine
 from sat2map.model.card import Card
-from tests.model.networks import tiny
+from tests.model.networks import images, tiny
 
 
 def run(*arguments: str | Path) -> Result:
@@ -101,3 +102,27 @@ def test_bad_export_is_refused_and_leaves_nothing(
     assert result.stderr.startswith(found)
     assert "hint: " in result.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("of", ["generator_best.safetensors", "model.onnx"])
+def test_quantize_writes_what_export_with_int8_writes(of: str, run_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "ground"
+    data.mkdir()
+    for i in range(3):
+        Image.fromarray(images(3, 32, 48)[i]).save(data / f"{i}.png")
+    assert run("export", run_folder, "-o", run_folder / "model.onnx").exit_code == 0
+    result = run("quantize", run_folder / of, data, "-o", tmp_path / "a.onnx")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith(f"wrote {tmp_path / 'a.onnx'} (0.")
+    assert run("export", run_folder, "--int8", data, "-o", tmp_path / "b.onnx", "--quiet").exit_code == 0
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+    card = load_engine(tmp_path / "a.onnx").card
+    assert (card.precision, card.calibration_data, card.n_calibration_images) == ("int8", "ground", 3)
+
+
+def test_quantize_without_images_is_refused(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("quantize", run_folder / "generator_best.safetensors", tmp_path / "empty", "-o", tmp_path / "a.onnx")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: folder holds no image")
+    assert not (tmp_path / "a.onnx").exists()

@@ -35,6 +35,11 @@ class _Shift:
         self.card = SimpleNamespace(name=name, heads=outputs, stride=8, recipe={}, temperature=3.0)
         self.by_px = by_px
 
+    precision = "float32"
+
+    def with_precision(self, _precision: str) -> _Shift:
+        return self
+
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         drawn = np.roll(sat_bhwc, self.by_px, 2)
         return np.asarray(0.5 * drawn + 0.5 * np.array(BASELINE_RGB)).astype(np.uint8) if output == "smooth" else drawn

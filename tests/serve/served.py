@@ -55,6 +55,11 @@ class QuickEngine:
         self.n_runs -= not sat_bhwc.any()  # whether it can, which is asked at the start
         return self.run(sat_bhwc, output), sat_bhwc[..., :1]
 
+    precision = "float32"
+
+    def with_precision(self, _precision: str) -> QuickEngine:
+        return self
+
     def with_instance_normalization(self) -> QuickEngine:
         raise ModelFileError("statistics are part of the file")
 

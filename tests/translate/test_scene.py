@@ -182,6 +182,11 @@ def test_model_without_probabilities_is_refused_before_any_work(bundled: Transla
     class Colours:
         card = bundled.engine.card.model_copy(update={"heads": ("rgb",), "palette": None})
 
+        precision = "float32"
+
+        def with_precision(self, _precision: str) -> Colours:
+            return self
+
         def run_with_confidence(self, *_: object) -> None:
             raise ModelFileError("model gives no probabilities", "x", hint="y")
 

@@ -26,6 +26,7 @@ from morecantile import Tile, tms
 from rio_tiler.io import Reader
 
 from sat2map.errors import Sat2mapError
+from sat2map.model.card import WantedPrecision
 from sat2map.scene.formats import png_bytes
 from sat2map.scene.source import open_scene
 from sat2map.translate import Settings, Translator
@@ -166,7 +167,9 @@ def tile_paths(scene: Path, layer: str, zooms: Sequence[int] | None = None, size
     ]
 
 
-def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int, seed: int) -> dict[str, Any]:
+def bench_serve(
+    scene: Path, model: str | None, *, n_random: int, n_clients: int, seed: int, precision: WantedPrecision = "auto"
+) -> dict[str, Any]:
     """Measure a server of a scene: with nothing drawn, with all of it drawn, and under load.
 
     Args:
@@ -175,6 +178,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
         n_random: number of random tiles that are fetched under load.
         n_clients: number of clients that fetch them.
         seed: seed of the random tiles.
+        precision: numbers with which an 8-bit model computes.
 
     Returns:
         The report that `sat2map bench serve --json` prints.
@@ -182,7 +186,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
     Raises:
         Sat2mapError: the server does not start.
     """
-    options = ["--model", model] if model else []
+    options = ["--precision", precision, *(["--model", model] if model else [])]
     with Reader(str(scene)) as reader:
         finest = reader.maxzoom
     every = tile_paths(scene, "map")
@@ -196,7 +200,7 @@ def bench_serve(scene: Path, model: str | None, *, n_random: int, n_clients: int
             load = _load(running, random, n_clients)
         encoding_s = _encoding_cost(next(Path(folder).glob("map-*/map.tif")), finest)
     # The engine is measured last: once it has run in this process, the server takes 8 % longer, though it rests.
-    engine = _engine_cost(scene, model)
+    engine = _engine_cost(scene, model, precision)
     n_tiles = len(cold.seconds)
     allowed_s = (engine["cpu_s"] + encoding_s * n_tiles) / (os.cpu_count() or 1)
     return {
@@ -217,9 +221,9 @@ def _load(running: Running, paths: Sequence[str], n_clients: int) -> dict[str, A
     }  # fmt: skip
 
 
-def _engine_cost(scene: Path, model: str | None) -> dict[str, Any]:
+def _engine_cost(scene: Path, model: str | None, precision: WantedPrecision) -> dict[str, Any]:
     """Measure the processor time of all windows from some of them; windows at the border are smaller."""
-    translator, settings = Translator.load(model), Settings()
+    translator, settings = Translator.load(model), Settings(precision=precision)
     with open_scene(scene, rule=translator.stretch_rule) as source:
         drawing = translator.drawing(source, settings)
         windows = drawing.plan.windows

@@ -14,7 +14,7 @@ import numpy as np
 from sat2map.arrays import UInt8
 from sat2map.classes import COLOURS_RGB
 from sat2map.engine import Engine
-from sat2map.model.card import Card
+from sat2map.model.card import Card, WantedPrecision
 from sat2map.scene.source import open_scene
 from sat2map.tiling.blending import TILE_PX
 from sat2map.translate import Settings, Translator
@@ -25,7 +25,7 @@ class Instant:
     """An engine that takes no time: it looks up a colour of the palette for each brightness."""
 
     def __init__(self, card: Card) -> None:
-        self.card = card
+        self.card, self.precision = card, card.precision
         self._table = COLOURS_RGB[np.arange(256) * len(COLOURS_RGB) // 256]
 
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
@@ -36,6 +36,10 @@ class Instant:
     def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
         """See `Engine.run_with_confidence`."""
         return self.run(sat_bhwc, output), sat_bhwc[..., :1]
+
+    def with_precision(self, _precision: WantedPrecision) -> Engine:
+        """See `Engine.with_precision`."""
+        return self
 
     def with_instance_normalization(self) -> Engine:
         """See `Engine.with_instance_normalization`."""

@@ -14,6 +14,7 @@ from sat2map.cli.options import (
     json_option,
     log_options,
     model_option,
+    precision_option,
     seed_option,
     set_option,
     window_option,
@@ -76,6 +77,7 @@ def train(
 @head_option
 @window_option
 @device_option
+@precision_option
 @json_option
 @log_options
 def seams(
@@ -86,6 +88,7 @@ def seams(
     head: str | None,
     window_px: int | None,
     device: str,
+    precision: Any,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -98,7 +101,7 @@ def seams(
     wanted = modes.split(",")
     if not set(wanted) <= set(get_args(Mode)):
         raise click.BadParameter(f"modes are {', '.join(get_args(Mode))}", param_hint="--modes")
-    settings = Settings(head, window_px or DEFAULT_CORE_PX)
+    settings = Settings(head, window_px or DEFAULT_CORE_PX, precision=precision)
     records = bench_seams(Translator.load(model, device), scene, truth, settings, wanted)  # type: ignore[arg-type]
     click.echo(json.dumps(records, indent=2) if as_json else "\n".join(map(_seam_line, records)))
 
@@ -126,17 +129,19 @@ def _seam_line(record: dict[str, Any]) -> str:
 @window_option
 @click.option("--versus", metavar="NAME|FILE", help="Another model, timed on the same scene: in tiles, and exactly.")
 @device_option
+@precision_option
 @json_option
 @log_options
 def time_translation(
     scene: str, model: str | None, head: str | None, window_px: int | None, versus: str | None, device: str,
-    as_json: bool, quiet: bool,
+    precision: Any, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Time the translation of SCENE, and the network alone and reading and writing alone."""
     from sat2map.bench.translate import bench_translate, bench_versus
     from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
 
-    translator, settings = Translator.load(model, device), Settings(head, window_px or DEFAULT_CORE_PX)
+    translator = Translator.load(model, device)
+    settings = Settings(head, window_px or DEFAULT_CORE_PX, precision=precision)
     report = bench_translate(translator, scene, settings)
     if versus:
         report["versus"] = bench_versus(translator, Translator.load(versus, device), scene, settings)
@@ -196,15 +201,18 @@ def _spread(value: dict[str, float], unit: str = " s") -> str:
 @click.option("--tiles", "n_random", type=click.IntRange(min=50), default=1000, show_default=True, help="Random tiles.")
 @click.option("--clients", "n_clients", type=click.IntRange(1, 256), default=64, show_default=True, help="At once.")
 @model_option
+@precision_option
 @seed_option
 @json_option
 @log_options
-def serve(scene: Path, n_random: int, n_clients: int, model: str | None, seed: int, as_json: bool, quiet: bool) -> None:
+def serve(
+    scene: Path, n_random: int, n_clients: int, model: str | None, precision: Any, seed: int, as_json: bool, quiet: bool
+) -> None:
     """Measure the tiles per second of a server of SCENE on this machine: cold, warm and under load."""
     import_extra("titiler.core", "serve")
     from sat2map.bench.serve import bench_serve
 
-    report = bench_serve(scene, model, n_random=n_random, n_clients=n_clients, seed=seed)
+    report = bench_serve(scene, model, n_random=n_random, n_clients=n_clients, seed=seed, precision=precision)
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return

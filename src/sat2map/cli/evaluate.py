@@ -51,6 +51,7 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--save-images", is_flag=True, help="Put predictions and truths in two folders of the output.")
 @options.overwrite_option
 @options.device_option
+@options.precision_option
 @options.seed_option
 @options.json_option
 @options.log_options

@@ -1,4 +1,4 @@
-"""The command `sat2map model`, which shows, exports, halves and imports model files."""
+"""The command `sat2map model`, which shows, exports, quantizes, halves and imports model files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECK_STARTS_PX = ((0, 0), (60, 80))
 
 @click.group()
 def model() -> None:
-    """Show, export, halve or import model files."""
+    """Show, export, quantize, halve or import model files."""
 
 
 @model.command()
@@ -46,14 +46,68 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @click.argument("run_or_file", metavar="RUN|SAFETENSORS", type=click.Path(path_type=Path))
 @out_option
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the card.  [default: as it is]")
+@click.option(
+    "--int8",
+    "calibration_folder",
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="Write 8-bit integers, as `quantize` does with these images.",
+)
 @overwrite_option
 @log_options
-def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
+def export(
+    run_or_file: Path, out: Path, licence: str | None, calibration_folder: Path | None, overwrite: bool, quiet: bool
+) -> None:
     """Write a generator as an ONNX file, which runs without torch; it is compared with torch first.
 
     Of the folder of a run, the best generator is exported.
     """
     _refuse_output(out, ".onnx", overwrite)
+    if calibration_folder is None:
+        _export(run_or_file, out, licence)
+    else:
+        _quantize(run_or_file, out, calibration_folder, licence)
+    size = f"{out.stat().st_size / 2**20:.1f} MiB"
+    say_written(f"{out} ({size}, checked against torch on two images)", *_use_of(out), quiet=quiet)
+
+
+@model.command()
+@click.argument("file", metavar="NAME|FILE", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@out_option
+@overwrite_option
+@log_options
+def quantize(file: Path, data: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Write a generator as an ONNX file with 8-bit integers, which processors with VNNI compute twice as fast.
+
+    The ranges of its activations are measured on up to 40 images from all over DATA: a folder of pairs or of images, or
+    of partial labels. The file also computes in floats: --precision of other commands chooses.
+    """
+    _refuse_output(out, ".onnx", overwrite)
+    _quantize(file, out, data)
+    say_written(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)", *_use_of(out), quiet=quiet)
+
+
+def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> None:
+    from tempfile import TemporaryDirectory
+
+    from sat2map.data.calibration import calibration_images
+    from sat2map.model.bundled import read_card, resolve
+
+    import_extra("onnx", "train")
+    from sat2map.model.quantize import quantize as quantize_onnx
+
+    path = resolve(file)
+    images_hwc = calibration_images(data, read_card(path))
+    with TemporaryDirectory() as folder:
+        if path.suffix != ".onnx":
+            exported = Path(folder) / "model.onnx"
+            _export(path, exported, licence)
+            path = exported
+        quantize_onnx(path, out, images_hwc, data.resolve().name)
+
+
+def _export(run_or_file: Path, out: Path, licence: str | None) -> None:
     from sat2map.model.bundled import resolve
 
     file = resolve(run_or_file)
@@ -67,8 +121,6 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
     if licence:
         card = card.model_copy(update={"licence": licence})
     export_onnx(generator, card, out, _check_images(card.stride))
-    size = f"{out.stat().st_size / 2**20:.1f} MiB"
-    say_written(f"{out} ({size}, checked against torch on two images)", *_use_of(out), quiet=quiet)
 
 
 @model.command()

@@ -157,6 +157,13 @@ device_option = click.option(
     show_default=True,
     help="Where the network runs.",
 )
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "int8"]),
+    default="auto",
+    show_default=True,
+    help="Numbers with which an 8-bit model computes; auto: the faster on this machine.",
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random."
 )

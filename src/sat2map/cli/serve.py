@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @options.window_option
 @options.margin_option
 @options.device_option
+@options.precision_option
 @options.log_options
 def serve(
     sources: tuple[Path, ...],
@@ -46,6 +47,7 @@ def serve(
     window_px: int | None,
     margin_px: int | None,
     device: str,
+    precision: Any,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -60,7 +62,7 @@ def serve(
     from sat2map.translate import DEFAULT_CORE_PX, Settings
 
     settings = ServeSettings(**{name: value for name, value in given.items() if value not in (None, ())})
-    tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px)
+    tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px, precision=precision)
     with _listen(settings.host, settings.port) as listener:
         scenes = _open_scenes(sources, model, device, tiling, settings)
         if not quiet:

@@ -68,6 +68,7 @@ class TranslateRun(NamedTuple):
 @options.scheduler_option
 @options.overwrite_option
 @options.device_option
+@options.precision_option
 @options.json_option
 @options.log_options
 @click.pass_context
@@ -143,7 +144,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     return Settings(
         head=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
         mode=given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
-        confidence=given["confidence"],
+        confidence=given["confidence"], precision=given["precision"],
     )  # fmt: skip
 
 

@@ -97,10 +97,15 @@ def list_pairs(folder: PairFolder) -> Sequence[PairFile]:
     a, b = (root / name for name in FOLDERS)
     if a.is_dir() and b.is_dir():
         return _match(TwoFolders(a, b))
-    return _images(root)
+    return list_images(root)
 
 
-def _images(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
+    """The images of a folder, in natural order.
+
+    Raises:
+        DataError: no such folder, or no image in it.
+    """
     if not folder.is_dir():
         raise DataError("no such folder of pairs", folder, hint="give a folder of images")
     # Hidden files are what macOS leaves beside each image.
@@ -120,7 +125,7 @@ def _match(folders: TwoFolders) -> list[TwoFiles]:
     """Pairs of the files whose names, without their endings, are equal."""
     named = []
     for folder in (folders.a, folders.b):
-        files = _images(folder)
+        files = list_images(folder)
         by_stem = {same_name(path.stem): path for path in files}
         if len(by_stem) < len(files):
             twice = next(path for path in files if by_stem[same_name(path.stem)] != path)

@@ -8,7 +8,7 @@ from typing import Protocol
 from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError, import_extra
 from sat2map.model.bundled import resolve
-from sat2map.model.card import Card
+from sat2map.model.card import Card, Precision, WantedPrecision
 from sat2map.tiling import Window, padded_size, read_padded
 
 
@@ -18,6 +18,10 @@ class Engine(Protocol):
     @property
     def card(self) -> Card:
         """The card of the model."""
+
+    @property
+    def precision(self) -> Precision:
+        """With what numbers it computes."""
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """Draw maps.
@@ -50,6 +54,17 @@ class Engine(Protocol):
 
         Raises:
             ModelFileError: the model was exported, and its normalization cannot be changed.
+        """
+
+    def with_precision(self, precision: WantedPrecision) -> Engine:
+        """Give an engine of the same model that computes with other numbers.
+
+        Args:
+            precision: `int8` or `float32`; `auto`: the faster one of an 8-bit model on this machine, which is found
+                out once.
+
+        Raises:
+            ModelFileError: the model has no 8-bit integers.
         """
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError
-from sat2map.model.onnx_file import CONFIDENCE, SWITCH, no_confidence, open_session
+from sat2map.model.card import Precision, WantedPrecision
+from sat2map.model.onnx_file import CONFIDENCE, SWITCH, check_float32, no_confidence, open_session
 
 
 class OnnxEngine:
@@ -17,13 +18,16 @@ class OnnxEngine:
     Args:
         path: the ONNX file.
         n_threads: threads of one run; by default one for each core.
+        precision: of an 8-bit model; other models have floats alone.
 
     Raises:
         ModelFileError: the file is missing, broken, or no model of sat2map.
     """
 
-    def __init__(self, path: Path, n_threads: int | None = None) -> None:
-        self._session, self.card = open_session(path, n_threads)
+    def __init__(self, path: Path, n_threads: int | None = None, precision: Precision = "int8") -> None:
+        self._session, self.card = open_session(path, n_threads, precision)
+        self.precision: Precision = precision if self.card.precision == "int8" else "float32"
+        self._n_threads, self._others = n_threads, {self.precision: self}
         switches = {switch.name for switch in self._session.get_overridable_initializers()}
         names = [port.name for port in self._session.get_outputs()]
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
@@ -45,6 +49,21 @@ class OnnxEngine:
         raise ModelFileError(
             "normalization of an exported model is fixed", self._path, hint="give the .safetensors file of the model"
         )
+
+    def with_precision(self, precision: WantedPrecision) -> OnnxEngine:
+        """See `Engine.with_precision`."""
+        if self.card.precision == "float32":
+            check_float32(precision, self._path)
+            return self
+        if precision == "auto":
+            from sat2map.engine.precision import fastest_precision
+
+            precision = fastest_precision(self._path, self._n_threads)
+        if precision not in self._others:
+            other = OnnxEngine(self._path, self._n_threads, precision)
+            other._others = self._others
+            self._others[precision] = other
+        return self._others[precision]
 
     def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:
         # Without the switches the other outputs would be computed too, and discarded.

@@ -11,8 +11,8 @@ import torch
 from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError, Sat2mapError
 from sat2map.model import safetensors_file
-from sat2map.model.card import Card, class_of_colour
-from sat2map.model.onnx_file import CONFIDENCE, no_confidence
+from sat2map.model.card import Card, Precision, WantedPrecision, class_of_colour
+from sat2map.model.onnx_file import CONFIDENCE, check_float32, no_confidence
 from sat2map.nn import build
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import InferenceModel
@@ -67,6 +67,7 @@ class TorchEngine:
 
     def __init__(self, generator: Generator, card: Card, device: str = "auto") -> None:
         self.card = card
+        self.precision: Precision = "float32"
         self._device = pick_device(device)
         self._model = InferenceModel(generator, class_of_colour(card)).to(self._device)
 
@@ -98,6 +99,11 @@ class TorchEngine:
             if isinstance(module, Norm2d):
                 module.normalization = "instance"
         return TorchEngine(generator, self.card.model_copy(update={"normalization": "instance"}), self._device)
+
+    def with_precision(self, precision: WantedPrecision) -> TorchEngine:
+        """See `Engine.with_precision`."""
+        check_float32(precision, self.card.name)
+        return self
 
     def _run(self, sat_bhwc: UInt8) -> dict[str, torch.Tensor]:
         with torch.inference_mode():

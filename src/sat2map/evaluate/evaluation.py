@@ -20,6 +20,7 @@ from sat2map.evaluate.bootstrap import N_DRAWS
 from sat2map.evaluate.metrics import BASELINE_RGB, ImageScore
 from sat2map.evaluate.predictor import Predictor, constant_predictor, load_baseline, load_predictor
 from sat2map.evaluate.protocol import ScoredImage, compare, decode_pairs, score_images, summarise
+from sat2map.model.card import WantedPrecision
 
 SMALLEST_PX = 11
 """Side of the window of SSIM."""
@@ -44,6 +45,7 @@ class EvaluationRequest:
         corruptions: score under each corruption as well.
         frontier: score each point of a palette head as well.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        precision: with what numbers the model computes, where it has 8-bit integers; a baseline takes the faster.
         seed: seed of the bootstrap.
 
     Raises:
@@ -63,6 +65,7 @@ class EvaluationRequest:
     corruptions: bool = False
     frontier: bool = False
     device: str = "auto"
+    precision: WantedPrecision = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -167,7 +170,7 @@ def _load_predictors(request: EvaluationRequest) -> list[Predictor]:
     if request.constant_rgb is not None:
         model = constant_predictor(request.constant_rgb)
     else:
-        model = load_predictor(request.model, request.head, request.device)
+        model = load_predictor(request.model, request.head, request.device, request.precision)
     return [model, load_baseline(request.versus, model, request.device)] if request.versus else [model]
 
 

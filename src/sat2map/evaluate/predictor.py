@@ -10,6 +10,7 @@ from sat2map.evaluate.protocol import Predict, by_engine, constant
 
 if TYPE_CHECKING:
     from sat2map.engine import Engine
+    from sat2map.model.card import WantedPrecision
 
 
 class Predictor(NamedTuple):
@@ -27,19 +28,22 @@ def constant_predictor(colour_rgb: tuple[int, ...]) -> Predictor:
     return Predictor(constant(colour_rgb), description)
 
 
-def load_predictor(model: str | Path | None, head: str | None = None, device: str = "auto") -> Predictor:
-    """Load a model; it predicts with the head of that name, by default its first.
+def load_predictor(
+    model: str | Path | None, head: str | None = None, device: str = "auto", precision: WantedPrecision = "auto"
+) -> Predictor:
+    """Load a model; it predicts with the head of that name, by default its first, and with numbers of that precision.
 
     Raises:
-        ModelFileError: what `load_engine` raises, or the model has no such head.
+        ModelFileError: what `load_engine` raises, or the model has no such head or precision.
     """
     # Imported here: a constant colour needs no runtime.
     from sat2map.engine import load_engine
 
-    engine = load_engine(model, device)
+    engine = load_engine(model, device).with_precision(precision)
     card = engine.card
     direction = card.recipe.get("direction", "AtoB")
     description = {"model": card.name, "head": head or card.heads[0], "direction": direction}
+    description["precision"] = engine.precision
     return Predictor(by_engine(engine, head), description, engine)
 
 

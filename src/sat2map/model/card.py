@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sat2map.classes import classify
 from sat2map.errors import ModelFileError
 
+Precision = Literal["float32", "int8"]
+"""With what numbers a model computes."""
+WantedPrecision = Literal["auto", "float32", "int8"]
+"""`auto` is the faster one on this machine."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 FORMAT_VERSION: Final = 2
 HEADER_KEY = "sat2map.card"
 """Key of the card, as JSON, in safetensors metadata and in ONNX metadata properties."""
@@ -48,6 +53,11 @@ class Card(BaseModel):
     """Colours of a palette head, uint8 RGB."""
     temperature: float | None = None
     """Sharpness (gamma) of the softmax of the `smooth` head."""
+    precision: Precision = "float32"
+    """`int8`: weights are rounded to 7 bits and activations to 8."""
+    calibration_data: str = ""
+    """Images on which the ranges of 8-bit activations were measured."""
+    n_calibration_images: int = 0
     training_data: str = ""
     training_data_licence: str = ""
     init: tuple[str, ...] = ()

@@ -8,13 +8,20 @@ from pathlib import Path
 import onnxruntime
 
 from sat2map.errors import ModelFileError
-from sat2map.model.card import HEADER_KEY, Card
+from sat2map.model.card import HEADER_KEY, Card, Precision, WantedPrecision
 
 SWITCH = "want_{}"
 """Name of the input that switches the output of a name on; true by default."""
 
 CONFIDENCE = "confidence"
 """Name of the output with the confidence of a palette head: uint8, shape (batch, height, width, 1)."""
+
+SILENT = 4
+"""Level of ONNX Runtime's log at which it says nothing: what is wrong comes as an exception."""
+WITHOUT_QUANTIZERS = ("session.disable_quant_qdq", "session.enable_quant_qdq_cleanup")
+"""Settings that take the quantizers of activations out of a model, so that it computes in floats."""
+MERGES_INTO_QUANTIZERS = ["ReluQuantRewrite", "ClipQuantRewrite"]
+"""Optimizers that leave a ReLU to the quantizer behind it; with that it would be taken out."""
 
 FIRST_CHUNK_BYTES = 2**29
 """First piece of memory of the arena: a little more than a bundled model needs for a default window."""
@@ -24,6 +31,16 @@ def no_confidence(name: object) -> ModelFileError:
     """Make the error for a model without a confidence output."""
     hint = "give a model with a palette head, exported by this version: sat2map model export"
     return ModelFileError("model gives no probabilities, so there is no confidence", name, hint=hint)
+
+
+def check_float32(precision: WantedPrecision, name: object) -> None:
+    """Refuse integers of a model that has none.
+
+    Raises:
+        ModelFileError: `precision` is `int8`.
+    """
+    if precision == "int8":
+        raise ModelFileError("model has no 8-bit integers", name, hint="sat2map model quantize writes one that has")
 
 
 @functools.cache
@@ -40,12 +57,15 @@ def _make_arena() -> None:
     onnxruntime.create_and_register_allocator(memory, settings)
 
 
-def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.InferenceSession, Card]:
+def open_session(
+    path: Path, n_threads: int | None = None, precision: Precision = "int8"
+) -> tuple[onnxruntime.InferenceSession, Card]:
     """Open a model file in a session of ONNX Runtime on the processor, and read its card.
 
     Args:
         path: the model file.
         n_threads: threads of one run; by default one for each core.
+        precision: `float32` takes the quantizers of activations out of an 8-bit model; others have none.
 
     Raises:
         ModelFileError: the file is missing or truncated, is no ONNX file, or has no card that this version reads.
@@ -53,7 +73,7 @@ def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.
     if not path.is_file():
         raise ModelFileError("no such model file", path, hint="sat2map model export writes them")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = SILENT
     # Windows at the border of a scene have other shapes, and a memory plan for each shape would be kept for ever (1.45
     # times the peak).
     options.enable_mem_pattern = False
@@ -63,8 +83,16 @@ def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if n_threads:
         options.intra_op_num_threads = n_threads
+    if precision == "float32":
+        for setting in WITHOUT_QUANTIZERS:
+            options.add_session_config_entry(setting, "1")
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            path,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=MERGES_INTO_QUANTIZERS if precision == "float32" else None,
+        )
     except Exception as error:  # the errors of ONNX Runtime share no other base class
         raise ModelFileError(
             "model file is truncated or no ONNX", path, hint="copy or download it again, or export it anew"

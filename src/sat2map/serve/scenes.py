@@ -64,7 +64,9 @@ class Scenes:
     def __init__(
         self, translator: Translator, cache: Path, cache_bytes: int, model_key: str, settings: Settings
     ) -> None:
-        self._translator, self._model_key, self._settings = translator, model_key, settings
+        self._translator, self._model_key = translator, model_key
+        # The precision is named now: windows that are drawn later must fit those that are there.
+        self._settings = settings.for_engine(translator.engine)
         self._cache = MapCache(cache, cache_bytes)
         self._has_confidence = has_confidence(translator.engine)
         self.by_id: dict[str, Scene] = {}

@@ -222,6 +222,7 @@ def _tags(scene: Source, job: TranslationJob, card: Card, product: Product) -> d
         "SAT2MAP_MODEL": f"{card.name}, {card.steps} steps",
         "SAT2MAP_MODEL_LICENCE": card.licence,
         "SAT2MAP_HEAD": job.settings.for_card(card).head or "",
+        "SAT2MAP_PRECISION": job.settings.precision,
         "SAT2MAP_PRODUCT": product.name,
         "SAT2MAP_MODE": job.settings.mode_for(card),
         "SAT2MAP_MARGIN_PX": str(job.settings.margin_for(card)),

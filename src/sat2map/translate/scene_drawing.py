@@ -32,6 +32,7 @@ def make_runner(engine: Engine, settings: Settings) -> Runner:
     Raises:
         ModelFileError: the model has no such head, no probabilities, or no such mode.
     """
+    engine = engine.with_precision(settings.precision)
     head, mode = choose_head(engine.card, settings.head), settings.mode_for(engine.card)
     if mode == "instance" and engine.card.normalization == "frozen":
         engine = engine.with_instance_normalization()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from sat2map.engine import choose_head
+from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError
-from sat2map.model.card import Card
+from sat2map.model.card import Card, WantedPrecision
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
 from sat2map.scene.resolution import ModelGrid
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
@@ -49,6 +49,7 @@ class Settings:
         gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
         classes: draw classes of ground, not colours.
         confidence: draw the probability of the class shown, too.
+        precision: with what numbers a model computes that has 8-bit integers; `auto`: the faster on this machine.
     """
 
     head: str | None = None
@@ -58,6 +59,7 @@ class Settings:
     gsd_m: float | None = None
     classes: bool = False
     confidence: bool = False
+    precision: WantedPrecision = "auto"
 
     @property
     def products(self) -> list[Product]:
@@ -86,6 +88,15 @@ class Settings:
             ModelFileError: the model has no such head.
         """
         return dataclasses.replace(self, head=choose_head(card, self.head))
+
+    def for_engine(self, engine: Engine) -> Settings:
+        """The same settings with head and precision named.
+
+        Raises:
+            ModelFileError: the model has no such head or precision.
+        """
+        precision = engine.with_precision(self.precision).precision
+        return dataclasses.replace(self.for_card(engine.card), precision=precision)
 
     def margin_for(self, card: Card) -> int:
         """Pixels of the model grid that are read on each side of a core window."""

@@ -233,7 +233,7 @@ class Translator:
             SceneError, ImageError: the source cannot be read, or is no scene.
             ModelFileError: the model cannot do what the settings ask for.
         """
-        start_s = time.perf_counter()
+        start_s, settings = time.perf_counter(), settings.for_engine(self.engine)
         paths = self._output_paths(source, Path(destination), settings, overwrite=overwrite)
         with open_scene(source, reading, self.stretch_rule, shared) as scene:
             drawing = self._checked_drawing(scene, source, settings, paths)
