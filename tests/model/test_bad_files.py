@@ -95,7 +95,7 @@ def test_bad_file_is_named_with_what_it_is(
 
 @pytest.mark.parametrize("open_model", [read_card, load_engine])
 def test_folder_and_missing_file_are_told_apart(open_model: Callable[[Path], object], tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="model is a folder"):
+    with pytest.raises(ModelFileError, match="folder is no run"):
         open_model(tmp_path)
     with pytest.raises(ModelFileError, match=r"no such model: '.*nope.onnx'"):
         open_model(tmp_path / "nope.onnx")

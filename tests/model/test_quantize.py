@@ -162,7 +162,7 @@ def test_other_networks_are_quantized_too(architecture: str, tmp_path: Path) -> 
     sat = images(2, 48, 32)
     head = card.heads[-1]
     for precision in ("int8", "float32"):
-        drawn = engine.with_precision(precision).run(sat, head)  # type: ignore[arg-type]
+        drawn = engine.with_precision(precision).run(sat, head)
         assert np.abs(drawn.astype(int) - wanted.run(sat, head)).mean() < 8
 
 
@@ -195,7 +195,7 @@ def test_logits_are_the_same_on_a_processor_without_vnni(quantized: Path, ground
     model.graph.output.append(onnx.helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, None))
     onnx.save(model, tmp_path / "m.onnx")
     np.save(tmp_path / "sat.npy", ground[None, :96, :128])
-    for name, before in (("here", []), ("there", [emulator, "-cpu", "Haswell"])):
+    for name, before in (("here", []), ("there", [str(emulator), "-cpu", "Haswell"])):
         command = [*before, sys.executable, "-c", PROGRAM]
         subprocess.run([*command, *(str(tmp_path / file) for file in ("m.onnx", "sat.npy", f"{name}.npz")), LOGITS],
                        check=True)  # fmt: skip

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
-from sat2map.model.card import Card
+from sat2map.model.card import Card, Precision, WantedPrecision
 from sat2map.serve.app import create_app
 from sat2map.serve.filling import Filler
 from sat2map.serve.layers import MAP
@@ -55,9 +55,9 @@ class QuickEngine:
         self.n_runs -= not sat_bhwc.any()  # whether it can, which is asked at the start
         return self.run(sat_bhwc, output), sat_bhwc[..., :1]
 
-    precision = "float32"
+    precision: Precision = "float32"
 
-    def with_precision(self, _precision: str) -> QuickEngine:
+    def with_precision(self, precision: WantedPrecision) -> QuickEngine:
         return self
 
     def with_instance_normalization(self) -> QuickEngine:

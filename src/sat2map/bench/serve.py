@@ -175,9 +175,9 @@ def bench_serve(
     Args:
         scene: GeoTIFF.
         model: name or file of the model, as `Translator.load` takes it.
-        n_random: number of random tiles that are fetched under load.
+        n_random: number of tiles, drawn by `seed`, that are fetched under load.
         n_clients: number of clients that fetch them.
-        seed: seed of the random tiles.
+        seed: see `n_random`.
         precision: numbers with which an 8-bit model computes.
 
     Returns:
@@ -201,13 +201,11 @@ def bench_serve(
         encoding_s = _encoding_cost(next(Path(folder).glob("map-*/map.tif")), finest)
     # The engine is measured last: once it has run in this process, the server takes 8 % longer, though it rests.
     engine = _engine_cost(scene, model, precision)
-    n_tiles = len(cold.seconds)
-    allowed_s = (engine["cpu_s"] + encoding_s * n_tiles) / (os.cpu_count() or 1)
+    allowed_s = (engine["cpu_s"] + encoding_s * len(cold.seconds)) / (os.cpu_count() or 1)
     return {
-        "scene": str(scene), "n_cores": os.cpu_count(), "engine": engine,
+        "scene": str(scene), "n_cores": os.cpu_count(), "engine": engine, "warm": warm.report(), "load": load,
         "read_and_encode_cpu_ms": round(1000 * encoding_s, 1),
         "cold": cold.report() | {"cpu_s": round(cold_cpu_s, 1), "share_of_allowed": round(allowed_s / cold.wall_s, 3)},
-        "warm": warm.report(), "load": load,
     }  # fmt: skip
 
 

@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 @click.option("--init", metavar="NAME|FILE|RUN", multiple=True, help="Begin with the weights of this model (G or D).")
 @target_option
 @click.option(
-    "--gsd",
-    "gsd_m",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="M",
+    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
     help="Metres on the ground per pixel of DATA, where its files do not say so.",
-)
+)  # fmt: skip
 @groups_option
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
@@ -76,8 +73,7 @@ def train(
     from sat2map.train.recipe import load_recipe
     from sat2map.train.run import RunOptions
 
-    if gsd_m:
-        assignments = (*assignments, ("pairs_gsd_m", str(gsd_m)))
+    assignments += (("pairs_gsd_m", str(gsd_m)),) if gsd_m else ()
     recipe, pairs = load_recipe(recipe_name, assignments), _pairs(data, target_folder)
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0

@@ -10,9 +10,8 @@ from sat2map.arrays import UInt8
 from sat2map.data.pairs import FOLDERS, list_images
 from sat2map.errors import DataError, Sat2mapError
 from sat2map.model.card import Card
-from sat2map.scene.raster import ReadOptions
 from sat2map.scene.source import open_scene
-from sat2map.scene.stretch import Stretch
+from sat2map.scene.stretch import DEFAULT_LEVELS, Stretch, StretchRule
 from sat2map.tiling import Window, padded_size, read_padded
 
 PARTIAL_FOLDER = "image"
@@ -46,8 +45,9 @@ def calibration_images(folder: Path, card: Card, n_images: int = N_IMAGES) -> li
 
 
 def _read(path: Path, card: Card, is_reversed: bool) -> UInt8:
+    levels = card.levels or DEFAULT_LEVELS
     try:
-        with open_scene(path, ReadOptions(levels=card.levels)) as scene:
+        with open_scene(path, rule=StretchRule(levels)) as scene:
             height, width = scene.grid.height, scene.grid.width
             left = 0
             if width == 2 * height:
@@ -62,7 +62,7 @@ def _read(path: Path, card: Card, is_reversed: bool) -> UInt8:
 
             image_hwc = read_padded(read, middle, height, width)
             if card.stretch_bytes and scene.stretch is None:
-                image_hwc = Stretch.of_sample(image_hwc.reshape(-1, 3), card.levels).apply(image_hwc)
+                image_hwc = Stretch.of_sample(image_hwc.reshape(-1, 3), levels).apply(image_hwc)
     except Sat2mapError as error:
         raise DataError(f"image cannot be read ({error.found})", path, hint=error.hint) from error
     return np.ascontiguousarray(image_hwc)

@@ -72,6 +72,23 @@ def open_session(
     """
     if not path.is_file():
         raise ModelFileError("no such model file", path, hint="sat2map model export writes them")
+    options, disabled = _session_options(n_threads), []
+    if precision == "float32":
+        disabled = MERGES_INTO_QUANTIZERS
+        for setting in WITHOUT_QUANTIZERS:
+            options.add_session_config_entry(setting, "1")
+    try:
+        session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled
+        )
+    except Exception as error:  # the errors of ONNX Runtime share no other base class
+        raise ModelFileError(
+            "model file is truncated or no ONNX", path, hint="copy or download it again, or export it anew"
+        ) from error
+    return session, Card.from_header(session.get_modelmeta().custom_metadata_map.get(HEADER_KEY), path)
+
+
+def _session_options(n_threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT
     # Windows at the border of a scene have other shapes, and a memory plan for each shape would be kept for ever (1.45
@@ -83,21 +100,7 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if n_threads:
         options.intra_op_num_threads = n_threads
-    if precision == "float32":
-        for setting in WITHOUT_QUANTIZERS:
-            options.add_session_config_entry(setting, "1")
-    try:
-        session = onnxruntime.InferenceSession(
-            path,
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=MERGES_INTO_QUANTIZERS if precision == "float32" else None,
-        )
-    except Exception as error:  # the errors of ONNX Runtime share no other base class
-        raise ModelFileError(
-            "model file is truncated or no ONNX", path, hint="copy or download it again, or export it anew"
-        ) from error
-    return session, Card.from_header(session.get_modelmeta().custom_metadata_map.get(HEADER_KEY), path)
+    return options
 
 
 def read_card(path: Path) -> Card:

@@ -46,8 +46,7 @@ def quantize(path: Path, out: Path, images_hwc: Sequence[UInt8], calibration_dat
     Args:
         path: the model, `.onnx`, in floats.
         out: destination, ending in `.onnx`.
-        images_hwc: each uint8, shape (H, W, 3), sides multiples of the card's stride: images on which the ranges of
-            activations are measured.
+        images_hwc: images to measure the activations on, each uint8, shape (H, W, 3), sides multiples of the stride.
         calibration_data: name of these images, for the card.
 
     Returns:
@@ -60,9 +59,8 @@ def quantize(path: Path, out: Path, images_hwc: Sequence[UInt8], calibration_dat
     card = onnx_file.read_card(path)
     if card.precision != "float32":
         raise ModelFileError(f"model is {card.precision} already", path, hint="give the model that it was made from")
-    card = card.model_copy(
-        update={"precision": "int8", "calibration_data": calibration_data, "n_calibration_images": len(images_hwc)}
-    )
+    of_images = {"calibration_data": calibration_data, "n_calibration_images": len(images_hwc)}
+    card = card.model_copy(update={"precision": "int8"} | of_images)
     with replacing(out) as work, tempfile.TemporaryDirectory() as folder:
         graph = _fold(path, Path(folder))
         attach_heads = split_heads(graph.graph)
