@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
@@ -13,16 +13,14 @@ from sat2map.arrays import Array, Float64
 from sat2map.scene.georeference import Grid
 from sat2map.scene.resolution import ground_gsd
 from sat2map.tiling import Window
-from sat2map.vector.class_raster import ClassRaster
+from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.road_graph import RoadGraph
+from sat2map.vector.roads_ends import Ends, with_ends
 from sat2map.vector.roads_gaps import Closing, gaps_closed
 from sat2map.vector.roads_network import UNKNOWN, Int64, Network, in_order, stitched
 from sat2map.vector.roads_shape import smooth_lines
-from sat2map.vector.roads_tidy import Tidying, one_node_a_junction, placed, tidied
+from sat2map.vector.roads_tidy import Tidying, one_node_a_junction, tidied
 from sat2map.vector.roads_trace import Tracing, trace_window
-
-STRAIGHT_PX = 12
-"""Of its end, what tells the direction of a road."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class RoadSettings:
     """Metres per pixel; None: as the grid says, or 1 where it has no place."""
     tracing: Tracing = field(default_factory=Tracing)
     tidying: Tidying = field(default_factory=Tidying)
+    ends: Ends = field(default_factory=Ends)
 
 
 def trace_roads(
@@ -60,7 +59,7 @@ def trace_roads(
     closed = gaps_closed(net, Closing(settings.close_gaps_m / gsd_m))
     net = one_node_a_junction(closed, settings.tidying)
     net = in_order(net.without_idle_nodes(), grid.width)
-    return _graph(_extended(placed(net), grid), grid, settings, gsd_m)
+    return _graph(with_ends(net, settings.ends, grid.height, grid.width), grid, settings, gsd_m)
 
 
 def _traced(raster: ClassRaster, how: Tracing, window_px: int, n_workers: int) -> Network:
@@ -69,38 +68,31 @@ def _traced(raster: ClassRaster, how: Tracing, window_px: int, n_workers: int) -
     lock = Lock()
 
     def trace(core: Window) -> tuple[Int64, Network]:
-        read = core.grown(how.margin_px).clipped(height, width)
+        read = core.grown(how.margin_px)
         with lock:
-            values = raster.read(read)
+            values = _read(raster, read)
         return trace_window(values, read, core, width, how)
 
     with ThreadPoolExecutor(n_workers) as pool:
         return stitched(list(pool.map(trace, _windows(height, width, window_px))), width)
 
 
+def _read(raster: ClassRaster, window: Window) -> ClassWindow:
+    """Read a window; beyond the raster its border goes on, so that roads do not end before they reach it."""
+    within = window.clipped(raster.grid.height, raster.grid.width)
+    values = raster.read(within)
+    row, col = within.row - window.row, within.col - window.col
+    pad = (row, window.height - within.height - row), (col, window.width - within.width - col)
+    confidence = None if values.confidence_hw is None else np.pad(values.confidence_hw, pad, mode="edge")
+    return ClassWindow(
+        np.pad(values.classes_hw, pad, mode="edge"), np.pad(values.valid_hw, pad, mode="edge"), confidence
+    )
+
+
 def _windows(height: int, width: int, side: int) -> Iterator[Window]:
     for row in range(0, height, side):
         for col in range(0, width, side):
             yield Window(row, col, side, side).clipped(height, width)
-
-
-def _extended(net: Network, grid: Grid) -> Network:
-    """Dead ends go straight on to where the road ends: thinning takes half a width, and bends to a corner before."""
-    points = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
-    xy, radius = net.xy.copy(), net.radius_px.copy()
-    for side, sign in ((0, 1), (1, -1)):
-        line = np.flatnonzero((net.degrees == 1)[net.ends[:, side]])
-        first, last = net.offsets[line], net.offsets[line + 1] - 1
-        tip = first if side == 0 else last
-        to_edge = net.points["radius"][tip].astype(np.float64)
-        near = tip + sign * np.minimum(np.rint(to_edge).astype(np.int64), (last - first) // 2)
-        behind = np.clip(near + sign * STRAIGHT_PX, first, last)
-        ahead = points[near] - points[behind]
-        ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-        cut = np.hypot(*(points[tip] - points[near]).T) + to_edge
-        node = net.ends[line, side]
-        xy[node], radius[node] = points[near] + ahead * cut[:, None], cut
-    return replace(net, xy=np.clip(xy, 0, (grid.width, grid.height)), radius_px=radius)
 
 
 def _graph(net: Network, grid: Grid, settings: RoadSettings, gsd_m: float) -> RoadGraph:

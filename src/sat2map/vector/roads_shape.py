@@ -11,39 +11,27 @@ from sat2map.vector.roads_network import Int64, Network
 SPACING_PX = 1.0
 
 
-def smooth_lines(net: Network, *, sigma_px: float, tolerance_px: float, trim: float = 0.9) -> tuple[Float64, Int64]:
+def smooth_lines(net: Network, *, sigma_px: float, tolerance_px: float) -> tuple[Float64, Int64]:
     """The lines from node to node, without steps of pixels.
 
-    Points within the place of a junction are left out, and the line goes straight to the node. Points at equal
-    distances are smoothed by a Gaussian, with their mirror image in the end of the line beyond it, so that ends stay;
-    then the line is simplified. Source: Gaussian smoothing of curves (Mokhtarian and Mackworth 1986); Douglas and
-    Peucker 1973.
+    Points at equal distances are smoothed by a Gaussian, with their mirror image in the end of the line beyond it, so
+    that ends stay; then the line is simplified. Source: Gaussian smoothing of curves (Mokhtarian and Mackworth 1986);
+    Douglas and Peucker 1973.
 
     Returns:
         Coordinates in pixels, shape (P, 2), and the offsets of the lines, shape (E + 1,).
     """
-    xy, offsets = _even(*_from_node_to_node(net, trim))
+    xy, offsets = _even(*_from_node_to_node(net))
     return _simplified(_smoothed(xy, offsets, sigma_px), offsets, tolerance_px)
 
 
-def _from_node_to_node(net: Network, trim: float) -> tuple[Float64, Int64]:
-    """The points of each line and its two nodes, without the points in the places of junctions."""
-    of = net.line_of_point
-    xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
-    reach = np.select((net.degrees > 2, net.degrees == 1), (trim * net.radius_px, net.radius_px - 0.5), 0.5)
-    far = np.ones(len(xy), bool)
-    for side in (0, 1):
-        node = net.ends[of, side]
-        far &= np.hypot(*(xy - net.xy[node]).T) > reach[node]
-    ring = net.ends[:, 0] == net.ends[:, 1]
-    kept = np.add.reduceat(far.astype(np.int64), net.offsets[:-1])
-    far |= (ring & (kept < 3))[of]
-    counts = np.bincount(of[far], minlength=len(net.ends))
-    offsets = np.append(0, np.cumsum(counts + 2))
+def _from_node_to_node(net: Network) -> tuple[Float64, Int64]:
+    """The points of each line and its two nodes."""
+    offsets = net.offsets + 2 * np.arange(len(net.offsets))
     out = np.empty((offsets[-1], 2))
     inner = np.ones(len(out), bool)
     inner[offsets[:-1]] = inner[offsets[1:] - 1] = False
-    out[inner] = xy[far]
+    out[inner] = np.stack((net.points["x"], net.points["y"]), -1)
     out[offsets[:-1]], out[offsets[1:] - 1] = net.xy[net.ends[:, 0]], net.xy[net.ends[:, 1]]
     return out, offsets
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from sat2map.arrays import Bool, Float64
-from sat2map.vector.roads_network import Int64, Network, links_matrix
+from sat2map.arrays import Bool
+from sat2map.vector.roads_network import Network, links_matrix
 
 ROUNDS = 4
 """Where a spur goes, a shorter one may be left; after as many rounds none is, in all that was seen."""
@@ -84,49 +84,3 @@ def without_specks(net: Network, how: Tidying) -> Network:
     of = group[net.ends[:, 0]]
     total = np.bincount(of, net.lengths_px(), minlength=len(net.xy) + 1)
     return net.keep(total[of] >= how.speck_px)
-
-
-def placed(net: Network, trim: float = 0.9, far_px: float = 12.0) -> Network:
-    """Put each junction where the lines that lead there point to, by least squares."""
-    joint = net.degrees > 2
-    at, way, node = _approaches(net, trim, far_px)
-    used = joint[node]
-    at, way, node = at[used], way[used], node[used]
-    normal = np.stack((-way[:, 1], way[:, 0]), -1)
-    n = len(net.xy)
-    weak = 0.05
-    a, b, d = (
-        np.bincount(node, normal[:, i] * normal[:, j], minlength=n) + (weak if i == j else 0)
-        for i, j in ((0, 0), (0, 1), (1, 1))
-    )
-    off = ((at - net.xy[node]) * normal).sum(1)
-    right = [np.bincount(node, off * normal[:, i], minlength=n) for i in (0, 1)]
-    det = a * d - b * b
-    move = np.stack(((d * right[0] - b * right[1]) / det, (a * right[1] - b * right[0]) / det), -1)
-    size = np.hypot(*move.T)
-    move *= np.minimum(1, np.maximum(net.radius_px, 1) / np.maximum(size, 1e-9))[:, None]
-    move[~joint] = 0
-    return replace(net, xy=net.xy + move)
-
-
-def _approaches(net: Network, trim: float, far_px: float) -> tuple[Float64, Float64, Int64]:
-    """Where each end of a line leaves the place of its node, which way it leads there, and the node."""
-    along, of = net.along_px(), net.line_of_point
-    total = along[net.offsets[1:] - 1]
-    xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
-    places = []
-    for side in (0, 1):
-        way = along if side == 0 else total[of] - along
-        near = trim * net.radius_px[net.ends[:, side]]
-        places.append([_point_at(net, xy, way, np.minimum(near + more, total), side) for more in (0.0, far_px)])
-    at = np.concatenate([p[0] for p in places])
-    ahead = at - np.concatenate([p[1] for p in places])
-    ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-    return at, ahead, net.ends.T.ravel()
-
-
-def _point_at(net: Network, xy: Float64, way: Float64, wanted: Float64, side: int) -> Float64:
-    """The point of each line that lies as far from that end of it, or the next one beyond."""
-    before = np.add.reduceat((way < np.repeat(wanted, net.counts) - 1e-6).astype(np.int64), net.offsets[:-1])
-    before = np.minimum(before, net.counts - 1)
-    return xy[net.offsets[:-1] + before] if side == 0 else xy[net.offsets[1:] - 1 - before]

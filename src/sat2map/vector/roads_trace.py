@@ -50,7 +50,7 @@ def trace_window(values: ClassWindow, read: Window, core: Window, width_px: int,
 
     Args:
         values: classes of the read window.
-        read: the core window and its margin, clipped to the scene.
+        read: the core window and its margin, which may lie beyond the scene.
         core: what lines are wanted of.
         width_px: of the scene.
         how: how centre lines are found.
@@ -195,6 +195,8 @@ def _points(values: ClassWindow, road: Bool, square: Array, core: Bool, pixels: 
     scale = np.maximum(np.hypot(x, y) / np.maximum(np.abs(x) + np.abs(y), 1e-6), 0.7)
     shift = np.stack((x, y)) * scale
     shift *= np.minimum(1, 0.49 / np.maximum(np.hypot(*shift), 1e-6))
+    # So few binary digits that adding where the window lies rounds nothing.
+    shift = np.rint(shift * 64) / 64
     points = np.zeros(len(pixels), POINT)
     points["x"], points["y"] = cols + 0.5 + shift[0], rows + 0.5 + shift[1]
     points["radius"] = np.maximum(here + np.hypot(*shift) - 0.5, 0.5)
