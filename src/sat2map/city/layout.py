@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -99,6 +100,14 @@ class Layout:
                         if _meets(block.plot.corners, planned) and _meets(self.bend(block.plot.corners), box, 25):
                             yield block
 
+    def streets(self, box: Points) -> Iterator[Points]:
+        """Centre lines of the streets within districts near the rectangle, straight as they were planned."""
+        planned = self.bend.planned(box)
+        for cell in self._cells(box):
+            for district in self._cell(*cell)[0]:
+                if _meets(district.plot.corners, planned):
+                    yield from _streets(district, self.options, rng_of(self.seed, *district.key))
+
     def _cells(self, box: Points) -> list[tuple[int, int]]:
         low, high = np.floor(self.bend.planned(box) / CELL_M).astype(int).tolist()
         return [(i, j) for i in range(low[0], high[0] + 1) for j in range(low[1], high[1] + 1)]
@@ -169,31 +178,49 @@ def _meets(corners: Points, box: Points, margin_m: float = 0.0) -> bool:
     return bool((corners.max(0) > box[0] - margin_m).all() and (corners.min(0) < box[1] + margin_m).all())
 
 
+class _Rows(NamedTuple):
+    """How a district is divided: rows of blocks along `along`, each from v0 to v1, its blocks from u0 to u1 each."""
+
+    angle: float
+    along: Points
+    rows: list[tuple[float, float, list[tuple[float, float, str]]]]
+    """v0, v1, and u0, u1 and kind of each block."""
+
+
+def _rows(land: Plot, district: District, options: CityOptions, rng: Rng) -> _Rows:
+    """Divide the land of a district."""
+    edge = land.edges[int(land.lengths.argmax())]
+    angle = float(np.arctan2(edge[1], edge[0])) + (rng.normal(0, 0.15) if rng.random() < options.irregularity else 0.0)
+    if district.character in UNDIVIDED:
+        return _Rows(angle, axis(angle), [])
+    if rng.random() < 0.5:
+        angle += np.pi / 2
+    along = axis(angle)
+    u, v = land.corners @ along, land.corners @ np.array([-along[1], along[0]])
+    length, depth = np.array(options.block_m) * rng.uniform(0.78, 1.3, 2)
+    columns = _stretches(rng, u.min(), u.max(), length, options)
+    shares = np.array(SHARES[district.character])
+    shares = np.append(shares[:-1] * (1 - options.park_share / 2), options.park_share / 2)
+    rows = []
+    for v0, v1 in _stretches(rng, v.min(), v.max(), depth, options):
+        row = _merged(rng, columns, options.irregularity)
+        rows.append((v0, v1, [(*ends, KINDS[rng.choice(len(KINDS), p=shares / shares.sum())]) for ends in row]))
+    return _Rows(angle, along, rows)
+
+
 def _blocks(district: District, options: CityOptions, rng: Rng) -> Iterator[Block]:
     """The blocks of a district, in the same order whoever asks."""
     land = district.plot.inset()
     if land.area_m2 < 300:
         return
-    edge = land.edges[int(land.lengths.argmax())]
-    angle = float(np.arctan2(edge[1], edge[0])) + (rng.normal(0, 0.15) if rng.random() < options.irregularity else 0.0)
+    angle, along, rows = _rows(land, district, options, rng)
     if district.character in UNDIVIDED:
         yield Block(land, angle, UNDIVIDED[district.character], district.style, (*district.key, 0))
-        return
-    if rng.random() < 0.5:
-        angle += np.pi / 2
-    along = axis(angle)
     across = np.array([-along[1], along[0]])
-    u, v = land.corners @ along, land.corners @ across
-    length, depth = np.array(options.block_m) * rng.uniform(0.78, 1.3, 2)
-    columns = _stretches(rng, u.min(), u.max(), length, options)
-    shares = np.array(SHARES[district.character])
-    shares = np.append(shares[:-1] * (1 - options.park_share / 2), options.park_share / 2)
     n = 0
-    for v0, v1 in _stretches(rng, v.min(), v.max(), depth, options):
-        row = _merged(rng, columns, options.irregularity)
-        for u0, u1 in row:
+    for v0, v1, row in rows:
+        for u0, u1, kind in row:
             n += 1
-            kind = KINDS[rng.choice(len(KINDS), p=shares / shares.sum())]
             piece = land
             for at, normal in (
                 (u0 * along, along),
@@ -206,6 +233,38 @@ def _blocks(district: District, options: CityOptions, rng: Rng) -> Iterator[Bloc
             if piece.area_m2 > 250:
                 small = piece.area_m2 < 1100
                 yield Block(piece, angle, "green" if small else kind, district.style, (*district.key, n))
+
+
+def _streets(district: District, options: CityOptions, rng: Rng) -> Iterator[Points]:
+    """Centre lines of the streets between the blocks of a district, up to the middle of the roads around it."""
+    land = district.plot.inset()
+    if land.area_m2 < 300:
+        return
+    _, along, rows = _rows(land, district, options, rng)
+    across = np.array([-along[1], along[0]])
+    middles = [(v1 + v0) / 2 for (_, v1, _), (v0, _, _) in pairwise(rows)]
+    far = 2 * float(np.ptp(district.plot.corners, 0).sum())
+    ends = [-far + float((land.corners @ across).min()), *middles, far + float((land.corners @ across).max())]
+    lines = [np.stack((v * across - far * along, v * across + far * along)) for v in middles]
+    lines = [line + along * float(land.corners.mean(0) @ along) for line in lines]
+    for (_, _, row), low, high in zip(rows, ends, ends[1:], strict=False):
+        for (_, u1, _), (u0, _, _) in pairwise(row):
+            lines.append(np.stack((low * across, high * across)) + along * (u1 + u0) / 2)
+    for line in lines:
+        if len(_clipped(line, land)):
+            yield from _clipped(line, district.plot)
+
+
+def _clipped(line: Points, plot: Plot) -> Points:
+    """The part of a straight line that lies in a plot: shape (1, 2, 2), or (0, 2, 2)."""
+    start, end = plot.depths(line)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cut = start / (start - end)
+    low = float(np.max(cut[(start < 0) & (end >= 0)], initial=0.0))
+    high = float(np.min(cut[(start >= 0) & (end < 0)], initial=1.0))
+    inside = low < high and not ((start < 0) & (end < 0)).any()
+    points: Points = line[0] + (line[1] - line[0]) * np.array([[low], [high]])
+    return points[None] if inside else np.empty((0, 2, 2))
 
 
 def _stretches(rng: Rng, low: float, high: float, usual_m: float, options: CityOptions) -> list[tuple[float, float]]:

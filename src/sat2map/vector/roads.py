@@ -1,0 +1,143 @@
+"""The network of roads of a raster of classes: windows are traced, joined, tidied and made smooth; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+
+from sat2map.arrays import Array, Float64
+from sat2map.scene.georeference import Grid
+from sat2map.scene.resolution import ground_gsd
+from sat2map.tiling import Window
+from sat2map.vector.class_raster import ClassRaster, ClassWindow
+from sat2map.vector.road_graph import RoadGraph
+from sat2map.vector.roads_ends import Ends, with_ends
+from sat2map.vector.roads_gaps import Closing, gaps_closed
+from sat2map.vector.roads_network import UNKNOWN, Int64, Network, in_order, stitched
+from sat2map.vector.roads_shape import smooth_lines
+from sat2map.vector.roads_tidy import Tidying, one_node_a_junction, tidied
+from sat2map.vector.roads_trace import Tracing, trace_window
+
+
+@dataclass(frozen=True)
+class RoadSettings:
+    """How roads become lines; the defaults were tuned on maps of the training set at 0.9 m per pixel."""
+
+    close_gaps_m: float = 20.0
+    """Longer gaps stay open; 0: all."""
+    sigma_px: float = 2.0
+    """How far the points of a line are smoothed along it."""
+    tolerance_px: float = 0.3
+    """How far a line may be off after it was simplified."""
+    gsd_m: float | None = None
+    """Metres per pixel; None: as the grid says, or 1 where it has no place."""
+    tracing: Tracing = field(default_factory=Tracing)
+    tidying: Tidying = field(default_factory=Tidying)
+    ends: Ends = field(default_factory=Ends)
+
+
+def trace_roads(
+    raster: ClassRaster, settings: RoadSettings | None = None, *, window_px: int = 1024, n_workers: int = 1
+) -> RoadGraph:
+    """Trace the roads of a raster; the result depends neither on the windows nor on how many work on them.
+
+    Args:
+        raster: of classes.
+        settings: how roads become lines.
+        window_px: side of the windows that are read, to which a margin comes.
+        n_workers: threads.
+    """
+    settings = settings or RoadSettings()
+    grid = raster.grid
+    sides = (settings.gsd_m,) * 2 if settings.gsd_m else ground_gsd(grid) or (1.0, 1.0)
+    gsd_m = float(np.sqrt(sides[0] * sides[1]))
+    net = tidied(_traced(raster, settings.tracing, window_px, n_workers), settings.tidying)
+    closed = gaps_closed(net, Closing(settings.close_gaps_m / gsd_m))
+    net = one_node_a_junction(closed, settings.tidying)
+    net = in_order(net.without_idle_nodes(), grid.width)
+    return _graph(with_ends(net, settings.ends, grid.height, grid.width), grid, settings, gsd_m)
+
+
+def _traced(raster: ClassRaster, how: Tracing, window_px: int, n_workers: int) -> Network:
+    """The lines of all windows, joined."""
+    height, width = raster.grid.height, raster.grid.width
+    lock = Lock()
+
+    def trace(core: Window) -> tuple[Int64, Network]:
+        read = core.grown(how.margin_px)
+        with lock:
+            values = _read(raster, read)
+        return trace_window(values, read, core, width, how)
+
+    with ThreadPoolExecutor(n_workers) as pool:
+        return stitched(list(pool.map(trace, _windows(height, width, window_px))), width)
+
+
+def _read(raster: ClassRaster, window: Window) -> ClassWindow:
+    """Read a window; beyond the raster its border goes on, so that roads do not end before they reach it."""
+    within = window.clipped(raster.grid.height, raster.grid.width)
+    values = raster.read(within)
+    row, col = within.row - window.row, within.col - window.col
+    pad = (row, window.height - within.height - row), (col, window.width - within.width - col)
+    confidence = None if values.confidence_hw is None else np.pad(values.confidence_hw, pad, mode="edge")
+    return ClassWindow(
+        np.pad(values.classes_hw, pad, mode="edge"), np.pad(values.valid_hw, pad, mode="edge"), confidence
+    )
+
+
+def _windows(height: int, width: int, side: int) -> Iterator[Window]:
+    for row in range(0, height, side):
+        for col in range(0, width, side):
+            yield Window(row, col, side, side).clipped(height, width)
+
+
+def _graph(net: Network, grid: Grid, settings: RoadSettings, gsd_m: float) -> RoadGraph:
+    xy, offsets = smooth_lines(net, sigma_px=settings.sigma_px, tolerance_px=settings.tolerance_px)
+    steps = np.hypot(*np.diff(xy, axis=0, prepend=xy[:1]).T)
+    steps[offsets[:-1]] = 0
+    length = np.add.reduceat(steps, offsets[:-1]) if len(net.ends) else np.zeros(0)
+    median, tenth = _widths(net)
+    return RoadGraph(
+        grid=grid,
+        node_xy=net.xy,
+        degree=net.degrees,
+        ends=net.ends,
+        offsets=offsets,
+        xy=xy,
+        road_class=_classes(net, settings.tracing),
+        width_m=median * gsd_m,
+        width_p10_m=tenth * gsd_m,
+        length_m=length * gsd_m,
+        confidence=_confidence(net),
+        is_inferred=net.is_inferred,
+    )
+
+
+def _widths(net: Network) -> tuple[Float64, Float64]:
+    """Median and tenth percentile of each line's width in pixels, of its points that lie in no junction."""
+    order = np.lexsort((net.points["radius"], net.line_of_point))
+    width = 2 * net.points["radius"][order].astype(np.float64)
+    return width[net.offsets[:-1] + net.counts // 2], width[net.offsets[:-1] + net.counts // 10]
+
+
+def _classes(net: Network, how: Tracing) -> Array:
+    """The class of most points of each line, the first of the road classes where that is not decided."""
+    votes = np.stack(
+        [
+            np.bincount(net.line_of_point, net.points["kind"] == kind, minlength=len(net.ends))
+            for kind in how.road_classes
+        ]
+    )
+    return np.array(how.road_classes, np.uint8)[votes.argmax(0)] if len(net.ends) else np.zeros(0, np.uint8)
+
+
+def _confidence(net: Network) -> Float64:
+    known = net.points["kind"] != UNKNOWN
+    total = np.bincount(net.line_of_point, np.where(known, net.points["confidence"], 0), minlength=len(net.ends))
+    n = np.bincount(net.line_of_point, known, minlength=len(net.ends))
+    mean: Float64 = np.where(net.is_inferred, 0.0, total / np.maximum(n, 1) / 255)
+    return mean

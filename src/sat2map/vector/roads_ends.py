@@ -1,0 +1,128 @@
+"""Where the lines of roads end: junctions lie where the roads point to, and dead ends where the road ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sat2map.arrays import Float64
+from sat2map.vector.roads_network import Int64, Network
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How much of the end of a thinned line is not to be trusted."""
+
+    trim: float = 0.9
+    """Share of the junction's radius that is left out at least ..."""
+    wider: float = 1.15
+    """... and all that is so much wider than the line usually is ..."""
+    longest: float = 4.0
+    """... but no more than as many of the junction's radii."""
+    straight_px: float = 12.0
+    """What follows tells the direction."""
+    move: float = 2.5
+    """A junction moves by no more than as many of its radii."""
+
+
+def with_ends(net: Network, how: Ends, height_px: int, width_px: int) -> Network:
+    """Leave out what thinning bends at the ends of lines, and move nodes to where the rest of the lines points to.
+
+    Args:
+        net: the network.
+        how: how much is not to be trusted.
+        height_px: of the scene.
+        width_px: of the scene.
+    """
+    cuts = np.stack([_cut(net, side, how) for side in (0, 1)], -1)
+    cuts = np.minimum(cuts, ((net.counts - 1) // 2)[:, None])
+    at, ahead = _approaches(net, cuts, how)
+    moved = _junctions_moved(net, at, ahead, how)
+    moved[_dead(net)] = _dead_ends_moved(net, at, ahead, height_px, width_px)
+    return replace(_trimmed(net, cuts), xy=moved)
+
+
+def _dead(net: Network) -> Int64:
+    """Nodes where roads end, in the order in which lines end there: those at which they begin first."""
+    nodes = net.ends.T.ravel()
+    dead: Int64 = nodes[net.degrees[nodes] == 1]
+    return dead
+
+
+def _cut(net: Network, side: int, how: Ends) -> Int64:
+    """Points that are left out at one end of each line."""
+    along, of, n = net.along_px(), net.line_of_point, net.counts
+    nth: Int64 = np.arange(len(of)) - net.offsets[:-1][of]
+    if side:
+        along, nth = along[net.offsets[1:] - 1][of] - along, n[of] - 1 - nth
+    node = net.ends[of, side]
+    radius = net.radius_px[node]
+    junction = net.degrees[node] > 2
+    usual = how.wider * _usual_radius(net)[of] + 0.5
+    fine = (along >= how.trim * radius) & ((net.points["radius"] <= usual) | (along >= how.longest * radius))
+    # Towards a dead end the line bends to a corner of the road, over about half its width.
+    tip = net.points["radius"][np.where(side, net.offsets[1:] - 1, net.offsets[:-1])][of]
+    fine = np.where(junction, fine, (net.degrees[node] == 2) | (along >= 1.5 * tip))
+    cut: Int64 = np.minimum.reduceat(np.where(fine, nth, n[of]), net.offsets[:-1])
+    return cut
+
+
+def _usual_radius(net: Network) -> Float64:
+    """Median along each line, shape (E,)."""
+    order = np.lexsort((net.points["radius"], net.line_of_point))
+    median: Float64 = net.points["radius"][order][net.offsets[:-1] + net.counts // 2].astype(np.float64)
+    return median
+
+
+def _approaches(net: Network, cuts: Int64, how: Ends) -> tuple[Float64, Float64]:
+    """Where each end of a line is trusted from, and the direction towards its node: shapes (2 E, 2), starts first."""
+    xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
+    first, last = net.offsets[:-1], net.offsets[1:] - 1
+    far = round(how.straight_px)
+    start, end = first + cuts[:, 0], last - cuts[:, 1]
+    at = np.concatenate((xy[start], xy[end]))
+    ahead = at - np.concatenate((xy[np.minimum(start + far, end)], xy[np.maximum(end - far, start)]))
+    return at, ahead / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
+
+
+def _junctions_moved(net: Network, at: Float64, ahead: Float64, how: Ends) -> Float64:
+    """Positions of the nodes, junctions nearest to all the lines that lead there, by least squares."""
+    n, node = len(net.xy), net.ends.T.ravel()
+    normal = np.stack((-ahead[:, 1], ahead[:, 0]), -1)
+    # A little weight on where it was holds a junction on a road that goes straight on.
+    a, b, d = (
+        np.bincount(node, normal[:, i] * normal[:, j], minlength=n) + (0.05 if i == j else 0.0)
+        for i, j in ((0, 0), (0, 1), (1, 1))
+    )
+    off = ((at - net.xy[node]) * normal).sum(1)
+    right = [np.bincount(node, off * normal[:, i], minlength=n) for i in (0, 1)]
+    det = a * d - b * b
+    move = np.stack(((d * right[0] - b * right[1]) / det, (a * right[1] - b * right[0]) / det), -1)
+    size, limit = np.hypot(*move.T), np.maximum(how.move * net.radius_px, 1)
+    move *= np.minimum(1, limit / np.maximum(size, 1e-9))[:, None]
+    move[net.degrees < 3] = 0
+    moved: Float64 = net.xy + move
+    return moved
+
+
+def _dead_ends_moved(net: Network, at: Float64, ahead: Float64, height_px: int, width_px: int) -> Float64:
+    """Dead ends go straight on to where the road ends, or the scene: thinning takes half a width from a road."""
+    node = net.ends.T.ravel()
+    dead = net.degrees[node] == 1
+    tip = np.concatenate((net.offsets[:-1], net.offsets[1:] - 1))[dead]
+    at, ahead = at[dead], ahead[dead]
+    xy = np.stack((net.points["x"], net.points["y"]), -1)[tip].astype(np.float64)
+    reach = ((xy - at) * ahead).sum(1) + net.points["radius"][tip]
+    size = np.array([width_px, height_px], float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(ahead > 0, (size - at) / ahead, np.where(ahead < 0, -at / ahead, np.inf)).min(1)
+    moved: Float64 = at + ahead * np.clip(reach, 0, room)[:, None]
+    return moved
+
+
+def _trimmed(net: Network, cuts: Int64) -> Network:
+    nth = np.arange(len(net.points)) - np.repeat(net.offsets[:-1], net.counts)
+    kept = (nth >= np.repeat(cuts[:, 0], net.counts)) & (nth < np.repeat(net.counts - cuts[:, 1], net.counts))
+    offsets = np.append(0, np.cumsum(kept))[net.offsets]
+    return replace(net, points=net.points[kept], offsets=offsets)

@@ -1,0 +1,167 @@
+"""Lines across the gaps of roads, where direction, width and distance speak for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sat2map.arrays import Array, Bool, Float64
+from sat2map.vector.roads_network import POINT, Int64, Network
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Which gaps are closed."""
+
+    reach_px: float
+    """Longer ones stay open."""
+    turn_deg: float = 30.0
+    """How far a road may turn at each side of the gap."""
+    crossing_deg: float = 30.0
+    """A road that ends before another one must come from aside by no less."""
+    width_ratio: float = 2.0
+    """How much wider one of two roads that belong together may be."""
+    look_back_px: float = 12.0
+    """How much of its end tells the direction of a road."""
+
+
+class _DeadEnds(NamedTuple):
+    node: Int64
+    line: Int64
+    xy: Float64
+    ahead: Float64
+    radius: Float64
+    point: Int64
+    """Index of the end in the network's points."""
+
+
+class _Bridges(NamedTuple):
+    """Ways across gaps, which may yet exclude each other."""
+
+    cost: Float64
+    end: Int64
+    """Number of the dead end."""
+    other_end: Int64
+    """Number of the other dead end; -1: it leads to a point within a line."""
+    point: Int64
+    """Index of the point it leads to."""
+
+
+def gaps_closed(net: Network, how: Closing) -> Network:
+    """Add inferred lines from dead ends to others that face them, and to lines that lie before them."""
+    ends = _dead_ends(net, how)
+    if how.reach_px <= 0 or not len(ends.node):
+        return net
+    chosen = _chosen(_candidates(net, ends, how), len(ends.node))
+    if not len(chosen.end):
+        return net
+    line = net.line_of_point[chosen.point]
+    split, nodes = net.split(line, chosen.point - net.offsets[line])
+    pairs = np.stack((ends.node[chosen.end], nodes), -1)
+    points = np.stack((net.points[ends.point[chosen.end]], net.points[chosen.point]), -1)
+    points["kind"] = points["kind"][:, :1]
+    points["confidence"] = 0
+    points["radius"] = points["radius"].min(1, keepdims=True)
+    return split.with_lines(pairs, points.astype(POINT))
+
+
+def _dead_ends(net: Network, how: Closing) -> _DeadEnds:
+    dead = (net.degrees == 1)[net.ends] & ~net.is_inferred[:, None]
+    line, side = np.nonzero(dead)
+    order = np.argsort(net.ends[line, side], kind="stable")
+    line, side = line[order], side[order]
+    first, last = net.offsets[line], net.offsets[line + 1] - 1
+    point = np.where(side == 0, first, last)
+    back = np.round(np.maximum(how.look_back_px, 2 * net.points["radius"][point])).astype(np.int64)
+    # The very tip of a thinned line leans towards a corner of the road.
+    tip = np.minimum(2, last - first)
+    sign = np.where(side == 0, 1, -1)
+    near = point + sign * tip
+    behind = np.clip(point + sign * (back + tip), first, last)
+    xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
+    ahead = xy[near] - xy[behind]
+    size = np.hypot(*ahead.T)
+    ahead /= np.maximum(size, 1e-9)[:, None]
+    used = size > 2
+    radius = (net.points["radius"][near].astype(np.float64) + net.points["radius"][behind]) / 2
+    return _DeadEnds(net.ends[line, side][used], line[used], xy[point][used], ahead[used], radius[used], point[used])
+
+
+def _candidates(net: Network, ends: _DeadEnds, how: Closing) -> _Bridges:
+    index = _points_nearby(net, ends, how.reach_px)
+    xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
+    near = cKDTree(ends.xy).sparse_distance_matrix(cKDTree(xy[index]), how.reach_px + 1, output_type="ndarray")
+    near = near[np.lexsort((near["j"], near["i"]))]
+    end, point = near["i"].astype(np.int64), index[near["j"]]
+    of = net.line_of_point
+    way = xy[point] - ends.xy[end]
+    distance = np.hypot(*way.T)
+    along = (way * ends.ahead[end]).sum(1)
+    in_view = (distance <= how.reach_px) & (along >= np.cos(np.radians(how.turn_deg)) * distance) & (distance > 0)
+    in_view &= (of[point] != ends.line[end]) & ~net.is_inferred[of[point]]
+    end, point, way, distance = end[in_view], point[in_view], way[in_view], distance[in_view]
+    number = np.full(len(net.points), -1)
+    number[ends.point] = np.arange(len(ends.point))
+    other = number[point]
+    facing = (other >= 0) & _faces(ends, end, other, way, distance, how)
+    ahead = _direction(net, xy, point)
+    cross = np.abs(ahead[:, 0] * ends.ahead[end][:, 1] - ahead[:, 1] * ends.ahead[end][:, 0])
+    meeting = (other < 0) & (cross >= np.sin(np.radians(how.crossing_deg)))
+    # Of all points of a line the one straight ahead is meant, not the nearest one.
+    aside = np.abs(way[:, 0] * ends.ahead[end][:, 1] - way[:, 1] * ends.ahead[end][:, 0])
+    cost = distance + np.where(facing, 0.5, 1.0) * aside
+    used = facing | meeting
+    return _Bridges(cost[used], end[used], np.where(facing, other, -1)[used], point[used])
+
+
+def _points_nearby(net: Network, ends: _DeadEnds, reach_px: float) -> Int64:
+    """Points of lines in the cells around dead ends: few of all."""
+    side = reach_px + 1
+
+    def cell(x: Array, y: Array) -> Int64:
+        keys: Int64 = np.floor(y / side).astype(np.int64) * (1 << 32) + np.floor(x / side).astype(np.int64)
+        return keys
+
+    steps = [(dx, dy) for dx in (-side, 0, side) for dy in (-side, 0, side)]
+    around = np.unique(np.concatenate([cell(ends.xy[:, 0] + dx, ends.xy[:, 1] + dy) for dx, dy in steps]))
+    return np.flatnonzero(np.isin(cell(net.points["x"].astype(np.float64), net.points["y"].astype(np.float64)), around))
+
+
+def _faces(ends: _DeadEnds, end: Int64, other: Int64, way: Float64, distance: Float64, how: Closing) -> Bool:
+    back = -(way * ends.ahead[other]).sum(1)
+    turn = -(ends.ahead[end] * ends.ahead[other]).sum(1)
+    wide = np.maximum(ends.radius[end], ends.radius[other]) / np.minimum(ends.radius[end], ends.radius[other])
+    limit = np.cos(np.radians(how.turn_deg))
+    faces: Bool = (
+        (back >= limit * distance) & (turn >= np.cos(np.radians(1.5 * how.turn_deg))) & (wide <= how.width_ratio)
+    )
+    return faces
+
+
+def _direction(net: Network, xy: Float64, point: Int64) -> Float64:
+    """Of a line at its points."""
+    of = net.line_of_point[point]
+    after = np.minimum(point + 4, net.offsets[of + 1] - 1)
+    before = np.maximum(point - 4, net.offsets[of])
+    way = xy[after] - xy[before]
+    unit: Float64 = way / np.maximum(np.hypot(*way.T), 1e-9)[:, None]
+    return unit
+
+
+def _chosen(bridges: _Bridges, n_ends: int) -> _Bridges:
+    """The best way of each dead end, the shortest first; no end is used twice."""
+    taken = np.zeros(n_ends, bool)
+    kept = []
+    for k in np.lexsort((bridges.point, bridges.end, bridges.cost)).tolist():
+        end, other = bridges.end[k], bridges.other_end[k]
+        if taken[end] or (other >= 0 and taken[other]):
+            continue
+        taken[end] = True
+        if other >= 0:
+            taken[other] = True
+        kept.append(k)
+    at = np.array(kept, np.int64)
+    return _Bridges(bridges.cost[at], bridges.end[at], bridges.other_end[at], bridges.point[at])
