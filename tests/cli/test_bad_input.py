@@ -145,7 +145,11 @@ CASES: dict[str, tuple[Make, str]] = {
     "unknown option": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
     "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),
-    "missing argument": (lambda d: ["train", "--recipe", "paper"], "DATA"),
+    "missing option": (lambda d: ["train", "--recipe", "paper"], "--out"),
+    "recipe that has no sources": (lambda d: ["train", "--recipe", "paper", "--out", str(d / "run")], "sources"),
+    "target without images": (
+        lambda d: ["train", "--recipe", "paper", "--out", str(d / "run"), "--target", str(d)], "--target",
+    ),
     "missing pairs": (lambda d: _evaluate(d / "nowhere"), "nowhere"),
     "pair of 16 bits": (lambda d: _evaluate(_deep(d / "pairs"), *LAND), "more than 8 bits"),
     "pair of odd width": (lambda d: _evaluate(_pair(d / "pairs", width=63), *LAND), "63 px wide"),

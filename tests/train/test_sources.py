@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from sat2map.city import write_pairs
 from sat2map.errors import CheckpointError, DataError, RecipeError
 from sat2map.model import safetensors_file
 from sat2map.train.data import open_data
@@ -252,3 +254,17 @@ def test_open_recipe_has_nothing_of_maps() -> None:
     assert list(both.sources[1:]) == halved
     for name in ("open", "newyork"):
         assert parse_recipe(load_recipe(name).model_dump(mode="json")) == load_recipe(name)
+
+
+def test_example_of_the_page_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "partial-labels.md").read_text("utf-8")
+    (label,), (recipe_text,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "toml"))
+    monkeypatch.chdir(tmp_path)
+    exec(label, {})
+    write_pairs(tmp_path / "town", 3, size_px=256)
+    (tmp_path / "mine.toml").write_text(recipe_text)
+    changes = [("epochs", "1"), ("constant_epochs", "1"), ("steps_per_epoch", "2"), ("batch_size", "3")]
+    run = train(None, load_recipe("mine.toml", changes), options(tmp_path))
+    card = safetensors_file.read_card(tmp_path / "run" / "generator_best.safetensors")
+    assert "My yard (1 images with partial labels, 0.5 m)" in card.training_data
+    assert {"yard_allowed", "yard_water_iou", "yard_invented_water"} <= run.state.metrics.keys()

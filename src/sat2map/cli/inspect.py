@@ -53,11 +53,21 @@ def inspect(
 ) -> None:
     """Tell what is wrong with the pairs in DATA; with several DATA, also what ground they share.
 
+    Of a folder of partial labels (image, label, legend.csv) or road masks (image, mask): what is known of how much of
+    it, and which files are broken.
+
     Exit status 0: nothing is wrong; 1: something is.
     """
+    from sat2map.cli.inspect_labels import inspect_label_folders, kinds_of
     from sat2map.data.check.inspect import inspect as inspect_sets
 
     _check_outputs(out, write_groups, no_overlaps, overwrite)
+    kinds = kinds_of(data)
+    if kinds:
+        if len(kinds) < len(data) or target_folder or out or write_groups:
+            raise click.UsageError("partial labels and road masks are looked into by themselves, without other options")
+        inspect_label_folders(kinds, as_json=as_json, progress=lambda steps, n: _with_progress(steps, n, quiet))
+        return
     sets = _list_sets(data, target_folder)
     report = inspect_sets(
         sets,

@@ -142,9 +142,14 @@ def open_road_masks(folder: Path, cache: Path | None = None) -> PartialLabels:
     indices = tuple(i for i, share in enumerate(shares) if FEWEST_ROADS < share < MOST_ROADS)
     if not indices:
         raise DataError("no road mask can be used", folder / "mask", hint="masks are white where a road is")
+    return PartialLabels(tuple(pairs.names[i] for i in indices), road_sets(), pairs, indices)
+
+
+def road_sets() -> ClassSets:
+    """The set of classes of each value of a road mask: a road, or anything but a road; uint32, shape (256,)."""
     sets = np.full(256, EVERY_CLASS & ~ROADS, np.uint32)
     sets[ROAD_VALUE + 1 :] = ROADS
-    return PartialLabels(tuple(pairs.names[i] for i in indices), sets, pairs, indices)
+    return sets
 
 
 def read_legend(file: Path) -> tuple[ClassSets, set[int]]:
@@ -187,7 +192,15 @@ def expand_folder(folder: str | os.PathLike[str]) -> Path:
     path = Path(os.path.expandvars(folder)).expanduser()
     if "$" in str(path):
         variable = str(path).partition("$")[2].partition("/")[0].strip("{}")
-        raise DataError("folder of the recipe has a variable that is not set", folder, hint=f"export {variable}=FOLDER")
+        raise DataError(
+            "folder of the recipe has a variable that is not set",
+            folder,
+            hint=f"export {variable}=FOLDER, or leave its `sources` out",
+        )
     if not path.is_dir():
-        raise DataError("no such folder of the recipe", path, hint="change `folder` of this source, or leave it out")
+        raise DataError(
+            "no such folder of the recipe",
+            path,
+            hint="change `folder`, or leave it out; `set` sources=[] leaves all out",
+        )
     return path
