@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 
 from sat2map.city import write_pairs
+from sat2map.classes import CLASS_NAMES
+from sat2map.data.partial import read_legend
 from sat2map.errors import CheckpointError, DataError, RecipeError
 from sat2map.model import safetensors_file
 from sat2map.train.loader import batches, plan, sources_in_turn
@@ -289,3 +291,22 @@ def test_example_of_the_page_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     card = safetensors_file.read_card(tmp_path / "run" / "generator_best.safetensors")
     assert "My yard (1 images with partial labels, 0.5 m)" in card.training_data
     assert {"yard_allowed", "yard_water_iou", "yard_invented_water"} <= run.state.metrics.keys()
+
+
+def test_value_is_narrowed_in_three_of_four_chips(labelled: Path, tmp_path: Path) -> None:
+    def drawn(narrowed: dict[int, str], name: str) -> list[np.ndarray]:
+        recipe = mixed_recipe(labelled, sources=[coast(labelled, share=1, narrowed=narrowed)], steps_per_epoch=1)
+        data = open_data(None, recipe, cache=tmp_path / name)
+        chips = (data.labels[0].draw(i % 6, recipe.augmentation, (0, i, i), data.levels) for i in range(60))
+        return [chip.sets_hw for chip in chips]
+
+    allowed = int(read_legend(labelled / "coast" / "legend.csv")[0][2])
+    names = [name for i, name in enumerate(CLASS_NAMES) if allowed >> i & 1]
+    assert len(names) > 1
+    only = 1 << CLASS_NAMES.index(names[0])
+    chips = drawn({2: names[0]}, "a")
+    is_narrow, is_wide = (np.array([(sets == value).any() for sets in chips]) for value in (only, allowed))
+    assert not (is_narrow & is_wide).any()
+    assert 0.6 < is_narrow.sum() / (is_narrow | is_wide).sum() < 0.9
+    with pytest.raises(RecipeError, match="narrowed value 2 of coast"):
+        drawn({2: "no such class"}, "b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import UInt8
-from sat2map.classes import COLOURS_RGB, nearest_colour
+from sat2map.classes import CLASS_NAMES, COLOURS_RGB, nearest_colour
 from sat2map.data.augment import Augmentation, Chip, draw_chip
 from sat2map.data.cache import CachedPairs
 from sat2map.data.colour_jitter import Levels
@@ -19,6 +20,7 @@ from sat2map.data.pairs import Pair
 from sat2map.data.partial import PartialLabels
 from sat2map.data.partial_chip import PartialChip, draw_partial_chip
 from sat2map.data.split import Split
+from sat2map.errors import RecipeError
 from sat2map.scene.stretch import PERCENTILES
 from sat2map.train.source import TrainingSource, ValidationSource
 
@@ -26,6 +28,8 @@ SAMPLE_STEP = 16
 """Rows and columns from one pixel to the next that counts for the levels of images."""
 COLOUR_STEP = 7
 """Likewise for the frequencies of a map's colours."""
+NARROWED_SHARE = 0.75
+"""Share of the chips in which the sets of `TrainingSource.narrowed` are narrowed; the others keep the model honest."""
 Histogram = npt.NDArray[np.float64]
 Key = tuple[int, int, int]
 """Seed, pass and image: all that a chip depends on."""
@@ -111,11 +115,25 @@ class LabelSource:
         """Of all its images together."""
         return _levels_of_histogram(_histogram(self.images()))
 
+    @cached_property
+    def _narrowed(self) -> PartialLabels:
+        sets = self.labels.sets.copy()
+        for value, name in self.source.narrowed.items():
+            only = np.uint32(1 << CLASS_NAMES.index(name)) if name in CLASS_NAMES else np.uint32(0)
+            if not sets[value] & only:
+                raise RecipeError(
+                    f"narrowed value {value} of {self.source.name} cannot be", name, hint="one of its legend's classes"
+                )
+            sets[value] = only
+        return dataclasses.replace(self.labels, sets=sets)
+
     def draw(self, index: int, transform: Augmentation, key: Key, levels: Levels) -> PartialChip:
         """Draw a chip of one of its images."""
         finest, coarsest = (side / self.source.gsd_m for side in self.chip_gsd_m)
+        rng = np.random.default_rng(key)
+        labels = self._narrowed if self.source.narrowed and rng.random() < NARROWED_SHARE else self.labels
         return draw_partial_chip(
-            self.labels, index, transform, np.random.default_rng(key),
+            labels, index, transform, rng,
             scale=(finest, coarsest), levels=levels, own_levels=self.levels,
             slack_px=self.source.slack_px if self.source.kind == "roads" else 0,
         )  # fmt: skip
