@@ -162,6 +162,15 @@ def test_evaluate_saves_predictions_and_truths(data: Path, tmp_path: Path) -> No
     np.testing.assert_array_equal(np.asarray(Image.open(out / "truth/2.png")), both[:, 48:])
 
 
+@pytest.mark.usefixtures("blur")
+def test_evaluate_saves_every_image_also_where_two_differ_in_their_endings_alone(data: Path, tmp_path: Path) -> None:
+    for name in ("0.bmp", "0.jpg", "0.tif"):
+        Image.open(data / "1.png").save(data / name)
+    assert _run(data, "--size", 48, "-o", tmp_path / "out", "--save-images").exit_code == 0
+    for part in ("prediction", "truth"):
+        assert len(list((tmp_path / "out" / part).iterdir())) == 7
+
+
 def test_evaluate_refuses_an_existing_output_and_replaces_it_when_told(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "prediction").mkdir(parents=True)

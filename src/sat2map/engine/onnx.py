@@ -23,11 +23,16 @@ class OnnxEngine:
     """
 
     def __init__(self, path: Path, n_threads: int | None = None) -> None:
+        self._arguments = path.absolute(), n_threads
         self._session, self.card = open_session(path, n_threads)
         switches = {switch.name for switch in self._session.get_overridable_initializers()}
         names = [port.name for port in self._session.get_outputs()]
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
         self._path, self._has_confidence = path, CONFIDENCE in names
+
+    def __reduce__(self) -> tuple[type[OnnxEngine], tuple[Path, int | None]]:
+        """Cross to another process, or be copied, as the file that is opened there: a session cannot be."""
+        return OnnxEngine, self._arguments
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""

@@ -39,14 +39,25 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
         images_bhwc: images on which torch and ONNX Runtime are compared, uint8, shape (B, H, W, 3).
 
     Raises:
-        ModelFileError: torch and ONNX Runtime do not agree; nothing is written.
+        ModelFileError: its maps are no finite numbers, or torch and ONNX Runtime do not agree; nothing is written.
         OutputError: the folder is missing or cannot be written.
     """
     # The exporter puts all modules into the mode of the outermost one, which therefore must be in evaluation mode.
     model = InferenceModel(generator, class_of_colour(card)).eval()
+    _check_finite(generator, images_bhwc, path)
     with replacing(path) as work:
         _write_graph(model, card, work)
         _check(model, work, images_bhwc, path)
+
+
+def _check_finite(generator: Generator, images_bhwc: UInt8, path: Path) -> None:
+    sat_bchw = torch.from_numpy(images_bhwc).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.inference_mode():
+        output: torch.Tensor = generator(sat_bchw)
+    if not output.isfinite().all():
+        raise ModelFileError(
+            "generator gives no finite numbers", path, hint="it is of a run that diverged; export another"
+        )
 
 
 def _write_graph(model: InferenceModel, card: Card, path: Path) -> None:
