@@ -259,7 +259,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "instance norm": (lambda p: saved(TheirUNet(4, 4, nn.InstanceNorm2d), p), "no batch normalization"),
     "one channel": (lambda p: saved(TheirUNet(3, 4, channels=(1, 3)), p), "3 channels of 1"),
     "a level missing": (changed(**{"model__model__1__model__3__model__1__weight": None}), "not of a pix2pix network"),
-    "other shapes": (changed(**{"model__model__3__weight": torch.zeros(9, 3, 4, 4)}), "size mismatch"),
+    "other shapes": (changed(**{"model__model__3__weight": torch.zeros(9, 3, 4, 4)}), "is of shape"),
     "one tensor more": (changed(head__weight=torch.zeros(1)), "not of a pix2pix network"),
     "too many layers": (lambda p: saved(TheirPatchGAN(7), p), "not of a pix2pix network"),
 }  # fmt: skip

@@ -92,7 +92,7 @@ def write_report(report: Path, evaluation: Evaluation) -> None:
     pairs, predictors = evaluation.pairs, evaluation.predictors
     metrics = evaluation.metrics | {"frontier": evaluation.frontier}
     ranking = choose(evaluation.scores, pairs.groups)
-    predictions = {name: p.predict for name, p in zip(labels(metrics), predictors, strict=True)}
+    predictions = dict(zip(labels(metrics), predictors, strict=True))
     direction = predictors[0].description["direction"]
     examples = draw_examples(ranking, pairs.paths, predictions, direction=direction, size_px=pairs.size_px)
     with replacing(report) as work:
