@@ -46,12 +46,30 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @click.argument("run_or_file", metavar="RUN|SAFETENSORS", type=click.Path(path_type=Path))
 @out_option
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the card.  [default: as it is]")
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="For other tools, such as QGIS's Deepness or OpenCV: float32 NCHW of a fixed size, classes out.",
+)
+@click.option(
+    "--tile",
+    "tile_px",
+    type=click.IntRange(min=16),
+    default=512,
+    show_default=True,
+    metavar="PX",
+    help="Side of the images that a plain file takes.",
+)
 @overwrite_option
 @log_options
-def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
+def export(
+    run_or_file: Path, out: Path, licence: str | None, plain: bool, tile_px: int, overwrite: bool, quiet: bool
+) -> None:
     """Write a generator as an ONNX file, which runs without torch; it is compared with torch first.
 
     Of the folder of a run, the best generator is exported.
+
+    A plain file takes RGB, 0..1, and gives the probability of each class, or of a U-Net RGB, 0..1.
     """
     _refuse_output(out, ".onnx", overwrite)
     from sat2map.model.bundled import resolve
@@ -62,13 +80,21 @@ def export(run_or_file: Path, out: Path, licence: str | None, overwrite: bool, q
         import_extra(module, "train")
     from sat2map.engine.torch import load_generator
     from sat2map.model.export import export as export_onnx
+    from sat2map.model.export import export_plain
 
     generator, card = load_generator(file)
     if licence:
         card = card.model_copy(update={"licence": licence})
-    export_onnx(generator, card, out, _check_images(card.stride))
+    if plain:
+        if tile_px % card.stride:
+            nearest = -(-tile_px // card.stride) * card.stride
+            raise click.UsageError(f"--tile must be a multiple of the model's stride, {card.stride}: {nearest} is one")
+        export_plain(generator, card, out, _check_images(card.stride, (tile_px, tile_px)))
+    else:
+        export_onnx(generator, card, out, _check_images(card.stride))
     size = f"{out.stat().st_size / 2**20:.1f} MiB"
-    say_written(f"{out} ({size}, checked against torch on two images)", *_use_of(out), quiet=quiet)
+    use = ("model", "info", file) if plain else _use_of(out)
+    say_written(f"{out} ({size}, checked against torch on two images)", *use, quiet=quiet)
 
 
 @model.command()
@@ -151,7 +177,7 @@ def _refuse_onnx(file: Path) -> None:
         raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
 
 
-def _check_images(stride: int) -> Any:
+def _check_images(stride: int, shape_px: tuple[int, int] = CHECK_SHAPE_PX) -> Any:
     """Cut two images from the bundled aerial image: uint8, shape (2, H, W, 3), H and W multiples of the stride."""
     from importlib.resources import as_file, files
 
@@ -162,7 +188,7 @@ def _check_images(stride: int) -> Any:
 
     with as_file(files("sat2map.bundled") / "naip.tif") as file, Image.open(file) as photograph:
         ground_hwc = np.asarray(photograph.convert("RGB"))
-    size = padded_size(*CHECK_SHAPE_PX, stride)
+    size = padded_size(*shape_px, stride)
     windows = [Window(row, col, *size) for row, col in CHECK_STARTS_PX]
     return np.stack([read_padded(lambda w: ground_hwc[w.slices], window, *ground_hwc.shape[:2]) for window in windows])
 

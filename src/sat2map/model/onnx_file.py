@@ -72,6 +72,13 @@ def open_session(path: Path, n_threads: int | None = None) -> tuple[onnxruntime.
     return session, Card.from_header(session.get_modelmeta().custom_metadata_map.get(HEADER_KEY), path)
 
 
+def plain_session(path: Path) -> onnxruntime.InferenceSession:
+    """Open an ONNX file as any program would, whatever it holds."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 def read_card(path: Path) -> Card:
     """Read the card of an ONNX file, which must be loaded whole for it.
 
