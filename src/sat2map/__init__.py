@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sat2map.errors import (
         CheckpointError,
         DataError,
+        DivergenceError,
         ImageError,
         MissingExtraError,
         ModelFileError,
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from sat2map.translate import Settings, TranslationResult, Translator
 
 __all__ = [
-    "Card", "CheckpointError", "DataError", "ImageError", "MaskBand", "MaskFile", "MissingExtraError", "ModelFileError",
-    "NoMask", "OutputError", "ReadOptions", "RecipeError", "Sat2mapError", "SceneError", "Settings", "StretchRange",
-    "TranslationResult", "Translator", "__version__",
+    "Card", "CheckpointError", "DataError", "DivergenceError", "ImageError", "MaskBand", "MaskFile",
+    "MissingExtraError", "ModelFileError", "NoMask", "OutputError", "ReadOptions", "RecipeError", "Sat2mapError",
+    "SceneError", "Settings", "StretchRange", "TranslationResult", "Translator", "__version__",
 ]  # fmt: skip
 
 _MODULE_OF = {

@@ -8,6 +8,7 @@
     ├── DataError           a data set is empty, broken or inconsistent
     ├── RecipeError         a recipe or one of its keys is wrong
     ├── CheckpointError     a run cannot be resumed
+    ├── DivergenceError     losses, weights or maps of a run are no finite numbers any more
     └── MissingExtraError   an optional dependency is not installed
 
 Never raised for our own mistakes: those are `assert`.
@@ -80,6 +81,10 @@ class RecipeError(Sat2mapError):
 
 class CheckpointError(Sat2mapError):
     """A run cannot be resumed."""
+
+
+class DivergenceError(Sat2mapError):
+    """Losses, weights or maps of a run are no finite numbers any more."""
 
 
 class MissingExtraError(Sat2mapError):

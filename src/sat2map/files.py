@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import secrets
@@ -17,13 +18,15 @@ from sat2map.errors import OutputError
 UNFINISHED = ".*.part*"
 """Names of what is being written, or was when a kill came."""
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A neighbour of `path` to write to; flushed to the disk and renamed to `path` at the end, removed on any error.
 
     Raises:
-        OutputError: the folder is missing or cannot be written.
+        OutputError: the folder is missing or cannot be written, or there is no room.
     """
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
@@ -34,7 +37,8 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError("folder cannot be written to", path.parent, hint="choose another with `out`") from error
     try:
-        yield work
+        with full_disk_named(path):
+            yield work
         # safetensors puts a file of its own in the place of this one, which only its owner may read.
         work.chmod(mode)
         with work.open("rb+") as written:
@@ -44,6 +48,28 @@ def replacing(path: Path) -> Iterator[Path]:
         # What is written beside it on the way is named after it.
         for left in path.parent.glob(f"{glob.escape(work.name)}*"):
             left.unlink()
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Say in one line that there is no room for a file.
+
+    Raises:
+        OutputError: the disk, a quota or a limit on the size of files is used up.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        # torch answers the system's error with one of its own.
+        reason: BaseException | None = error
+        while reason is not None and not (isinstance(reason, OSError) and reason.errno in NO_ROOM):
+            reason = reason.__context__
+        if not isinstance(reason, OSError):
+            raise
+        raise OutputError(
+            f"no room to write ({(reason.strerror or '').lower()})", path,
+            hint="make room, or choose another disk; what was written before is whole",
+        ) from error  # fmt: skip
 
 
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:

@@ -168,6 +168,16 @@ def test_evaluate_saves_predictions_and_truths(data: Path, tmp_path: Path) -> No
     np.testing.assert_array_equal(np.asarray(Image.open(out / "truth/2.png")), both[:, 48:])
 
 
+@pytest.mark.usefixtures("blur")
+def test_evaluate_saves_every_image_also_where_two_differ_in_their_endings_alone(data: Path, tmp_path: Path) -> None:
+    for name in ("0.bmp", "0.jpg", "0.tif"):
+        with Image.open(data / "1.png") as pair:
+            pair.save(data / name)
+    assert _run(data, "--size", 48, "-o", tmp_path / "out", "--save-images").exit_code == 0
+    for part in ("prediction", "truth"):
+        assert len(list((tmp_path / "out" / part).iterdir())) == 7
+
+
 def test_evaluate_refuses_an_existing_output_and_replaces_it_when_told(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "prediction").mkdir(parents=True)
@@ -284,3 +294,77 @@ def test_evaluate_gives_the_metrics_under_each_corruption(data: Path) -> None:
     assert len(metrics["corruptions"]) == 12
     # What does not look at the image does not mind.
     assert metrics["corruptions"]["gamma 2"]["rmse"] == metrics["metrics"]["rmse"]
+
+
+def _predictions(data: Path, folder: Path, name: str = "{}.png", scale: int = 1) -> Path:
+    """The images of pairs, as if a program had given them back for maps; of the third its true map."""
+    folder.mkdir()
+    for i in range(4):
+        with Image.open(data / f"{i}.png") as both:
+            half = both.crop((48, 0, 96, 48) if i == 2 else (0, 0, 48, 48))
+        half.resize((48 * scale, 48 * scale), Image.Resampling.NEAREST).save(folder / name.format(i))
+    return folder
+
+
+@pytest.mark.usefixtures("blur")
+@pytest.mark.parametrize("name", ["{}.png", "{}.tif", "{}_fake_B.png", "{}_pred.bmp"])
+def test_predictions_of_another_program_are_scored_as_a_models(data: Path, tmp_path: Path, name: str) -> None:
+    maps = _predictions(data, tmp_path / "maps", name)
+    found = _json(data, "--size", 48, "--predictions", maps, "--versus", "blur")
+    assert (found["protocol"]["model"], found["protocol"]["head"]) == ("maps", "predictions")
+    # The model gives its image back, so all but the third are as the model's.
+    single = _json(data, "--size", 48)
+    assert found["versus"]["metrics"] == single["metrics"]
+    assert found["difference"]["metrics"]["acc5"]["value"] == pytest.approx(
+        found["metrics"]["acc5"]["value"] - single["metrics"]["acc5"]["value"]
+    )
+    assert found["difference"]["metrics"]["acc5"]["value"] > 20
+    assert found["metrics"].keys() == single["metrics"].keys()
+    assert found["metrics"]["acc5"]["low"] < found["metrics"]["acc5"]["high"]
+
+
+def test_predictions_of_another_size_are_brought_to_that_of_scoring(data: Path, tmp_path: Path) -> None:
+    for scale in (1, 3):
+        maps = _predictions(data, tmp_path / f"maps{scale}", scale=scale)
+        found = _json(data, "--size", 48, "--predictions", maps, "--every", 2)["metrics"]
+        assert found["road_f1"]["value"] > 0.3
+    done = _run(data, "--size", 48, "--predictions", maps, "-o", tmp_path / "out", "--save-images")
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "out" / "prediction" / "2.png") as prediction:
+        assert prediction.size == (48, 48)
+
+
+@pytest.mark.usefixtures("blur")
+def test_predictions_are_in_the_report(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    maps = _predictions(data, tmp_path / "maps")
+    report = tmp_path / "report.html"
+    done = _run(data, "--size", 48, "--predictions", maps, "--versus", "blur", "--report", report)
+    assert done.exit_code == 0, done.output
+    assert "A: maps, predictions" in report.read_text("utf-8")
+
+
+@pytest.mark.parametrize("case", ["missing folder", "missing maps", "other proportions", "with a model", "corrupted"])
+def test_predictions_that_do_not_fit_are_refused(data: Path, tmp_path: Path, case: str) -> None:
+    maps = _predictions(data, tmp_path / "maps")
+    arguments: tuple[object, ...] = ()
+    found = {
+        "missing folder": "no such folder of predictions", "missing maps": "2 of 4 pairs have no prediction",
+        "other proportions": "of other proportions", "with a model": "take the place of a model",
+        "corrupted": "not of corrupted ones",
+    }[case]  # fmt: skip
+    if case == "missing folder":
+        maps = tmp_path / "nowhere"
+    elif case == "missing maps":
+        (maps / "0.png").unlink()
+        (maps / "3.png").unlink()
+    elif case == "other proportions":
+        Image.new("RGB", (48, 40)).save(maps / "1.png")
+    elif case == "with a model":
+        arguments = ("--model", "compact")
+    else:
+        arguments = ("--corruptions",)
+    done = _run(data, "--predictions", maps, *arguments)
+    assert done.exit_code == 2, done.output
+    assert found in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("hint: ")

@@ -88,7 +88,7 @@ def test_export_replaces_an_output_only_with_overwrite(run_folder: Path, tmp_pat
         ("generator_best.safetensors", "out.safetensors", "error: what is written here ends in .onnx"),
         ("nothing.safetensors", "out.onnx", "error: no such model"),
         ("m.onnx", "out.onnx", "error: model is ONNX already"),
-        ("empty", "out.onnx", "error: no such model"),
+        ("empty", "out.onnx", "error: folder is no run"),
         ("generator_best.safetensors", "nowhere/out.onnx", "error: no such folder to write to"),
     ],
 )

@@ -232,7 +232,7 @@ def test_groups_that_are_written_are_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("split,file,group\ntrain,1.jpg,a\nval,2.jpg,b\n", "of the folders train, val .* and not of renamed"),
+        ("split,file,group\ntrain,1.jpg,a\nval,8.jpg,b\n", "of the folders train, val .* and not of renamed"),
         ("file,group\n1,a\n2,b\n", "none of the 4 images, such as 1.jpg, but others, such as 1"),
         ("file,group\n1.JPG,a\n", "none of the 4 images"),
         ("file,group\nA/1.jpg,a\n", "none of the 4 images"),
@@ -264,3 +264,11 @@ def test_groups_that_name_some_images_say_how_many(tmp_path: Path, caplog: pytes
 def test_groups_match_names_in_whichever_form_accents_have(tmp_path: Path) -> None:
     (tmp_path / "groups.csv").write_text("file,group\nGru\u0308n.jpg,a\n", "utf-8")
     assert read_groups(tmp_path, ["Gr\u00fcn.jpg"]) == ["a"]
+
+
+def test_groups_beside_a_folder_may_be_of_its_neighbours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "sat2map")
+    (tmp_path / "sample").mkdir()
+    (tmp_path / "groups.csv").write_text("split,file,group\n" + "".join(f"train,{i}.jpg,a\n" for i in range(9)))
+    assert read_groups(tmp_path / "sample", NAMES) == NAMES
+    assert "only of other folders" in caplog.text

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime
@@ -20,6 +22,7 @@ from sat2map.engine.torch import TorchEngine
 from sat2map.errors import MissingExtraError, ModelFileError, Sat2mapError
 from sat2map.model.card import Card
 from sat2map.model.export import export
+from sat2map.translate import Translator
 from tests.model.networks import images, tiny
 
 
@@ -191,3 +194,20 @@ def test_card_is_that_of_the_file(engines: tuple[OnnxEngine, TorchEngine]) -> No
     by_onnx, by_torch = engines
     assert isinstance(by_onnx.card, Card)
     assert by_onnx.card == by_torch.card
+
+
+@pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy, copy.copy])
+def test_translator_of_the_bundled_model_crosses_to_another_process_and_is_copied(copied: Any) -> None:
+    translator = Translator.load()
+    image = images(1, 40, 56)[0]
+    np.testing.assert_array_equal(copied(translator).translate(image), translator.translate(image))
+
+
+def test_engine_finds_its_file_again_from_another_folder(
+    engines: tuple[OnnxEngine, TorchEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = engines[0].__reduce__()[1][0]
+    monkeypatch.chdir(path.parent)
+    here = OnnxEngine(Path(path.name), 1)
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(pickle.dumps(here)).card == here.card

@@ -259,7 +259,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "instance norm": (lambda p: saved(TheirUNet(4, 4, nn.InstanceNorm2d), p), "no batch normalization"),
     "one channel": (lambda p: saved(TheirUNet(3, 4, channels=(1, 3)), p), "3 channels of 1"),
     "a level missing": (changed(**{"model__model__1__model__3__model__1__weight": None}), "not of a pix2pix network"),
-    "other shapes": (changed(**{"model__model__3__weight": torch.zeros(9, 3, 4, 4)}), "size mismatch"),
+    "other shapes": (changed(**{"model__model__3__weight": torch.zeros(9, 3, 4, 4)}), "is of shape"),
     "one tensor more": (changed(head__weight=torch.zeros(1)), "not of a pix2pix network"),
     "too many layers": (lambda p: saved(TheirPatchGAN(7), p), "not of a pix2pix network"),
 }  # fmt: skip
@@ -286,3 +286,37 @@ def test_command_imports_and_the_file_exports(tmp_path: Path) -> None:
     again = CliRunner().invoke(sat2map, ["model", "import", str(source), "-o", str(out)])
     assert again.exit_code == 2
     assert "output exists" in again.stderr
+
+
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_instance_normalization_with_running_statistics_is_named(tmp_path: Path, affine: bool, bias: bool) -> None:
+    """`nn.InstanceNorm2d(track_running_stats=True)`, as `--norm instance` was once."""
+    level: Level | None = None
+
+    def norm(channels: int) -> nn.Module:
+        return nn.InstanceNorm2d(channels, affine=affine, track_running_stats=True)
+
+    for outer, inner in ((8, 8), (4, 8)):
+        level = Level(outer, inner, level, norm, bias)
+    assert level is not None
+    network = nn.Module()
+    network.model = Outermost(4, level, bias)
+    if affine and not bias:
+        pytest.skip("what it saves is what batch normalization saves")
+    with pytest.raises(ModelFileError, match="--norm instance") as caught:
+        import_weights(saved(network, tmp_path / "G.pth"), tmp_path / "o.safetensors", normalization="instance",
+                       gsd_m=GSD_M)  # fmt: skip
+    assert "\n" not in str(caught.value)
+    assert "[" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_difference_of_weights_is_told_in_one_line(tmp_path: Path) -> None:
+    state = TheirUNet(4, 4).state_dict()
+    del state["model.model.1.model.2.weight"]
+    torch.save(state, tmp_path / "G.pth")
+    with pytest.raises(ModelFileError) as caught:
+        import_weights(tmp_path / "G.pth", tmp_path / "o.safetensors", normalization="instance", gsd_m=GSD_M)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250

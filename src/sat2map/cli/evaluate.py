@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
+from sat2map.cli.evaluate_partial import FOR_LABELS, FOR_PAIRS, print_tables, read_gsd, refuse_options
 from sat2map.cli.written import say_written
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from sat2map.evaluate.evaluation import EvaluationRequest
-    from sat2map.evaluate.protocol import ScoredImage
 
 SHOWN_CORRUPTED = ("road_f1", "cldice", "miou", "acc5", "rmse")
 """Metrics in the table of corruptions; metrics.json holds all metrics."""
@@ -40,6 +40,22 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
 @options.groups_option
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Every Nth pair.")
 @click.option("--constant", "constant_rgb", metavar="R,G,B", callback=_colour, help="Score one colour, not a model.")
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Score the maps in this folder, which another program made, not a model.",
+)
+@click.option(
+    "--gsd",
+    "gsd_m",
+    multiple=True,
+    metavar="[SET=]M",
+    callback=read_gsd,
+    help="Partial labels: metres on the ground per pixel of the images (of that set).",
+)
+@click.option("--only", multiple=True, metavar="PATTERN", help="Partial labels: only images of such names.")
+@click.option("--without", multiple=True, metavar="PATTERN", help="Partial labels: no image of such names.")
 @click.option("--versus", metavar="NAME|FILE", help="Baseline: another model, compared on the same images (paired).")
 @click.option(
     "--corruptions", is_flag=True, help="Also under twelve corruptions (light, sensor, scale); takes 16 times as long."
@@ -64,10 +80,58 @@ def evaluate(
     quiet: bool,
     **request: Any,
 ) -> None:
-    """Score a model on DATA, and the constant baseline: one colour everywhere.
+    """Score a model, or another program's maps, on DATA, beside the constant baseline: one colour everywhere.
 
-    DATA is a folder of side-by-side pairs, or of two folders A and B with equal names.
+    DATA is a folder of side-by-side pairs, or of two folders A and B with equal names. Or it holds partial labels, or
+    several sets of them: image/ with label/ and legend.csv, or with mask/.
     """
+    from sat2map.evaluate.elsewhere import sets_in
+
+    given = {**request, "report": report, "save_images": save_images}
+    if sets_in(request["data"]):
+        refuse_options(given, FOR_PAIRS, request["data"], "pairs")
+        _evaluate_partial(request, out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+        return
+    refuse_options(given, FOR_LABELS, request["data"], "partial labels")
+    _evaluate_pairs(
+        {key: value for key, value in request.items() if key not in FOR_LABELS}, out, report,
+        save_images=save_images, overwrite=overwrite, as_json=as_json, quiet=quiet,
+    )  # fmt: skip
+
+
+def _evaluate_partial(
+    request: dict[str, Any], out: Path | None, *, overwrite: bool, as_json: bool, quiet: bool
+) -> None:
+    from sat2map.evaluate import elsewhere, results
+
+    ignored = (*FOR_PAIRS, "size_px")
+    checked = elsewhere.PartialRequest(**{key: value for key, value in request.items() if key not in ignored})
+    if out is not None:
+        results.check_folder(out, save_images=False, overwrite=overwrite)
+    found = elsewhere.evaluate_partial(checked, watch=_progress(quiet))
+    text = elsewhere.to_json(found)
+    with results.results_folder(out) as folder:
+        if folder is not None:
+            (folder / results.METRICS_FILE).write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        click.echo(text)
+    else:
+        print_tables(found)
+    if out is not None:
+        model = ("--model", checked.model) if checked.model else ()
+        say_written(str(out / results.METRICS_FILE), "translate", "scene.tif", "-o", "map.tif", *model, quiet=quiet)
+
+
+def _evaluate_pairs(
+    request: dict[str, Any],
+    out: Path | None,
+    report: Path | None,
+    *,
+    save_images: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     from functools import partial
 
     from sat2map.evaluate import evaluation, results
@@ -102,7 +166,7 @@ def _say_written(request: EvaluationRequest, metrics: Path | None, report: Path 
         say_written(written, "evaluate", request.data, *model, "--report", "report.html", quiet=quiet)
 
 
-def _progress(quiet: bool) -> Callable[[Iterator[ScoredImage], int], Iterator[ScoredImage]]:
+def _progress(quiet: bool) -> Callable[[Iterator[Any], int], Iterator[Any]]:
     from rich.console import Console
     from rich.progress import track
 

@@ -47,28 +47,39 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @out_option
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the card.  [default: as it is]")
 @click.option(
-    "--int8",
-    "calibration_folder",
-    type=click.Path(path_type=Path),
-    metavar="DATA",
+    "--int8", "calibration_folder", type=click.Path(path_type=Path), metavar="DATA",
     help="Write 8-bit integers, as `quantize` does with these images.",
-)
+)  # fmt: skip
+@click.option(
+    "--plain", is_flag=True,
+    help="For other tools, such as QGIS's Deepness or OpenCV: float32 NCHW of a fixed size, classes out.",
+)  # fmt: skip
+@click.option(
+    "--tile", "tile_px", type=click.IntRange(min=16), default=512, show_default=True, metavar="PX",
+    help="Side of the images that a plain file takes.",
+)  # fmt: skip
 @overwrite_option
 @log_options
 def export(
-    run_or_file: Path, out: Path, licence: str | None, calibration_folder: Path | None, overwrite: bool, quiet: bool
-) -> None:
+    run_or_file: Path, out: Path, licence: str | None, calibration_folder: Path | None, plain: bool, tile_px: int,
+    overwrite: bool, quiet: bool,
+) -> None:  # fmt: skip
     """Write a generator as an ONNX file, which runs without torch; it is compared with torch first.
 
     Of the folder of a run, the best generator is exported.
+
+    A plain file takes RGB, 0..1, and gives the probability of each class, or of a U-Net RGB, 0..1.
     """
     _refuse_output(out, ".onnx", overwrite)
+    if plain and calibration_folder:
+        raise click.UsageError("give either --plain or --int8")
     if calibration_folder is None:
-        _export(run_or_file, out, licence)
+        _export(run_or_file, out, licence, tile_px if plain else None)
     else:
         _quantize(run_or_file, out, calibration_folder, licence)
     size = f"{out.stat().st_size / 2**20:.1f} MiB"
-    say_written(f"{out} ({size}, checked against torch on two images)", *_use_of(out), quiet=quiet)
+    use = ("model", "info", run_or_file) if plain else _use_of(out)
+    say_written(f"{out} ({size}, checked against torch on two images)", *use, quiet=quiet)
 
 
 @model.command()
@@ -107,7 +118,7 @@ def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> 
         quantize_onnx(path, out, images_hwc, data.resolve().name)
 
 
-def _export(run_or_file: Path, out: Path, licence: str | None) -> None:
+def _export(run_or_file: Path, out: Path, licence: str | None, tile_px: int | None = None) -> None:
     from sat2map.model.bundled import resolve
 
     file = resolve(run_or_file)
@@ -120,7 +131,19 @@ def _export(run_or_file: Path, out: Path, licence: str | None) -> None:
     generator, card = load_generator(file)
     if licence:
         card = card.model_copy(update={"licence": licence})
-    export_onnx(generator, card, out, _check_images(card.stride))
+    if tile_px:
+        _export_plain(generator, card, out, tile_px)
+    else:
+        export_onnx(generator, card, out, _check_images(card.stride))
+
+
+def _export_plain(generator: Any, card: Any, out: Path, tile_px: int) -> None:
+    from sat2map.model.export import export_plain
+
+    if tile_px % card.stride:
+        nearest = -(-tile_px // card.stride) * card.stride
+        raise click.UsageError(f"--tile must be a multiple of the model's stride, {card.stride}: {nearest} is one")
+    export_plain(generator, card, out, _check_images(card.stride, (tile_px, tile_px)))
 
 
 @model.command()
@@ -203,7 +226,7 @@ def _refuse_onnx(file: Path) -> None:
         raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
 
 
-def _check_images(stride: int) -> Any:
+def _check_images(stride: int, shape_px: tuple[int, int] = CHECK_SHAPE_PX) -> Any:
     """Cut two images from the bundled aerial image: uint8, shape (2, H, W, 3), H and W multiples of the stride."""
     from importlib.resources import as_file, files
 
@@ -214,7 +237,7 @@ def _check_images(stride: int) -> Any:
 
     with as_file(files("sat2map.bundled") / "naip.tif") as file, Image.open(file) as photograph:
         ground_hwc = np.asarray(photograph.convert("RGB"))
-    size = padded_size(*CHECK_SHAPE_PX, stride)
+    size = padded_size(*shape_px, stride)
     windows = [Window(row, col, *size) for row, col in CHECK_STARTS_PX]
     return np.stack([read_padded(lambda w: ground_hwc[w.slices], window, *ground_hwc.shape[:2]) for window in windows])
 

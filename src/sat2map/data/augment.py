@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ class Augmentation(ColourJitter):
     """How chips are cut and changed."""
 
     load_px: tuple[int, int] = (286, 286)
-    """Smallest and largest side that a whole half is resized to; 286 in the paper. One smaller than the chip is
-    continued by its mirror image."""
+    """Smallest and largest size of the shorter side that a whole half is resized to; 286 in the paper. One smaller than
+    the chip is continued by its mirror image."""
     load_skew: float = Field(1, ge=1)
     """smallest * (largest / smallest) ** (u ** load_skew), u uniform in 0..1: above 1, more small sides."""
     crop_px: int = Field(256, gt=0)
@@ -61,12 +62,14 @@ def draw_chip(
     rng = np.random.default_rng([seed, epoch, index])
     smallest, largest = options.load_px
     load = round(smallest * (largest / smallest) ** (rng.random() ** options.load_skew))
-    side = min(load, options.crop_px)
-    top, left = rng.integers(0, load - side + 1, 2)
-    halves = [_crop(half, load, int(top), int(left), side) for half in pair]
-    if side < options.crop_px:
-        before, after = rng.permutation([0, options.crop_px - side])
-        halves = [np.pad(half, ((before, after), (before, after), (0, 0)), "symmetric") for half in halves]
+    loads = loaded_size(pair.source_hwc.shape[:2], load)
+    sides = [min(side, options.crop_px) for side in loads]
+    corner = [int(rng.integers(0, whole - side + 1)) for whole, side in zip(loads, sides, strict=True)]
+    halves = [_crop(half, loads, corner, sides) for half in pair]
+    if min(sides) < options.crop_px:
+        turn = rng.permutation(2)
+        pads = [[(0, options.crop_px - side)[i] for i in turn] for side in sides]
+        halves = [np.pad(half, (*pads, (0, 0)), "symmetric") for half in halves]
     turns = int(rng.integers(4)) if options.quarter_turns else 0
     halves = [np.rot90(half, turns) for half in halves]
     if options.mirror and rng.random() < 0.5:
@@ -76,9 +79,15 @@ def draw_chip(
     return Chip(jitter_colours(source, options, rng, own, levels), target)
 
 
-def _crop(half: UInt8, load: int, top: int, left: int, side: int) -> UInt8:
-    """Crop of the half as if it had been resized to `load` px a side; resizes no more than the crop."""
-    height, width = half.shape[:2]
-    y, x = height / load, width / load
-    box = (left * x, top * y, (left + side) * x, (top + side) * y)
-    return np.asarray(Image.fromarray(half).resize((side, side), Image.Resampling.BICUBIC, box))
+def loaded_size(shape: tuple[int, ...], shorter_px: int) -> tuple[int, int]:
+    """Height and width of an image whose shorter side is brought to `shorter_px`; its proportions stay."""
+    height, width = (max(1, round(side * shorter_px / min(shape))) for side in shape)
+    return height, width
+
+
+def _crop(half: UInt8, loads: Sequence[int], corner: Sequence[int], sides: Sequence[int]) -> UInt8:
+    """Crop of the half as if it had been resized to `loads`, (height, width); resizes no more than the crop."""
+    y, x = (side / load for side, load in zip(half.shape[:2], loads, strict=True))
+    (top, left), (height, width) = corner, sides
+    box = (left * x, top * y, (left + width) * x, (top + height) * y)
+    return np.asarray(Image.fromarray(half).resize((width, height), Image.Resampling.BICUBIC, box))

@@ -20,7 +20,7 @@ from sat2map.arrays import UInt8
 from sat2map.data.identity import combined, file_digests
 from sat2map.data.pairs import Direction, Pair, PairFile, PairFolder, check_pairs, list_pairs, read_pair
 from sat2map.errors import DataError
-from sat2map.files import cache_folder
+from sat2map.files import cache_folder, full_disk_named
 
 CACHE_VERSION = 2
 WORK_SUFFIX = ".part"
@@ -94,7 +94,10 @@ def _decode(paths: Sequence[PairFile], index: Path, pixels: Path) -> None:
 
     The index comes last: where it is, the pixels are whole.
     """
-    with tempfile.TemporaryDirectory(dir=index.parent, prefix=f"{index.stem}-", suffix=WORK_SUFFIX) as work:
+    with (
+        full_disk_named(pixels),
+        tempfile.TemporaryDirectory(dir=index.parent, prefix=f"{index.stem}-", suffix=WORK_SUFFIX) as work,
+    ):
         shapes = []
         problems: list[DataError] = []
         with (Path(work) / "pixels").open("wb") as out:

@@ -168,8 +168,7 @@ def _read_halves(path: Path) -> tuple[UInt8, UInt8]:
 
 
 def _read_two(files: TwoFiles) -> tuple[UInt8, UInt8]:
-    (a, grid_a), (b, grid_b) = (_read_raster(path) if _is_raster(path) else (_read_image(path), None)
-                                for path in (files.a, files.b))  # fmt: skip
+    (a, grid_a), (b, grid_b) = (_read_any(path) for path in (files.a, files.b))
     if a.shape != b.shape:
         sizes = " and ".join(f"{half.shape[1]} x {half.shape[0]}" for half in (a, b))
         raise DataError(f"images of the pair differ in size ({sizes} px)", files.b, hint="bring both to one size")
@@ -179,6 +178,19 @@ def _read_two(files: TwoFiles) -> tuple[UInt8, UInt8]:
             hint=f"rio warp {files.b} OUT.tif --like {files.a}",
         )  # fmt: skip
     return a, b
+
+
+def read_image(path: Path) -> UInt8:
+    """Decode one image, which may be a raster: uint8, shape (H, W, 3), RGB.
+
+    Raises:
+        DataError: it is no image, truncated, or of more than 8 bits.
+    """
+    return _read_any(path)[0]
+
+
+def _read_any(path: Path) -> tuple[UInt8, Grid | None]:
+    return _read_raster(path) if _is_raster(path) else (_read_image(path), None)
 
 
 def _is_raster(path: Path) -> bool:

@@ -68,7 +68,10 @@ class PartialLabels:
 
     def matching(self, only: Sequence[str] = (), without: Sequence[str] = ()) -> PartialLabels:
         """The images that `matches` chooses by their names."""
-        kept = [i for i, name in enumerate(self.names) if matches(name, only, without)]
+        return self.chosen([i for i, name in enumerate(self.names) if matches(name, only, without)])
+
+    def chosen(self, kept: Sequence[int]) -> PartialLabels:
+        """The images of these indices."""
         return replace(self, names=tuple(self.names[i] for i in kept), indices=tuple(self.indices[i] for i in kept))
 
 

@@ -54,6 +54,9 @@ def read_groups(folder: str | os.PathLike[str], names: Sequence[str], file: str 
     }
     groups = [group_of.get(same_name(name)) for name in names]
     n_known = sum(group is not None for group in groups)
+    if names and not n_known and not file and found.parent != root and _is_of_others(rows, root.name, names):
+        log.warning("%s names no image of %s, only of other folders; each image counts as a group", found, root.name)
+        return list(names)
     if names and not n_known:
         raise DataError(
             _why_none(rows, root.name, names), found, hint="mend its rows, or name another with `groups_file`"
@@ -63,6 +66,19 @@ def read_groups(folder: str | os.PathLike[str], names: Sequence[str], file: str 
             "%s names %d of %d images; each of the others counts as a group of its own", found, n_known, len(names)
         )
     return [group or name for group, name in zip(groups, names, strict=True)]
+
+
+def _is_of_others(rows: Sequence[Mapping[str, str]], folder: str, names: Sequence[str]) -> bool:
+    """Whether a groups.csv beside a folder is of its neighbours alone, and not of it under an older name."""
+    in_split: dict[str, set[str]] = {}
+    for row in rows:
+        in_split.setdefault(row.get("split", folder), set()).add(same_name(row["file"]))
+    ours = {same_name(name) for name in names}
+    return (
+        bool(in_split)
+        and folder not in in_split
+        and not any(2 * len(ours & theirs) > len(theirs) for theirs in in_split.values())
+    )
 
 
 def _why_none(rows: Sequence[Mapping[str, str]], folder: str, names: Sequence[str]) -> str:

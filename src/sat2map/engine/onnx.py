@@ -25,6 +25,7 @@ class OnnxEngine:
     """
 
     def __init__(self, path: Path, n_threads: int | None = None, precision: Precision = "int8") -> None:
+        self._arguments = path.absolute(), n_threads, precision
         self._session, self.card = open_session(path, n_threads, precision)
         self.precision: Precision = precision if self.card.precision == "int8" else "float32"
         self._n_threads, self._others = n_threads, {self.precision: self}
@@ -32,6 +33,10 @@ class OnnxEngine:
         names = [port.name for port in self._session.get_outputs()]
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
         self._path, self._has_confidence = path, CONFIDENCE in names
+
+    def __reduce__(self) -> tuple[type[OnnxEngine], tuple[Path, int | None, Precision]]:
+        """Cross to another process, or be copied, as the file that is opened there: a session cannot be."""
+        return OnnxEngine, self._arguments
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""

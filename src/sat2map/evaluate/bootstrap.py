@@ -28,7 +28,7 @@ def intervals(
         For each of `metrics.METRIC_NAMES` its lower and upper end: float64, shape (2,); NaN where the metric is
         undefined in every draw.
     """
-    return _ends(_draw_metrics(scores, groups, _draw_counts(groups, n_draws, seed)))
+    return _ends(_draw_metrics(scores, groups, draw_counts(groups, n_draws, seed)))
 
 
 def paired_difference(
@@ -50,7 +50,7 @@ def paired_difference(
     Returns:
         The differences by name, and their 95 % intervals by name (float64, shape (2,)).
     """
-    counts = _draw_counts(groups, n_draws, seed)
+    counts = draw_counts(groups, n_draws, seed)
     whole = np.ones((1, counts.shape[1]))
     differences = [
         _subtract(_draw_metrics(scores_a, groups, c), _draw_metrics(scores_b, groups, c)) for c in (whole, counts)
@@ -58,7 +58,7 @@ def paired_difference(
     return {name: float(value[0]) for name, value in differences[0].items()}, _ends(differences[1])
 
 
-def _draw_counts(groups: Sequence[str], n_draws: int, seed: int) -> Float64:
+def draw_counts(groups: Sequence[str], n_draws: int, seed: int) -> Float64:
     """How often each draw takes each group: float64, shape (n_draws, n_groups)."""
     n_groups = len(set(groups))
     shares = np.full(n_groups, 1 / n_groups)
@@ -84,10 +84,11 @@ def _subtract(a: Mapping[str, Float64], b: Mapping[str, Float64]) -> dict[str, F
 
 
 def _ends(draws: Mapping[str, Float64]) -> dict[str, Float64]:
-    return {name: _ends_of(values) for name, values in draws.items()}
+    return {name: ends_of(values) for name, values in draws.items()}
 
 
-def _ends_of(values: Float64) -> Float64:
+def ends_of(values: Float64) -> Float64:
+    """Compute the ends of the 95 % interval of draws: float64, shape (2,); NaN where all are."""
     if np.isnan(values).all():
         return np.full(len(TAILS), np.nan)
     # Values of draws, not interpolated: infinity cannot be interpolated.

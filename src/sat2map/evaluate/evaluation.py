@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sat2map.arrays import UInt8
-from sat2map.data.pairs import PairFile, TwoFolders, list_pairs
+from sat2map.data.pairs import Direction, PairFile, TwoFolders, list_pairs
 from sat2map.data.plausible import check_plausible
 from sat2map.data.split import read_groups
 from sat2map.errors import DataError, ModelFileError
 from sat2map.evaluate.bootstrap import N_DRAWS
 from sat2map.evaluate.metrics import BASELINE_RGB, ImageScore
+from sat2map.evaluate.predictions import decode, predictions_predictor
 from sat2map.evaluate.predictor import Predictor, constant_predictor, load_baseline, load_predictor
 from sat2map.evaluate.protocol import ScoredImage, compare, decode_pairs, score_images, summarise
 from sat2map.model.card import WantedPrecision
@@ -38,6 +39,7 @@ class EvaluationRequest:
         model: a bundled model's name or a file; by default `open`.
         head: one of the model's heads; by default its first.
         constant_rgb: score this colour in place of a model (0..255).
+        predictions: score the maps in this folder, which another program made, in place of a model.
         versus: another model, the baseline of a comparison on the same images.
         size_px: side at which pairs are predicted and scored, at least 11.
         groups_file: CSV with the columns file and group; by default `groups.csv` in `data` or beside it.
@@ -58,6 +60,7 @@ class EvaluationRequest:
     model: str | Path | None = None
     head: str | None = None
     constant_rgb: tuple[int, ...] | None = None
+    predictions: Path | None = None
     versus: str | Path | None = None
     size_px: int = 256
     groups_file: Path | None = None
@@ -73,6 +76,16 @@ class EvaluationRequest:
             raise ModelFileError(
                 "a constant colour takes the place of a model", self.model or self.head, hint="give one of the two"
             )
+        if self.predictions and (self.model or self.head or self.constant_rgb):
+            raise ModelFileError(
+                "predictions take the place of a model", self.model or self.head or self.constant_rgb,
+                hint="compare them with a model by `versus`",
+            )  # fmt: skip
+        if self.predictions and self.corruptions:
+            raise DataError(
+                "predictions are of the images as they are, not of corrupted ones", self.predictions,
+                hint="leave `corruptions` out",
+            )  # fmt: skip
         if self.size_px < SMALLEST_PX:
             raise DataError(
                 "size is smaller than the window of SSIM", f"{self.size_px} px", hint=f"at least {SMALLEST_PX} px"
@@ -138,7 +151,8 @@ def evaluate(
         ModelFileError: a model is missing or broken, has no such head, or its baseline has another direction.
         MissingExtraError: scikit-image is not installed.
     """
-    pairs, predictors = _list_pairs(request), _load_predictors(request)
+    pairs = _list_pairs(request)
+    predictors = _load_predictors(request, pairs)
     model = _score_set(predictors[0], pairs, watch, on_image)
     results = [model, *(_score_set(baseline, pairs, watch) for baseline in predictors[1:])]
     metrics = {
@@ -166,7 +180,11 @@ def _list_pairs(request: EvaluationRequest) -> PairSet:
     return PairSet(paths, groups, request.size_px, request.seed)
 
 
-def _load_predictors(request: EvaluationRequest) -> list[Predictor]:
+def _load_predictors(request: EvaluationRequest, pairs: PairSet) -> list[Predictor]:
+    if request.predictions is not None:
+        baselines = [load_predictor(request.versus, device=request.device)] if request.versus else []
+        direction: Direction = baselines[0].description["direction"] if baselines else "AtoB"
+        return [predictions_predictor(request.predictions, pairs.paths, direction), *baselines]
     if request.constant_rgb is not None:
         model = constant_predictor(request.constant_rgb)
     else:
@@ -178,7 +196,7 @@ def _score_set(
     predictor: Predictor, pairs: PairSet, watch: Watch, on_image: Callable[[ScoredImage], None] | None = None
 ) -> SetScores:
     """Score a predictor on all pairs; where `on_image` is given, the constant baseline too."""
-    decoded = decode_pairs(pairs.paths, predictor.description["direction"])
+    decoded = decode(predictor, pairs.paths)
     scores, constant_baseline, confusions = [], [], []
     for image in watch(score_images(predictor.predict, decoded, pairs.size_px), len(pairs.paths)):
         scores.append(image.score)

@@ -104,24 +104,35 @@ class Truth:
 
 
 def resize(image_hwc: UInt8, size_px: int) -> UInt8:
-    """The image at `size_px` x `size_px` by Pillow BICUBIC; unchanged where it has that size already."""
-    return np.asarray(Image.fromarray(image_hwc).resize((size_px, size_px), Image.Resampling.BICUBIC))
+    """The image with a shorter side of `size_px` by Pillow BICUBIC; unchanged where it has that size already."""
+    height, width = scored_size(image_hwc.shape[:2], size_px)
+    return np.asarray(Image.fromarray(image_hwc).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def scored_size(shape: tuple[int, ...], size_px: int) -> tuple[int, int]:
+    """Height and width at which an image is scored: its shorter side is `size_px`, its proportions stay.
+
+    >>> scored_size((600, 600), 256), scored_size((600, 900), 256)
+    ((256, 256), (256, 384))
+    """
+    height, width = (round(side * size_px / min(shape)) for side in shape)
+    return height, width
 
 
 def sample_bilinear(image_hwc: UInt8, size_px: int) -> UInt8:
-    """The image at `size_px` x `size_px` by bilinear sampling at pixel centres, without antialiasing.
+    """The image with a shorter side of `size_px` by bilinear sampling at pixel centres, without antialiasing.
 
     Args:
         image_hwc: uint8, shape (H, W, 3).
-        size_px: side of the result.
+        size_px: shorter side of the result.
 
     Returns:
-        uint8, shape (size_px, size_px, 3), rounded.
+        uint8, shape (h, w, 3), rounded.
     """
     sampled: npt.NDArray[Any] = image_hwc
-    for axis in (0, 1):
+    for axis, size in enumerate(scored_size(image_hwc.shape[:2], size_px)):
         n = sampled.shape[axis]
-        position = np.clip((np.arange(size_px) + 0.5) * n / size_px - 0.5, 0, n - 1)
+        position = np.clip((np.arange(size) + 0.5) * n / size - 0.5, 0, n - 1)
         before = position.astype(np.intp)
         after = np.minimum(before + 1, n - 1)
         weight = np.expand_dims(position - before, (1, 2) if axis == 0 else (0, 2))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.arrays import Bool, UInt8
+from sat2map.arrays import Bool, Float64, UInt8
 from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
 from sat2map.errors import import_extra
 
@@ -48,18 +48,30 @@ class PartialScore:
 
     def metrics(self) -> dict[str, float]:
         """The metrics; NaN where the labels say nothing of what one measures, such as water where there is none."""
-        precision = _ratio(self.predicted_roads_right, self.predicted_roads)
-        recall = _ratio(self.true_roads_found, self.true_roads)
-        # Without a prediction there is no precision, and F1 is 0.
-        precision = 0.0 if math.isnan(precision) else precision
-        both = precision + recall
-        return {
-            "allowed": _ratio(self.n_allowed, self.n_known),
-            "water_iou": _ratio(self.water_intersection, self.water_union) if self.true_water else float("nan"),
-            "road_f1": 2 * precision * recall / both if both else both,
-            "invented_water": _ratio(self.invented_water, self.n_waterless),
-            "park": _ratio(self.n_park, self.n_px),
-        }
+        sums = {name: np.array([getattr(self, name)], np.float64) for name in self.__dataclass_fields__}
+        return {name: float(value[0]) for name, value in partial_metrics(sums).items()}
+
+
+def partial_metrics(sums: Mapping[str, Float64]) -> dict[str, Float64]:
+    """Metrics of sums of scores.
+
+    Args:
+        sums: each attribute of `PartialScore` by its name: float64, shape (n,), of n sets of images.
+
+    Returns:
+        Each metric by its name: float64, shape (n,); NaN where the labels say nothing of what it measures.
+    """
+    # Without a prediction there is no precision, and F1 is 0.
+    precision = np.nan_to_num(_ratio(sums["predicted_roads_right"], sums["predicted_roads"]))
+    recall = _ratio(sums["true_roads_found"], sums["true_roads"])
+    both = precision + recall
+    return {
+        "allowed": _ratio(sums["n_allowed"], sums["n_known"]),
+        "water_iou": np.where(sums["true_water"] > 0, _ratio(sums["water_intersection"], sums["water_union"]), np.nan),
+        "road_f1": np.where(both == 0, 0, _ratio(2 * precision * recall, both)),
+        "invented_water": _ratio(sums["invented_water"], sums["n_waterless"]),
+        "park": _ratio(sums["n_park"], sums["n_px"]),
+    }
 
 
 def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32]) -> PartialScore:
@@ -86,8 +98,10 @@ def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32]) -> PartialScore:
     return PartialScore(**n, n_px=classes.size)
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
+def _ratio(part: Float64, whole: Float64) -> Float64:
+    ratio = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
 
 
 def _dilate(mask: Bool) -> Bool:

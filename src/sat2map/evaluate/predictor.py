@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,8 @@ class Predictor(NamedTuple):
     description: dict[str, Any]
     """What the protocol says of it: model, head, direction."""
     engine: Engine | None = None
+    files: Mapping[str, Path] | None = None
+    """Maps that another program made, by the names of the pairs."""
 
 
 def constant_predictor(colour_rgb: tuple[int, ...]) -> Predictor:

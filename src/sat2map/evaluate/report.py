@@ -18,7 +18,9 @@ from sat2map.arrays import Float64, UInt8
 from sat2map.data.pairs import Direction, PairFile
 from sat2map.errors import import_extra
 from sat2map.evaluate.metrics import ImageScore, metric_values, resize, score_rows
-from sat2map.evaluate.protocol import Predict, decode_pairs
+from sat2map.evaluate.predictions import predicted_from
+from sat2map.evaluate.predictor import Predictor
+from sat2map.evaluate.protocol import decode_pairs
 
 N_EXAMPLES = 3
 """Images of each kind."""
@@ -94,7 +96,7 @@ def _first(order: Float64, groups: Sequence[str]) -> list[int]:
 def draw_examples(
     ranking: Ranking,
     paths: Sequence[PairFile],
-    predictions: Mapping[str, Predict],
+    predictions: Mapping[str, Predictor],
     *,
     direction: Direction,
     size_px: int,
@@ -108,8 +110,8 @@ def draw_examples(
         ):
             sat = resize(source, size_px)
             maps = {
-                f"{label} · {values[i]:.3f}": predict(sat)
-                for (label, predict), values in zip(predictions.items(), ranking.values, strict=True)
+                f"{label} · {values[i]:.3f}": one.predict(resize(predicted_from(one, name, source), size_px))
+                for (label, one), values in zip(predictions.items(), ranking.values, strict=True)
             }
             examples.append(Example(name, {"image": sat, **maps, "true map": resize(target, size_px)}))
         by_heading[heading] = examples

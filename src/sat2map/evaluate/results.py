@@ -76,7 +76,9 @@ def save_images(folder: Path, image: ScoredImage) -> None:
     """Write prediction and true map of an image into two folders."""
     for name, image_hwc in ((PREDICTION, image.prediction_hwc), (TRUTH, image.truth.bicubic_hwc)):
         (folder / name).mkdir(exist_ok=True)
-        Image.fromarray(image_hwc).save(folder / name / f"{Path(image.name).stem}.png")
+        path = folder / name / f"{Path(image.name).stem}.png"
+        # `1.jpg` and `1.png` of one folder are two images.
+        Image.fromarray(image_hwc).save(path if not path.exists() else folder / name / f"{image.name}.png")
 
 
 def write_report(report: Path, evaluation: Evaluation) -> None:
@@ -90,7 +92,7 @@ def write_report(report: Path, evaluation: Evaluation) -> None:
     pairs, predictors = evaluation.pairs, evaluation.predictors
     metrics = evaluation.metrics | {"frontier": evaluation.frontier}
     ranking = choose(evaluation.scores, pairs.groups)
-    predictions = {name: p.predict for name, p in zip(labels(metrics), predictors, strict=True)}
+    predictions = dict(zip(labels(metrics), predictors, strict=True))
     direction = predictors[0].description["direction"]
     examples = draw_examples(ranking, pairs.paths, predictions, direction=direction, size_px=pairs.size_px)
     with replacing(report) as work:

@@ -1,9 +1,11 @@
-"""Export of a generator to an ONNX file, which is compared with torch before it appears."""
+"""Export of a generator to an ONNX file, for sat2map or for other tools, compared with torch before it appears."""
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
+from torch import nn
 
 from sat2map.arrays import UInt8
+from sat2map.classes import CLASS_NAMES
 from sat2map.errors import ModelFileError
 from sat2map.files import replacing
 from sat2map.model import onnx_file
@@ -21,6 +25,11 @@ from sat2map.nn.generator import Generator
 from sat2map.nn.inference import CONFIDENCE, InferenceModel
 
 OPSET = 18
+PLAIN_OPSET = 13
+"""Old enough for what other tools bring."""
+PLAIN_CARD_KEY = "sat2map.plain_card"
+"""Not that of a model of sat2map, which takes other input."""
+LARGEST_PLAIN_DIFFERENCE = 1e-3
 LARGEST_DIFFERENCE = 1
 """Levels of 255 by which a mean colour may differ from that of torch, by rounding."""
 LARGEST_SHARE = 1e-5
@@ -39,14 +48,118 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
         images_bhwc: images on which torch and ONNX Runtime are compared, uint8, shape (B, H, W, 3).
 
     Raises:
-        ModelFileError: torch and ONNX Runtime do not agree; nothing is written.
+        ModelFileError: its maps are no finite numbers, or torch and ONNX Runtime do not agree; nothing is written.
         OutputError: the folder is missing or cannot be written.
     """
     # The exporter puts all modules into the mode of the outermost one, which therefore must be in evaluation mode.
     model = InferenceModel(generator, class_of_colour(card)).eval()
+    _check_finite(generator, images_bhwc, path)
     with replacing(path) as work:
         _write_graph(model, card, work)
         _check(model, work, images_bhwc, path)
+
+
+class PlainModel(nn.Module):
+    """A generator as other tools call one: float, shape (1, 3, H, W), RGB, 0..1 in; (1, C, H, W) out.
+
+    Of a palette head the output is the probability of each class of the table; of any other RGB, 0..1.
+    """
+
+    def __init__(self, generator: Generator, class_of_colour: Sequence[int] | None) -> None:
+        super().__init__()
+        self.generator = generator.eval()
+        weight = None
+        if class_of_colour is not None:
+            weight = torch.zeros(len(CLASS_NAMES), len(class_of_colour), 1, 1)
+            weight[class_of_colour, range(len(class_of_colour))] = 1
+        self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Draw probabilities, or colours."""
+        output: torch.Tensor = self.generator(rgb * 2 - 1)
+        if isinstance(self.weight, torch.Tensor):
+            # A sum over the colours of a class, as a convolution, which every tool knows.
+            return nn.functional.conv2d(output.softmax(1), self.weight)
+        return (self.generator.image(output) + 1) / 2
+
+
+def export_plain(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> None:
+    """Write a generator as an ONNX file that any tool runs, with the metadata that QGIS's Deepness reads.
+
+    Input: `image`, float32, shape (1, 3, H, W) of the images that are given, RGB, 0..1. Output: `classes`, float32,
+    shape (1, 6, H, W), the probability of each class; or of a generator without a palette head `map`, shape
+    (1, 3, H, W), 0..1.
+    The graph holds no control flow.
+
+    Args:
+        generator: generator on the processor.
+        card: card of the generator.
+        path: destination with the suffix `.onnx`.
+        images_bhwc: images on which torch and ONNX Runtime are compared, uint8, shape (B, side, side, 3); the file
+            takes images of their size.
+
+    Raises:
+        ModelFileError: its maps are no finite numbers, or torch and ONNX Runtime do not agree; nothing is written.
+        OutputError: the folder is missing or cannot be written.
+    """
+    _check_finite(generator, images_bhwc, path)
+    model = PlainModel(generator, class_of_colour(card)).eval()
+    images = torch.from_numpy(images_bhwc).permute(0, 3, 1, 2).float() / 255
+    with replacing(path) as work:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                model, (images[:1],), str(work), dynamo=False, opset_version=PLAIN_OPSET, input_names=["image"],
+                output_names=["map" if card.palette is None else "classes"],
+            )  # fmt: skip
+        proto = onnx.load(work)
+        helper.set_model_props(proto, _metadata_of_others(card, images.shape[-1]))
+        onnx.checker.check_model(proto, full_check=True)
+        onnx.save(proto, work)
+        _check_plain(model, work, images, path)
+
+
+def _metadata_of_others(card: Card, side_px: int) -> dict[str, str]:
+    """What the plug-in Deepness reads, each value as JSON; and the card under a name of its own."""
+    names = ("red", "green", "blue") if card.palette is None else CLASS_NAMES
+    finest, coarsest = card.gsd_m
+    values: dict[str, object] = {
+        "model_type": "Regressor" if card.palette is None else "Segmentor",
+        "class_names": dict(enumerate(names)),
+        # Centimetres; the middle of the range, in the logarithm.
+        "resolution": round(100 * (finest * coarsest) ** 0.5, 1),
+        "tile_size": side_px,
+        "tiles_size": side_px,
+        # Half of it is cut off at each side of a tile: the margin with which tiles join without seams.
+        "tiles_overlap": min(90, -(-200 * card.margin_px // side_px)),
+    }
+    # Every pixel has a class, and small ones count.
+    values |= {"reg_output_scaling": 1.0} if card.palette is None else {"seg_thresh": 0.0, "seg_small_segment": 0}
+    return {key: json.dumps(value) for key, value in values.items()} | {PLAIN_CARD_KEY: card.model_dump_json()}
+
+
+def _check_plain(model: PlainModel, written: Path, images: torch.Tensor, path: Path) -> None:
+    session = onnx_file.plain_session(written)
+    for image in images:
+        with torch.inference_mode():
+            expected = model(image[None]).numpy()
+        (got,) = session.run(None, {"image": image[None].numpy()})
+        difference = float(np.abs(expected - got).max())
+        if not difference < LARGEST_PLAIN_DIFFERENCE:
+            raise ModelFileError(
+                f"exported model differs from torch by up to {difference:.2g}", path,
+                hint="nothing was written; report this with the model's card",
+            )  # fmt: skip
+
+
+def _check_finite(generator: Generator, images_bhwc: UInt8, path: Path) -> None:
+    sat_bchw = torch.from_numpy(images_bhwc).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.inference_mode():
+        output: torch.Tensor = generator(sat_bchw)
+    if not output.isfinite().all():
+        raise ModelFileError(
+            "generator gives no finite numbers", path, hint="it is of a run that diverged; export another"
+        )
 
 
 def _write_graph(model: InferenceModel, card: Card, path: Path) -> None:

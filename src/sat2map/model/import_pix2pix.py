@@ -69,11 +69,24 @@ def import_weights(
     try:
         network.load_state_dict(found.weights)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = _first_difference(network, found.weights)
         raise ModelFileError(f"weights are not those of a pix2pix {found.role} ({reason})", path, hint=HINT) from error
     card = _card(found, network, out.stem, normalization, gsd_m)
     safetensors_file.save(out, {name: value.numpy() for name, value in network.state_dict().items()}, card)
     return card
+
+
+def _first_difference(network: nn.Module, weights: Weights) -> str:
+    """In words, the first difference of weights from those that a network has."""
+    wanted = network.state_dict()
+    too_many = [name for name in weights if name not in wanted]
+    if any(name.endswith(".bias") for name in too_many):
+        return "its convolutions have biases, as with --norm instance"
+    missing = [name for name in wanted if name not in weights]
+    if too_many or missing:
+        return f"{len(missing)} tensors are missing and {len(too_many)} are too many, {(too_many + missing)[0]} for one"
+    name = next(name for name, value in wanted.items() if value.shape != weights[name].shape)
+    return f"{name} is of shape {tuple(weights[name].shape)}, not {tuple(wanted[name].shape)}"
 
 
 def _card(
@@ -202,6 +215,9 @@ def _rename(state: Weights, names: Mapping[str, str]) -> dict[str, Tensor]:
     """
     if not any(key.endswith(".running_mean") for key in state):
         raise ValueError("no batch normalization in it: --norm instance and none cannot be imported")
+    statistics = [key.removesuffix(".running_mean") for key in state if key.endswith(".running_mean")]
+    if not all(f"{module}.weight" in state for module in statistics):
+        raise ValueError("normalization of it has running statistics, but no scale: --norm instance cannot be imported")
     renamed: dict[str, Tensor] = {}
     for key, value in state.items():
         module, _, leaf = key.rpartition(".")

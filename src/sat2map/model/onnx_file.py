@@ -103,6 +103,13 @@ def _session_options(n_threads: int | None) -> onnxruntime.SessionOptions:
     return options
 
 
+def plain_session(path: Path) -> onnxruntime.InferenceSession:
+    """Open an ONNX file as any program would, whatever it holds."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 def read_card(path: Path) -> Card:
     """Read the card of an ONNX file, which must be loaded whole for it.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from sat2map.errors import ModelFileError
+from sat2map.errors import ModelFileError, OutputError
 from sat2map.files import replacing
 from sat2map.model.card import HEADER_KEY, Card
 
@@ -22,10 +22,28 @@ def save(path: Path, tensors: Tensors, card: Card) -> None:
     """Write weights and a card to a model file.
 
     Raises:
-        OutputError: the folder is missing or cannot be written.
+        ModelFileError: a weight is no finite number.
+        OutputError: the folder is missing or cannot be written, or the disk is full.
     """
+    _check_finite(tensors, path)
     with replacing(path) as work:
-        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, work, {HEADER_KEY: card.model_dump_json()})
+        try:
+            save_file(
+                {k: np.ascontiguousarray(v) for k, v in tensors.items()}, work, {HEADER_KEY: card.model_dump_json()}
+            )
+        except SafetensorError as error:
+            raise OutputError(
+                f"model file cannot be written ({error})", path, hint="make room, or choose another disk"
+            ) from error
+
+
+def _check_finite(tensors: Tensors, path: Path) -> None:
+    for name, value in tensors.items():
+        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
+            raise ModelFileError(
+                f"weights are not finite numbers ({name})", path,
+                hint="they are of a run that diverged, or too large for this precision; give another file",
+            )  # fmt: skip
 
 
 def halved(tensors: Tensors) -> Tensors:
@@ -46,9 +64,12 @@ def load(path: Path) -> tuple[Tensors, Card]:
     """Read weights and the card of a model file.
 
     Raises:
-        ModelFileError: the file is missing, truncated or no safetensors file, or has no card that this version reads.
+        ModelFileError: the file is missing, truncated or no safetensors file, has no card that this version reads, or
+            weights that are no finite numbers.
     """
-    return _open(path, with_tensors=True)
+    tensors, card = _open(path, with_tensors=True)
+    _check_finite(tensors, path)
+    return tensors, card
 
 
 def _open(path: Path, *, with_tensors: bool) -> tuple[Tensors, Card]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from sat2map.model import safetensors_file
 from sat2map.model.bundled import resolve
 from sat2map.model.card import NOT_STATED
 from sat2map.nn import build
+from sat2map.nn.generator import Generator
 from sat2map.nn.initialise import initialise
 from sat2map.train.checkpoint import State
 from sat2map.train.muon import Muon
@@ -23,6 +24,8 @@ from sat2map.train.precision import memory_format
 from sat2map.train.processes import average_gradients
 from sat2map.train.recipe import Network, Optimiser, Recipe
 
+SHAPED_PX = 4096
+"""Side of the image whose shapes alone are computed: a multiple of every stride."""
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -44,6 +47,43 @@ def build_network(network: Network) -> nn.Module:
         raise RecipeError(
             f"configuration of {network.architecture} is wrong", error, hint=f"see sat2map.nn.{network.architecture}"
         ) from error
+
+
+def check_networks_fit(recipe: Recipe) -> None:
+    """Before any work: see that networks take images of three channels and make maps of three, and fit each other.
+
+    Raises:
+        RecipeError: they do not, or the palette is not that of the class table.
+    """
+    arguments = configuration(recipe.generator)
+    if "palette" in arguments and arguments["palette"] != COLOURS_RGB.tolist():
+        raise RecipeError(
+            "palette of the generator is not that of the class table", f"{len(arguments['palette'])} colours",
+            hint="leave generator.configuration.palette out: losses and metrics know the class table alone",
+        )  # fmt: skip
+    with torch.device("meta"):
+        generator = cast(Generator, build_network(recipe.generator))
+        discriminator = build_network(recipe.discriminator) if recipe.objective.adversarial_weight else None
+        sat = torch.zeros(1, 3, SHAPED_PX, SHAPED_PX)
+        fake = _tried(recipe.generator, lambda: generator.image(generator(sat)))
+        if fake.shape != sat.shape:
+            raise _unfit(recipe.generator, f"it makes maps of {fake.shape[1]} channels")
+        if discriminator:
+            _tried(recipe.discriminator, lambda: discriminator(sat, fake))
+
+
+def _tried(network: Network, forward: Callable[[], Tensor]) -> Tensor:
+    try:
+        return forward()
+    except (RuntimeError, ValueError) as error:
+        raise _unfit(network, str(error).splitlines()[0]) from error
+
+
+def _unfit(network: Network, why: str) -> RecipeError:
+    return RecipeError(
+        f"{network.architecture} does not fit images and maps of three channels ({why})", network.configuration,
+        hint="leave in_channels and out_channels out of its configuration",
+    )  # fmt: skip
 
 
 def build_state(recipe: Recipe, device: torch.device) -> State:

@@ -90,8 +90,9 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], *, data: str, vali
         "init": state.init,
         "environment": environment(),
     }
-    with replacing(path) as work:
-        torch.save(content, work)
+    # By a file of Python's, whose errors say what the system refused.
+    with replacing(path) as work, work.open("wb") as out:
+        torch.save(content, out)
 
 
 def load(path: Path) -> dict[str, Any]:

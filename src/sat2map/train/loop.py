@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sat2map.data.pairs import PairFolder
 from sat2map.nn.normalization import normalization_of
+from sat2map.train.finite import check_losses, check_networks
 from sat2map.train.loader import TrainingBatch, batches
 from sat2map.train.model_files import frozen_copy, write, write_networks
 from sat2map.train.monitor import Monitor
@@ -32,6 +33,7 @@ def train(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run
     also `generator_frozen.safetensors`.
 
     Raises:
+        DivergenceError: losses, weights or maps are no finite numbers any more; the last checkpoint before is kept.
         Sat2mapError: what `open_run` raises.
     """
     run = open_run(folder, recipe, options)
@@ -65,11 +67,14 @@ def fit(run: Run) -> None:
                     torch.compiler.cudagraph_mark_step_begin()
                 values = update(run, batch, epoch, networks, reconstruct)
                 state.step += 1
+                check_losses(run, epoch, values)
                 if monitor:
                     monitor.step(state.step, epoch, values)
                 # After an epoch's last step the checkpoint waits for the validation.
                 if state.step % recipe.checkpoint_steps == 0 and state.step % run.steps_per_epoch:
+                    check_networks(run, epoch, batch.images)
                     run.save_checkpoint()
+            check_networks(run, epoch, batch.images)
             _end_epoch(run, monitor, epoch, began)
 
 
@@ -133,7 +138,9 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
     if skipped or monitor is None:
         run.save_checkpoint()
         return
-    state.metrics, grid = validate(run, run.shown)
+    # Noise that acts at test time too must not be taken from the run's own, or it would depend on `validate_every`.
+    with torch.random.fork_rng([run.device] if run.device.type == "cuda" else []):
+        state.metrics, grid = validate(run, run.shown)
     monitor.epoch(state.step, epoch, state.metrics, time.monotonic() - began)
     if grid:
         monitor.grid(state.step, epoch, grid)

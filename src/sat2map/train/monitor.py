@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+from sat2map.files import full_disk_named
+
 STEPS_A_ROW = 20
 """Steps whose mean makes one row of `steps.csv`."""
 
@@ -88,17 +90,21 @@ class Monitor:
         self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(metrics)}", highlight=False)
 
     def grid(self, step: int, epoch: int, rows: Sequence[Sequence[npt.NDArray[np.uint8]]]) -> None:
-        """Save a grid: a row for each image, its columns source, prediction, target; uint8, shape (s, s, 3)."""
-        image = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        """Save a grid: a row for each image, its columns source, prediction, target; uint8, shape (h, w, 3)."""
+        lines = [np.concatenate(list(row), axis=1) for row in rows]
+        width = max(line.shape[1] for line in lines)
+        image = np.concatenate([np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0))) for line in lines])
         folder = self.run / "grids"
         folder.mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / f"epoch_{epoch + 1:04d}.png")
+        path = folder / f"epoch_{epoch + 1:04d}.png"
+        with full_disk_named(path):
+            Image.fromarray(image).save(path)
         self.writer.add_image("validation", image, step, dataformats="HWC")
 
     def _record(self, name: str, step: int, values: Mapping[str, float], columns: Sequence[str]) -> None:
         path = self.run / name
         is_new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as out:
+        with full_disk_named(path), path.open("a", newline="", encoding="utf-8") as out:
             rows = csv.writer(out)
             if is_new:
                 rows.writerow(["step", *columns])

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
-from PIL import Image
 
 from sat2map.arrays import UInt8
 from sat2map.classes import classify
-from sat2map.data.colour_jitter import levels_of, stretch_table
-from sat2map.data.partial import ClassSets
 from sat2map.engine.torch import TorchEngine
+from sat2map.evaluate.elsewhere import as_translated
 from sat2map.evaluate.metrics import METRICS, prepare_truth, resize, score, total
 from sat2map.evaluate.partial import PartialScore, score_partial
 from sat2map.evaluate.protocol import Predict, by_engine
+from sat2map.model.card import Card
 from sat2map.nn.generator import Generator
 from sat2map.train.data import ValidationLabels
 from sat2map.train.model_files import make_card
@@ -36,9 +35,10 @@ def validate(run: Run, generator: Generator) -> tuple[dict[str, float], Grid]:
         names beginning with the folder's, and `selection`; and rows of source, prediction and target for the grid: of
         the first pairs that are held out, or of the training set.
     """
-    predict = by_engine(TorchEngine(generator, make_card(run, "generator", generator), run.options.device))
+    card = make_card(run, "generator", generator)
+    predict = by_engine(TorchEngine(generator, card, run.options.device))
     metrics, grid = _of_pairs(run, predict)
-    by_folder = {validation.source.name: _of_labels(run, predict, validation) for validation in run.data.validation}
+    by_folder = {validation.source.name: _of_labels(card, predict, validation) for validation in run.data.validation}
     chosen = selection(metrics, list(by_folder.values()))
     for name, values in by_folder.items():
         metrics |= {f"{name}_{key}": value for key, value in values.items()}
@@ -85,25 +85,11 @@ def _of_pairs(run: Run, predict: Predict) -> tuple[dict[str, float], Grid]:
     return {name: float(getattr(metrics, name)) for name in METRICS}, grid
 
 
-def _of_labels(run: Run, predict: Predict, validation: ValidationLabels) -> dict[str, float]:
+def _of_labels(card: Card, predict: Predict, validation: ValidationLabels) -> dict[str, float]:
     """Metrics of a folder that are defined there, each image as `sat2map translate` would draw it."""
     whole = PartialScore()
-    for i in range(len(validation.labels)):
-        image, sets = _as_translated(run, validation, i)
+    labels, gsd_m = validation.labels, validation.source.gsd_m
+    for i in range(len(labels)):
+        image, sets = as_translated(labels[i], labels.sets, gsd_m, card)
         whole += score_partial(classify(predict(image)), sets)
     return {name: value for name, value in whole.metrics().items() if not math.isnan(value)}
-
-
-def _as_translated(run: Run, validation: ValidationLabels, index: int) -> tuple[UInt8, ClassSets]:
-    """An image and its sets of classes at the nearest GSD that the recipe is for, stretched if its chips are."""
-    source, labels = validation.source, validation.labels
-    pair = labels[index]
-    finest, coarsest = run.data.gsd_m
-    scale = source.gsd_m / min(max(source.gsd_m, finest), coarsest)
-    size = [max(1, round(side * scale)) for side in reversed(pair.label_hw.shape)]
-    image = Image.fromarray(pair.image_hwc).resize(size, Image.Resampling.BICUBIC)
-    if run.recipe.augmentation.stretch:
-        table = np.rint(stretch_table(levels_of(pair.image_hwc[::8, ::8]), run.data.levels)).astype(np.uint8)
-        image = image.point(table.T.ravel().tolist())
-    sets = labels.sets[np.asarray(Image.fromarray(pair.label_hw).resize(size, Image.Resampling.NEAREST))]
-    return np.asarray(image), sets
