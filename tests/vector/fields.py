@@ -77,7 +77,8 @@ def in_pixels(geometry: Any) -> Any:
 
 def labels(field: Field) -> npt.NDArray[np.int64]:
     """Areas of a field, 4-connected, numbered by their first pixels from 1; 0 where there are no data: plainly."""
-    found = np.zeros(field.classes.shape, np.int64)
+    found: npt.NDArray[np.int64] = np.zeros(field.classes.shape, np.int64)
+    height, width = field.classes.shape
     n = 0
     for start in zip(*np.nonzero(field.valid), strict=True):
         if found[start]:
@@ -87,7 +88,7 @@ def labels(field: Field) -> npt.NDArray[np.int64]:
         while waiting:
             row, col = waiting.pop()
             for r, c in ((row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)):
-                inside = 0 <= r < found.shape[0] and 0 <= c < found.shape[1]
+                inside = 0 <= r < height and 0 <= c < width
                 if not inside or found[r, c] or not field.valid[r, c]:
                     continue
                 if field.classes[r, c] == field.classes[row, col]:
