@@ -22,7 +22,8 @@ INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES ('layer_sty
 """
 STYLE = """
 INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML,
-  styleSLD, useAsDefault, description, owner, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'colours of the map', '',
+  styleSLD, useAsDefault, description, owner, update_time)
+VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'colours of the map', '',
   strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 """
 SYMBOLS = {
