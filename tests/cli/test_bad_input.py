@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import rasterio
 from click.testing import CliRunner
 from PIL import Image
 
@@ -71,6 +73,19 @@ def _data(command: str, *more: object) -> list[str]:
 
 def _model(command: str, source: Path, out: Path) -> list[str]:
     return ["model", command, str(source), "-o", str(out)]
+
+
+def _classes(path: Path, value: float = 0, dtype: str = "uint8", **profile: Any) -> Path:
+    """A raster of one band, one value everywhere."""
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(1, 0, 5e5, 0, -1, 5e6)}
+    size = {"driver": "GTiff", "height": 8, "width": 8, "count": 1, "dtype": dtype}
+    with rasterio.open(path, "w", **(size | place | profile)) as dataset:
+        dataset.write(np.full((dataset.height, dataset.width), value, dtype), 1)
+    return path
+
+
+def _vectorize(source: Path, out: Path, *more: str) -> list[str]:
+    return ["vectorize", str(source), "-o", str(out), *more]
 
 
 CODE = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."
@@ -218,6 +233,29 @@ CASES: dict[str, tuple[Make, str]] = {
     "synthetic city without a form": (lambda d: _data("synth", d / "city"), "--scene"),
     "synthetic scene as an image": (lambda d: _data("synth", d / "city.png", "--scene", 64), "city.png"),
     "synthetic pairs over others": (lambda d: _data("synth", _pair(d / "pairs"), "--pairs", 1), "pairs"),
+    "vectors of nothing": (lambda d: _vectorize(d / "nowhere.tif", d / "o.gpkg"), "nowhere.tif"),
+    "vectors of decimal numbers": (
+        lambda d: _vectorize(_classes(d / "a.tif", dtype="float32"), d / "o.gpkg"), "float32",
+    ),
+    "vectors of other numbers": (lambda d: _vectorize(_classes(d / "a.tif", 77), d / "o.gpkg"), "77"),
+    "vectors without a CRS": (
+        lambda d: _vectorize(_classes(d / "a.tif", crs=None), d / "o.fgb"), "no CRS",
+    ),
+    "vectors without data": (lambda d: _vectorize(_classes(d / "a.tif", 5, nodata=5), d / "o.gpkg"), "no data"),
+    "vectors of a photograph": (
+        lambda d: _vectorize(_classes(d / "a.tif", 40, count=3), d / "o.gpkg"), "no map of them",
+    ),
+    "vectors with a broken class table": (
+        lambda d: _vectorize(_classes(d / "a.tif"), d / "o.gpkg", "--class-table", str(_file(d / "c.toml", b"x"))),
+        "c.toml",
+    ),
+    "vectors of another ending": (lambda d: _vectorize(_classes(d / "a.tif"), d / "o.shp"), "o.shp"),
+    "vectors that exist": (lambda d: _vectorize(_classes(d / "a.tif"), _file(d / "o.gpkg", b"x")), "exists"),
+    "vectors in a missing folder": (lambda d: _vectorize(_classes(d / "a.tif"), d / "no" / "o.gpkg"), "no"),
+    "vectors of a folder": (lambda d: _translate(_made(d / "empty", Path.mkdir), d / "o.gpkg"), "one scene"),
+    "a map beside a map": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--also", str(d / "b.tif")), "--also",
+    ),
 }  # fmt: skip
 
 

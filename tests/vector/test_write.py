@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +18,7 @@ import shapely
 from sat2map.errors import OutputError
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
 from sat2map.vector.write import SUFFIXES, write_layers
+from tests.need import need
 from tests.vector.fields import UTM
 
 COLOURS = {"road": (255, 255, 255), "water & ice": (177, 208, 254)}
@@ -122,6 +125,37 @@ def test_nothing_appears_of_what_fails(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(Exception, match=r"^.*$"):
         write_layers(tmp_path / f"a{suffix}", [squares(fails_after=1)])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a mebibyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    options = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounted = mount is not None and subprocess.run([mount, *options], capture_output=True).returncode == 0
+    need("tmpfs", mounted)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("filled_kib", [100, 900, 1000])
+def test_a_full_disk_is_told_and_leaves_nothing(small_disk: Path, suffix: str, filled_kib: int) -> None:
+    (small_disk / "filler").write_bytes(bytes(filled_kib * 1024))
+    path = small_disk / f"a{suffix}"
+    try:
+        write_layers(path, [squares(20_000)])
+    except OutputError as error:
+        assert error.hint == "is the disk full?"
+        assert not path.exists()
+    else:
+        # Small as it is: what is there is whole.
+        read = geopandas.read_parquet(path) if suffix == ".parquet" else geopandas.read_file(path, layer=0)
+        assert len(read) == 20_000
+    assert {p.name for p in small_disk.iterdir()} <= {"filler", path.name}
 
 
 def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from sat2map.cli import options
+from sat2map.cli.translate_vectors import VECTOR_SUFFIXES, VectorOutputs, translate_to_vectors
 from sat2map.errors import OutputError, Sat2mapError, SceneError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class TranslateRun(NamedTuple):
 @options.head_option
 @click.option("--classes", is_flag=True, help="Draw classes of ground (one band, colour table, names).")
 @click.option("--confidence", is_flag=True, help="Write the probability of the class shown, too, beside the map.")
+@click.option("--also", type=click.Path(path_type=Path), metavar="FILE", help="Where the map goes if OUT is vectors.")
 @options.bands_option
 @options.nodata_option
 @options.mask_option
@@ -77,6 +79,7 @@ def translate(
     /,
     sources: tuple[str, ...],
     out: Path,
+    also: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -87,7 +90,11 @@ def translate(
     The map of a raster is a Cloud-Optimized GeoTIFF on the same grid with the same mask; that of an image is a PNG. For
     one SRC, OUT is the file of the map, and its suffix (.tif, .png, .mbtiles or .pmtiles) is the format. For several
     SRC, or a folder, OUT is a folder; the maps keep the names of the scenes, and maps that exist are not drawn again.
+    If OUT is .gpkg, .fgb, .parquet or .geojsonl, vectors are made of the map, as `sat2map vectorize` does.
     """
+    if also is not None or out.suffix.lower() in VECTOR_SUFFIXES:
+        translate_to_vectors(context, VectorOutputs(out, also, overwrite, as_json), sources, quiet=quiet, **given)
+        return
     tasks, n_there = _tasks(sources, out, overwrite)
     from sat2map.translate import Translator
 
@@ -105,8 +112,7 @@ def translate(
         click.echo(f"{n_there} already there (--overwrite draws them again)", err=True)
     if failures:
         click.echo(f"{len(failures)} of {len(tasks)} failed:", err=True)
-        for failure in failures:
-            click.echo(f"  {failure}" + (f" ({failure.hint})" if failure.hint else ""), err=True)
+        click.echo("\n".join(f"  {f}" + (f" ({f.hint})" if f.hint else "") for f in failures), err=True)
         context.exit(1)
 
 

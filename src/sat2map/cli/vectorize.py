@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sat2map.cli import options
 from sat2map.errors import import_extra
+
+if TYPE_CHECKING:
+    from sat2map.vector.vectorize import WrittenVectors
 
 
 @click.command()
@@ -60,16 +63,18 @@ def vectorize(
     from sat2map.vector.class_file import read_class_table
     from sat2map.vector.vectorize import vectorize_file
 
-    begin = time.perf_counter()
-    settings = AreaSettings(
-        simplify_m, min_area_m2, window_px or AreaSettings.window_px, n_workers or AreaSettings.n_threads
-    )
+    window_px, n_workers = window_px or AreaSettings.window_px, n_workers or AreaSettings.n_threads
+    settings = AreaSettings(simplify_m, min_area_m2, window_px, n_workers)
     table = None if class_table is None else read_class_table(class_table)
     written = vectorize_file(source, out, settings, table=table, confidence=confidence, overwrite=overwrite)
-    seconds = time.perf_counter() - begin
+    say_vectors(source, written, as_json, quiet)
+
+
+def say_vectors(source: str, written: WrittenVectors, as_json: bool, quiet: bool) -> None:
+    """Say what was written: to programs on stdout, to people on stderr."""
+    files = [str(path) for path in written.files]
     if as_json:
-        files, counts = [str(path) for path in written.files], dict(written.n_features)
-        click.echo(json.dumps({"source": source, "outputs": files, "features": counts, "seconds": round(seconds, 3)}))
+        click.echo(json.dumps({"source": source, "outputs": files, "features": dict(written.n_features)}, indent=2))
     if not quiet:
         counted = ", ".join(f"{n} {name}" for name, n in written.n_features.items())
-        click.echo(f"{source} -> {', '.join(map(str, written.files))}: {counted} in {seconds:.1f} s", err=True)
+        click.echo(f"{source} -> {', '.join(files)}: {counted}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,12 +102,15 @@ def read_runs(raster: ClassRaster, window_px: int, n_threads: int, folder: Path)
     ]
     per_band = -(-width // window_px)
     band: list[Runs] = []
-    for i, runs in enumerate(_ahead(raster, windows, n_threads)):
-        band.append(runs)
-        if (i + 1) % per_band == 0:
-            last = windows[i]
-            table.append(last.row, _joined(band, range(last.row, last.row + last.height), width))
-            band = []
+    with ExitStack() as stack:
+        stack.callback(table.close)
+        for i, runs in enumerate(_ahead(raster, windows, n_threads)):
+            band.append(runs)
+            if (i + 1) % per_band == 0:
+                last = windows[i]
+                table.append(last.row, _joined(band, range(last.row, last.row + last.height), width))
+                band = []
+        stack.pop_all()
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,6 @@ class Spool:
     def __init__(self, folder: Path, dtype: Any) -> None:
         self._folder, self._dtype = folder, np.dtype(dtype)
         self._length = 0
-        self._array: Array | None = None
         try:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `__exit__`
         except OSError as error:
@@ -41,7 +41,6 @@ class Spool:
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
         """Give the space back."""
-        self._array = None
         self._file.close()
 
     def __len__(self) -> int:
@@ -54,25 +53,28 @@ class Spool:
         Raises:
             OutputError: the disk is full.
         """
-        start, self._array = self._length, None
+        start = self._length
         with self._one_line():
             self._file.write(np.ascontiguousarray(values, self._dtype).data)
         self._length += len(values)
         return slice(start, self._length)
 
     def read(self, part: slice | Array) -> Array:
-        """Elements by slice or by index, in memory.
+        """Elements from one place to another, or by index, in memory.
 
         Raises:
             OutputError: the disk is full.
         """
         if not self._length:
             return np.empty(0, self._dtype)
-        if self._array is None:
-            with self._one_line():
-                self._file.flush()
-            self._array = np.memmap(self._file, self._dtype, "r", shape=(self._length,))
-        return np.array(self._array[part], self._dtype)
+        with self._one_line():
+            self._file.flush()
+        if isinstance(part, slice):
+            size = self._dtype.itemsize
+            data = os.pread(self._file.fileno(), (part.stop - part.start) * size, part.start * size)
+            return np.frombuffer(data, self._dtype)
+        # Mapped for this once: what was touched counts as this process's memory.
+        return np.array(np.memmap(self._file, self._dtype, "r", shape=(self._length,))[part])
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:

@@ -16,20 +16,24 @@ CREATE TABLE layer_styles (
   f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT,
   owner TEXT, ui TEXT, update_time DATETIME DEFAULT CURRENT_TIMESTAMP)
 """
-"""As QGIS has it; without `update_time` it does not take a style from it."""
+"""As QGIS has it; without `update_time` it does not take a style from it. `geom` is GDAL's name of the column."""
 CONTENTS = """
 INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES ('layer_styles', 'attributes', 'layer_styles')
 """
 STYLE = """
 INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML,
-  styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geometry', ?, ?, '', 1, 'colours of the map', '')
+  styleSLD, useAsDefault, description, owner, update_time)
+VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'colours of the map', '',
+  strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 """
 SYMBOLS = {
-    "Polygon": ("fill", "SimpleFill", {"color": "{rgb},255", "outline_style": "no"}),
+    "Polygon": ("fill", "SimpleFill", {"color": "{rgb},255", "outline_color": "{rgb},255", "outline_width": "0.1"}),
     "LineString": ("line", "SimpleLine", {"line_color": "{rgb},255", "line_width": "0.6", "capstyle": "round"}),
     "Point": ("marker", "SimpleMarker", {"color": "{rgb},255", "name": "circle", "size": "1.6"}),
 }
-"""Of each type of geometry: type and class of QGIS's symbol, and its properties."""
+"""Outlines of the same colour, since else hairs of the background show between areas.
+
+Of each type of geometry: type and class of QGIS's symbol, and its properties."""
 PLAIN_RGB = (90, 90, 90)
 """Of features without a class."""
 

@@ -136,10 +136,10 @@ def record_batch(batch: FeatureBatch, schema: Any) -> Any:
 
 @contextmanager
 def _one_line(path: Path) -> Iterator[None]:
-    from pyogrio.errors import DataSourceError, FeatureError
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
     try:
         yield
-    except (OSError, sqlite3.Error, DataSourceError, FeatureError) as error:
+    except (OSError, sqlite3.Error, DataLayerError, DataSourceError, FeatureError) as error:
         words = " ".join(str(error).split())[:160]
         raise OutputError(f"vectors cannot be written ({words})", path, hint="is the disk full?") from error

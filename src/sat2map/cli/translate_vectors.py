@@ -1,0 +1,54 @@
+"""`sat2map translate -o map.gpkg`: a map is drawn, and vectors are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+VECTOR_SUFFIXES = (".gpkg", ".fgb", ".parquet", ".geojsonl", ".geojsons")
+"""Formats of vectors, known here without importing what writes them."""
+
+
+class VectorOutputs(NamedTuple):
+    """Where vectors and their map go."""
+
+    out: Path
+    also: Path | None
+    """Of the map; None: it is kept only until the vectors are made."""
+    overwrite: bool
+    as_json: bool
+    """Whether the vectors are described for programs."""
+
+
+def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources: Sequence[str], **given: Any) -> None:
+    """Draw the map of a scene, and write its vectors.
+
+    Args:
+        context: of the command `translate`, which draws the map.
+        outputs: where they go.
+        sources: one scene.
+        given: all other options of `translate`.
+    """
+    from sat2map.cli.vectorize import say_vectors
+    from sat2map.vector.vectorize import LAYERS, vectorize_file
+    from sat2map.vector.write import check_vector_destination
+
+    out, also, overwrite, as_json = outputs
+    if out.suffix.lower() not in VECTOR_SUFFIXES:
+        raise click.UsageError("--also goes with vectors: -o map.gpkg --also map.tif")
+    if len(sources) != 1 or Path(sources[0]).is_dir():
+        raise click.UsageError("vectors are made of one scene: translate a folder to maps, then use vectorize")
+    check_vector_destination(out, LAYERS, overwrite=overwrite)
+    # Of a fixed name, by which an interrupted run goes on.
+    raster = also or out.with_name(f".{out.stem}_map.tif")
+    once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}
+    try:
+        context.invoke(context.command, sources=tuple(sources), out=raster, **once, **given)
+        say_vectors(sources[0], vectorize_file(raster, out, overwrite=overwrite), as_json, given["quiet"])
+    finally:
+        if also is None:
+            for drawn in out.parent.glob(f"{raster.stem}*.tif*"):
+                drawn.unlink()
