@@ -3,7 +3,7 @@
 `SAT2MAP_DATA=FOLDER python benchmarks/elsewhere.py [--model M] [--images]`
 
 The places are those of `[[validation]]` in the recipe `open`. Each image is brought to the nearest resolution that the
-model knows and stretched, as `sat2map translate` does, and drawn whole. What is computed: docs/protocol.md.
+model knows and stretched, as `sat2map translate` does, and drawn whole. What is computed: docs/partial-labels.md.
 """
 
 from __future__ import annotations

@@ -32,6 +32,16 @@ def test_kept_generator_draws_a_city_the_same_in_any_windows() -> None:
     assert maps[1].std((0, 1)).min() > 3
 
 
+@pytest.mark.parametrize("name", ["open", "newyork"])
+def test_kept_weights_are_of_the_bundled_model(name: str) -> None:
+    image, _ = city(300, 400, seed=3, gsd_m=2)
+    bundled, kept = Translator.load(name), Translator.load(f"{name}-generator", "cpu")
+    assert kept.card == bundled.card
+    assert bundled.card.name == name
+    differs = (bundled.translate(image) != kept.translate(image)).any(-1)
+    assert differs.mean() < 0.01, "half precision, and no more"
+
+
 def test_kept_networks_are_gone_on_from(tmp_path: Path) -> None:
     folder = tmp_path / "pairs"
     folder.mkdir()

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from sat2map.cli.main import sat2map
+from sat2map.model.bundled import read_card
 
 from ..scene.rasters import PLACE, random_bands, write_raster
 
@@ -121,7 +122,8 @@ def test_part_of_a_scene_bands_and_stretch_are_taken(tmp_path: Path) -> None:
     assert "30 x 20 px" in result.stderr
     with rasterio.open(tmp_path / "map.tif") as dataset:
         assert (dataset.transform.c, dataset.transform.f) == (580009, 4509991)
-        assert dataset.tags()["SAT2MAP_STRETCH"].startswith("0,25500 -> 14,175")
+        low, high = (read_card().levels or ())[0]
+        assert dataset.tags()["SAT2MAP_STRETCH"].startswith(f"0,25500 -> {low},{high};")
 
 
 def test_fast_mode_states_its_measured_error(tmp_path: Path) -> None:

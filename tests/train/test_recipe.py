@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sat2map.errors import RecipeError
+from sat2map.model.bundled import read_card
 from sat2map.nn import PatchDiscriminator, UNetGenerator
 from sat2map.train.build import build_network
 from sat2map.train.recipe import load_recipe, parse_recipe, recipe_names
@@ -85,7 +86,19 @@ def test_missing_recipe_lists_the_named_ones() -> None:
     assert "paper" in (caught.value.hint or "")
 
 
-def test_shipped_weights_are_of_the_compact_recipe() -> None:
+def test_the_model_open_is_of_the_recipe_open() -> None:
+    card = read_card("open").recipe
+    # Whatever leaves the weights as they are: texts for the card, and how often a checkpoint is written.
+    free = dict.fromkeys(("checkpoint_steps", "training_data", "training_data_licence", "licence"))
+    texts = {"title": "", "licence": ""}
+    of_card, of_recipe = (
+        {**recipe, **free, "sources": [{**source, **texts} for source in recipe["sources"]]}
+        for recipe in (card, load_recipe("open").model_dump(mode="json"))
+    )
+    assert of_card == of_recipe
+
+
+def test_the_model_newyork_is_of_the_recipe_compact() -> None:
     recorded = json.loads((RUNS / "compact" / "recipe.json").read_text("utf-8"))
     # The record also says what that run's data and their GSD were, which no recipe can know.
     of_the_run = dict.fromkeys(("training_data", "training_data_licence"), "") | {"licence": "", "gsd_m": None}
