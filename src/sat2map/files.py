@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import platformdirs
 
 from sat2map.errors import OutputError
 
+LONGEST_NAME = 190
+"""Bytes of a name to which others are still added on the way."""
 UNFINISHED = ".*.part*"
 """Names of what is being written, or was when a kill came."""
 
@@ -25,9 +28,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder is missing or cannot be written.
     """
+    path = through_link(path)
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
-    work = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    short = Path(short_name(path.name))
+    work = path.with_name(f".{short.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         work.touch()
         mode = work.stat().st_mode
@@ -44,6 +49,23 @@ def replacing(path: Path) -> Iterator[Path]:
         # What is written beside it on the way is named after it.
         for left in path.parent.glob(f"{glob.escape(work.name)}*"):
             left.unlink()
+
+
+def through_link(path: Path) -> Path:
+    """What a path stands for: a symbolic link is kept, and what it points to is written."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def short_name(name: str) -> str:
+    """A file's name, made shorter where nothing could be added to it within the 255 bytes that a name may have.
+
+    >>> short_name("map.tif"), len(short_name("m" * 250 + ".tif"))
+    ('map.tif', 101)
+    """
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    shortened = os.fsdecode(os.fsencode(Path(name).stem)[:80]).encode("utf-8", "ignore").decode()
+    return f"{shortened}~{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}{Path(name).suffix}"
 
 
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:
