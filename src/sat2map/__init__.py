@@ -16,6 +16,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from sat2map.environment import prepare
+
 if TYPE_CHECKING:
     from sat2map.errors import (
         CheckpointError,
@@ -51,6 +53,8 @@ _MODULE_OF = {
     "TranslationResult": "sat2map.translate",
     "Translator": "sat2map.translate",
 }
+
+prepare()
 
 try:
     __version__ = version("sat2map")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import platformdirs
 
 from sat2map.errors import OutputError
 
+LONGEST_NAME = 190
+"""Bytes of a name to which others are still added on the way."""
 UNFINISHED = ".*.part*"
 """Names of what is being written, or was when a kill came."""
 
@@ -28,9 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder is missing or cannot be written, or there is no room.
     """
+    path = through_link(path)
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
-    work = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    short = Path(short_name(path.name))
+    work = path.with_name(f".{short.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         work.touch()
         mode = work.stat().st_mode
@@ -70,6 +75,23 @@ def full_disk_named(path: Path) -> Iterator[None]:
             f"no room to write ({(reason.strerror or '').lower()})", path,
             hint="make room, or choose another disk; what was written before is whole",
         ) from error  # fmt: skip
+
+
+def through_link(path: Path) -> Path:
+    """What a path stands for: a symbolic link is kept, and what it points to is written."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def short_name(name: str) -> str:
+    """A file's name, made shorter where nothing could be added to it within the 255 bytes that a name may have.
+
+    >>> short_name("map.tif"), len(short_name("m" * 250 + ".tif"))
+    ('map.tif', 101)
+    """
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    shortened = os.fsdecode(os.fsencode(Path(name).stem)[:80]).encode("utf-8", "ignore").decode()
+    return f"{shortened}~{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}{Path(name).suffix}"
 
 
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from sat2map.cli.main import sat2map
 
+from ..scene.rasters import PLACE, random_bands, write_raster
 from ..scene.test_source import bomb, truncated
 
 Make = Callable[[Path], list[str]]
@@ -23,6 +24,10 @@ Make = Callable[[Path], list[str]]
 def _image(path: Path) -> Path:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)).save(path)
     return path
+
+
+def _placed(path: Path, **profile: Any) -> Path:
+    return write_raster(path, random_bands(3), **{**PLACE, **profile})
 
 
 def _file(path: Path, content: bytes = b"") -> Path:
@@ -121,6 +126,12 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "stretch that is none": (
         lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--stretch", "bright"), "bright",
+    ),
+    "CRS that is none": (
+        lambda d: _translate(_placed(d / "a.tif"), d / "o.tif", "--crs", "EPSG:0"), "--crs is none that is known",
+    ),
+    "CRS of a scene without a transform": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.tif", "--crs", "EPSG:2263"), "--crs says nothing",
     ),
     "web tiles of a scene without a georeference": (
         lambda d: _translate(_image(d / "a.png"), d / "o.mbtiles"), "no georeference",

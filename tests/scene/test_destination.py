@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 import rasterio
 from PIL import Image
 from rasterio._err import CPLE_AppDefinedError
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from rasterio.warp import transform
 from rio_cogeo.cogeo import cog_validate
 
 from sat2map.errors import OutputError
@@ -142,3 +146,99 @@ def test_existing_destination_may_be_overwritten_but_never_the_source(tmp_path: 
     check_destination(source, there, overwrite=True)
     with pytest.raises(OutputError, match="input itself"):
         check_destination(source, source, overwrite=True)
+
+
+STALE = (
+    "map.tif.aux.xml",
+    "map.tif.AUX.XML",
+    "map.tif.ovr",
+    "map.tif.msk",
+    "map.tfw",
+    "map.tifw",
+    "map.TFW",
+    "map.wld",
+)
+
+
+@pytest.mark.parametrize("name", [*STALE, "map.pgw", "map.png.aux.xml"])
+def test_what_lies_beside_an_older_map_goes_with_it_and_is_never_replaced_unasked(tmp_path: Path, name: str) -> None:
+    path, source = tmp_path / ("map.png" if "p" in name.lower()[4:6] else "map.tif"), _touched(tmp_path / "source.png")
+    (tmp_path / name).write_text("of an older map")
+    (tmp_path / "mapped.tfw").write_text("of another")
+    with pytest.raises(OutputError, match="output exists") as caught:
+        check_destination(source, path, overwrite=False)
+    assert name in str(caught.value)
+    check_destination(source, path, overwrite=True)
+    write(path, Grid(HEIGHT, WIDTH), None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["source.png", "mapped.tfw", path.name])
+
+
+def test_world_file_of_another_image_stays(tmp_path: Path) -> None:
+    source, world = _touched(tmp_path / "map.jpg"), _touched(tmp_path / "map.wld")
+    check_destination(source, tmp_path / "map.png", overwrite=False)
+    write(tmp_path / "map.png", Grid(HEIGHT, WIDTH), None)
+    assert world.exists()
+
+
+def test_what_belongs_to_the_new_map_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    (tmp_path / "map.pgw").write_text("9\n0\n0\n9\n9\n9\n")
+    write(tmp_path / "map.png", Grid(HEIGHT, WIDTH, **PLACE), None)
+    with rasterio.open(tmp_path / "map.png") as drawn:
+        assert drawn.transform == PLACE["transform"]
+
+
+def test_link_is_kept_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    target, link = tmp_path / "store" / "blob", tmp_path / "map.png"
+    target.write_bytes(b"before")
+    link.symlink_to(target)
+    write(link, Grid(HEIGHT, WIDTH), None)
+    assert link.is_symlink()
+    with Image.open(target) as drawn:
+        np.testing.assert_array_equal(np.asarray(drawn), RGB)
+    link.unlink()
+    link.symlink_to(tmp_path / "nowhere" / "blob")
+    with pytest.raises(OutputError, match="no such folder"):
+        check_destination(tmp_path / "source.png", link, overwrite=True)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="another disk")
+def test_link_to_another_disk_is_kept_too(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        (tmp_path / "map.png").symlink_to(Path(other) / "map.png")
+        write(tmp_path / "map.png", Grid(HEIGHT, WIDTH), None)
+        with Image.open(Path(other) / "map.png") as drawn:
+            np.testing.assert_array_equal(np.asarray(drawn), RGB)
+    assert (tmp_path / "map.png").is_symlink()
+
+
+@pytest.mark.parametrize("stem", ["m" * 245, "\u00fc" * 122, "a.tif" + "m" * 240], ids=["latin", "two bytes", "dots"])
+@pytest.mark.parametrize("ending", ["tif", "png"])
+def test_name_may_be_as_long_as_the_system_allows(tmp_path: Path, stem: str, ending: str) -> None:
+    path = tmp_path / f"{stem}.{ending}"
+    write(path, Grid(HEIGHT, WIDTH, **PLACE), VALID)
+    assert [p.name for p in tmp_path.iterdir() if p.suffix != ".pgw"] == [path.name]
+
+
+ROTATED = "+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +to_meter=0.0174532925199433"
+
+
+@pytest.mark.parametrize("crs", [ROTATED, "+proj=ob_tran +o_proj=moll +o_lat_p=45 +o_lon_p=-90"])
+def test_crs_that_a_geotiff_cannot_hold_lies_beside_it(
+    tmp_path: Path, crs: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = CRS.from_user_input(crs)
+    write(tmp_path / "map.tif", Grid(HEIGHT, WIDTH, known, from_origin(10, 10, 0.01, 0.01)), None)
+    with rasterio.open(tmp_path / "map.tif") as drawn:
+        assert drawn.crs.to_wkt() == known.to_wkt()
+        found = transform(drawn.crs, "EPSG:4326", [1.0], [2.0])
+    np.testing.assert_allclose(found, transform(known, "EPSG:4326", [1.0], [2.0]))
+    assert "map.tif.aux.xml beside it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "crs", ["EPSG:4326", "EPSG:5972", "EPSG:2056", "+proj=moll", 'LOCAL_CS["x",UNIT["foot",0.3048]]']
+)
+def test_crs_that_a_geotiff_holds_lies_in_it_alone(tmp_path: Path, crs: str) -> None:
+    write(tmp_path / "map.tif", Grid(HEIGHT, WIDTH, CRS.from_user_input(crs), from_origin(10, 10, 0.01, 0.01)), None)
+    assert [p.name for p in tmp_path.iterdir()] == ["map.tif"]

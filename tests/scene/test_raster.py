@@ -14,6 +14,7 @@ import pytest
 import rasterio
 from PIL import Image
 from rasterio import Affine
+from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
 from sat2map.errors import SceneError
@@ -283,3 +284,112 @@ def test_scene_almost_without_contrast_is_stretched_no_further_than_to_be_seen(t
     rule = StretchRule(((10, 200),) * 3, stretch_bytes=True)
     with open_scene(tmp_path / "water.png", rule=rule) as scene:
         assert np.ptp(scene.read(Window(0, 0, 40, 50))) <= 3 * 190 / 48
+
+
+def sparse(path: Path, dtype: str, side: int, block: int, **profile: Any) -> Path:
+    """A large raster with numbers of 1,000 to 9,000 (bytes: 50 to 90) in one block alone, at row and column 304."""
+    shape = {"count": 3, "height": side, "width": side, "dtype": dtype, "nodata": 0 if dtype[0] == "u" else np.nan}
+    numbers = np.linspace(1000, 9000, block * block) / (100 if dtype == "uint8" else 1)
+    with rasterio.open(path, "w", driver="GTiff", tiled=True, sparse_ok=True, **{**shape, **profile, **PLACE}) as made:
+        band = numbers.reshape(block, block).astype(dtype)
+        made.write(np.stack([band] * 3), window=rasterio.windows.Window(304, 304, block, block))
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_stretch_of_a_sparse_raster_is_that_of_its_data(tmp_path: Path, dtype: str) -> None:
+    path = sparse(tmp_path / "a.tif", dtype, 8000, 128)
+    with open_scene(path, rule=StretchRule(((20, 200),) * 3, stretch_bytes=True)) as source:
+        block = source.read(Window(304, 304, 128, 128))
+        assert source.valid(Window(304, 304, 128, 128)).all()
+        assert source.remarks == ()
+    np.testing.assert_allclose(np.percentile(block, (2, 98)), (20, 200), atol=3)
+
+
+@pytest.mark.parametrize("nodata", [0, None])
+def test_stretch_of_next_to_no_pixels_is_said(
+    tmp_path: Path, nodata: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = sparse(tmp_path / "a.tif", "uint16", 4000, 16, nodata=nodata)
+    with open_scene(path) as source:
+        assert any("only 256 valid pixels" in remark for remark in source.remarks) == (nodata == 0)
+    assert ("only 256 valid pixels of it" in caplog.text) == (nodata == 0)
+
+
+def test_sample_of_an_image_that_is_almost_all_transparent_is_what_is_not(tmp_path: Path) -> None:
+    rgba = np.zeros((3000, 3000, 4), np.uint8)
+    rgba[1001:1060, 1001:1060] = (50, 60, 70, 255)
+    rgba[1001:1030, 1001:1060] = (90, 100, 110, 255)
+    Image.fromarray(rgba).save(tmp_path / "a.png", compress_level=1)
+    with open_scene(tmp_path / "a.png", rule=StretchRule(((20, 200),) * 3, stretch_bytes=True)) as source:
+        assert source.read(Window(1002, 1002, 1, 1))[0, 0].tolist() == [185, 185, 185]
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32", "float32"])
+def test_alpha_that_gdal_adds_when_it_warps_is_the_mask(tmp_path: Path, dtype: str) -> None:
+    from rasterio.vrt import WarpedVRT
+
+    numbers = np.random.default_rng(0).integers(1000, 3000, (3, 200, 250)).astype(dtype)
+    path = write_raster(tmp_path / "a.tif", numbers, photometric="minisblack", **PLACE)
+    with rasterio.open(path) as scene, WarpedVRT(scene, crs="EPSG:3857", add_alpha=True) as warped:
+        bands, profile = warped.read(), {"crs": warped.crs, "transform": warped.transform}
+    colours = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+    with open_scene(write_raster(tmp_path / "b.tif", bands, colours=colours, **profile)) as source:
+        assert source.remarks == ()
+        np.testing.assert_array_equal(source.valid(Window(0, 0, *bands.shape[1:])), bands[3] > 0)
+
+
+@pytest.mark.parametrize(("dtype", "n_bits"), [("uint16", 12), ("uint16", 8)])
+def test_alpha_of_the_greatest_number_of_its_bits_is_the_mask(tmp_path: Path, dtype: str, n_bits: int) -> None:
+    bands = random_bands(4).astype(dtype)
+    bands[3] = 2**n_bits - 1
+    bands[3, :9] = 0
+    colours = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+    with open_scene(write_raster(tmp_path / "a.tif", bands, colours=colours, nbits=12)) as source:
+        np.testing.assert_array_equal(source.valid(Window(0, 0, 40, 50)), bands[3] > 0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_grey_whose_zero_is_white_is_no_negative(tmp_path: Path, dtype: str) -> None:
+    numbers = np.linspace(0, 200, 2000).reshape(1, 40, 50).astype(dtype)
+    normal = write_raster(tmp_path / "a.tif", numbers, photometric="minisblack")
+    # -1 - n of a signed number never overflows.
+    top = {"uint8": 255, "uint16": 65535, "int16": -1, "float32": 0}[dtype]
+    white = write_raster(tmp_path / "b.tif", (top - numbers.astype(float)).astype(dtype), photometric="miniswhite")
+    np.testing.assert_array_equal(read(white)[0], read(normal)[0])
+    given = StretchRange((0, 0, 0), (200, 200, 200))
+    other = StretchRange((top - 200.0,) * 3, (top - 0.0,) * 3)
+    np.testing.assert_array_equal(read(white, stretch=other)[0], read(normal, stretch=given)[0])
+
+
+@pytest.mark.parametrize("n_bits", [1, 4])
+def test_white_zero_of_few_bits_is_white(tmp_path: Path, n_bits: int) -> None:
+    bands = np.arange(2000, dtype=np.uint8).reshape(1, 40, 50) % 2**n_bits
+    rgb, _ = read(write_raster(tmp_path / "a.tif", bands, photometric="miniswhite", nbits=n_bits), stretch="auto")
+    np.testing.assert_array_equal(np.argsort(rgb[0, : 2**n_bits, 0]), np.arange(2**n_bits)[::-1])
+
+
+def test_palette_of_sixteen_bits_is_coloured(tmp_path: Path) -> None:
+    index = np.array([[[0, 255, 300, 65535]]], np.uint16)
+    path = write_raster(tmp_path / "a.tif", index, photometric="palette", **PLACE)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {0: (1, 2, 3), 255: (9, 8, 7), 300: (40, 50, 60)})
+    rgb, _ = read(path)
+    assert rgb[0].tolist() == [[1, 2, 3], [9, 8, 7], [40, 50, 60], [0, 0, 0]]
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 3)])
+@pytest.mark.parametrize("top", [1023, 4095, 65535])
+def test_image_of_sixteen_bits_is_read_as_the_same_numbers_in_a_geotiff(
+    tmp_path: Path, shape: tuple[int, ...], top: int
+) -> None:
+    numbers = np.random.default_rng(0).integers(0, top, shape).astype(np.uint16)
+    bands = np.moveaxis(np.atleast_3d(numbers), -1, 0)
+    with rasterio.open(
+        tmp_path / "a.png", "w", driver="PNG", dtype="uint16", count=len(bands), height=40, width=50
+    ) as png:
+        png.write(bands)
+    expected, _ = read(write_raster(tmp_path / "a.tif", bands))
+    np.testing.assert_array_equal(read(tmp_path / "a.png")[0], expected)
+    assert expected.std() > 30

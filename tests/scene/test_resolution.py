@@ -13,7 +13,8 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from sat2map.scene.georeference import Grid
-from sat2map.scene.resolution import ModelGrid, ResampledSource, choose_model_grid, ground_gsd
+from sat2map.scene.gsd import ground_gsd
+from sat2map.scene.resolution import ModelGrid, ResampledSource, choose_model_grid
 from sat2map.scene.source import Source
 from sat2map.tiling import Window
 
@@ -23,6 +24,10 @@ MARS = (
     'PRIMEM["Reference_Meridian",0],UNIT["degree",0.0174532925199433]],PROJECTION["Equirectangular"],'
     'PARAMETER["latitude_of_origin",0],PARAMETER["central_meridian",180],PARAMETER["standard_parallel_1",10],'
     'PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["metre",1]]'
+)
+SITE = (
+    'ENGCRS["site",EDATUM["site"],CS[Cartesian,2],AXIS["e",east],AXIS["n",north],'
+    'LENGTHUNIT["US survey foot",0.304800609601219]]'
 )
 UNKNOWN = 'LOCAL_CS["somewhere",UNIT["unknown",1]]'
 
@@ -40,8 +45,23 @@ def grid(crs: Any, x: float, y: float, px: float, py: float | None = None) -> Gr
         (grid(4326, 10, 0, 1e-5), (1e-5 * 111_320, 1e-5 * 110_574)),
         (grid(2263, 980000, 200000, 3.0), (3.0 * 0.3048006,) * 2),
         (grid(MARS, 0, 0, 5.0), (5.0, 5.0)),
+        (grid('LOCAL_CS["site",UNIT["foot",0.3048]]', 0, 0, 5.0), (5.0 * 0.3048,) * 2),
+        (grid(SITE, 0, 0, 5.0), (5.0 * 0.3048006,) * 2),
+        (grid('LOCAL_CS["mine",UNIT["metre",1]]', 0, 0, 5.0), (5.0, 5.0)),
+        (grid('LOCAL_CS["mine",UNIT["kilometre",1000]]', 0, 0, 0.005), (5.0, 5.0)),
     ],
-    ids=["metres", "web mercator", "degrees", "degrees at the equator", "feet", "mars"],
+    ids=[
+        "metres",
+        "web mercator",
+        "degrees",
+        "degrees at the equator",
+        "feet",
+        "mars",
+        "local feet",
+        "local survey feet",
+        "local metres",
+        "local kilometres",
+    ],
 )
 def test_ground_resolution_is_in_metres_whatever_the_crs(where: Grid, expected: tuple[float, float]) -> None:
     assert ground_gsd(where) == pytest.approx(expected, rel=0.003)
@@ -54,14 +74,39 @@ def test_ground_resolution_of_a_rotated_scene_is_the_length_of_its_pixels() -> N
 
 @pytest.mark.parametrize(
     "where",
-    [Grid(9, 9), Grid(9, 9, None, from_origin(0, 0, 1, 1)), grid(UNKNOWN, 0, 0, 1.0)],
-    ids=["no place", "no CRS", "unknown unit"],
+    [Grid(9, 9), grid(UNKNOWN, 0, 0, 1.0)],
+    ids=["no place", "unknown unit"],
 )
 def test_unknown_ground_resolution_leaves_the_scene_as_it_is_and_says_so(where: Grid) -> None:
     assert ground_gsd(where) is None
     model_grid = choose_model_grid(where, KNOWN)
     assert model_grid.is_scene_grid
     assert "give the GSD" in model_grid.reason
+    assert model_grid.is_doubtful
+
+
+@pytest.mark.parametrize(
+    ("transform", "seen_px", "words"),
+    [
+        (
+            from_origin(580000, 4510000, 4.0, 4.0),
+            1905,
+            "taken for metres (give the CRS or the GSD if you know it): 4 m",
+        ),
+        (from_origin(0, 0, 0.3, 0.3), 250, "taken for metres"),
+        (from_origin(580000, 4510000, 1.5, 1.5), 1000, "taken for metres"),
+        (from_origin(580000, 4510000, 30, 30), 1000, "too coarse"),
+        (from_origin(10, 0.005, 2e-6, 2e-6), 184, "taken for degrees"),
+    ],
+)
+def test_pixels_without_a_crs_are_counted_in_metres_or_degrees_and_that_is_said(
+    transform: Affine, seen_px: int, words: str
+) -> None:
+    model_grid = choose_model_grid(Grid(1000, 1000, None, transform), KNOWN)
+    assert model_grid.height == seen_px
+    assert words in model_grid.reason
+    assert model_grid.is_doubtful
+    assert not choose_model_grid(Grid(1000, 1000, None, transform), KNOWN, gsd_m=1.5).is_doubtful
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,9 @@ bbox_option = click.option(
     callback=_numbers(4),
     help="That part only, in the scene's CRS or --bbox-crs.",
 )
+crs_option = click.option(
+    "--crs", metavar="CRS", help="CRS of the scene, where the file does not say it, or wrongly; as EPSG:25832."
+)
 bbox_crs_option = click.option("--bbox-crs", metavar="CRS", help="CRS of --bbox; EPSG:4326 for degrees.")
 stretch_option = click.option(
     "--stretch",

@@ -57,6 +57,7 @@ class TranslateRun(NamedTuple):
 @options.mask_option
 @options.stretch_option
 @options.gsd_option
+@options.crs_option
 @options.bbox_option
 @options.bbox_crs_option
 @click.option(
@@ -162,7 +163,7 @@ def _reading(given: dict[str, Any]) -> ReadOptions:
         raise click.UsageError("--bbox-crs says of --bbox what it is, and there is none")
     return ReadOptions(
         bands=given["bands"], nodata=given["nodata"], mask=parse_mask(given["mask"]), bbox=given["bbox"],
-        bbox_crs=given["bbox_crs"], stretch=parse_stretch(given["stretch"]),
+        bbox_crs=given["bbox_crs"], stretch=parse_stretch(given["stretch"]), crs=given["crs"],
     )  # fmt: skip
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sat2map.errors import OutputError, import_extra
-from sat2map.files import refuse_existing
+from sat2map.files import refuse_existing, replacing, short_name, through_link
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.georeference import Grid
+from sat2map.scene.image import IMAGE_SUFFIXES
 from sat2map.scene.job_folder import open_job_folder
-from sat2map.scene.pieces import MAP, Piece, PieceWriter, open_piece
+from sat2map.scene.pieces import MAP, Piece, PieceWriter, one_line, open_piece
+from sat2map.scene.source import RASTER_SUFFIXES
 from sat2map.tiling import Window
 
 __all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "publish"]
@@ -28,7 +32,8 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
         may_make_folder: whether its folder may still be missing.
 
     Raises:
-        OutputError: unknown ending, missing or unwritable folder, existing output, or the source itself.
+        OutputError: unknown ending, missing or unwritable folder, existing output (or files beside it, which would be
+            read with it), or the source itself.
         MissingExtraError: PMTiles are asked for and their package is missing.
     """
     if destination.suffix.lower() not in SUFFIXES:
@@ -38,8 +43,8 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
     if destination.is_dir():
         raise OutputError("output is a folder", destination, hint="name a file in it")
     check_no_input(destination, [Path(source)])
-    refuse_existing(destination, overwrite=overwrite)
-    folder = destination.parent
+    refuse_existing(destination, *_beside(destination), overwrite=overwrite)
+    folder = through_link(destination).parent
     if may_make_folder and not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
@@ -70,12 +75,54 @@ def check_grid(destination: Path, grid: Grid) -> None:
         )
 
 
-def publish(files: Iterable[Path], folder: Path) -> None:
-    """Move finished files to where they belong, flushed to the disk, the last one last."""
+def publish(files: Sequence[Path], destinations: Iterable[Path]) -> None:
+    """Move finished files to where they belong, flushed to the disk, the last one last.
+
+    What lies beside a destination and says something of an older map goes.
+
+    Args:
+        files: that were written, each under a destination's `short_name` and what is added to it.
+        destinations: of them, but for the files beside them.
+
+    Raises:
+        OutputError: a name is too long, or the disk is full.
+    """
+    stems = {Path(short_name(path.name)).stem: path for path in destinations}
     for file in files:
+        stem = max((stem for stem in stems if file.name.startswith(f"{stem}.")), key=len)
+        target = stems[stem].with_name(stems[stem].stem + file.name[len(stem) :])
         with file.open("rb+") as written:
             os.fsync(written.fileno())
-        file.replace(folder / file.name)
+        for left in _beside(target):
+            if left.name not in {other.name for other in files}:
+                left.unlink()
+        with one_line(target):
+            _move(file, through_link(target))
+
+
+def _move(file: Path, target: Path) -> None:
+    try:
+        file.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise OutputError(
+                f"map cannot be written ({error.strerror})", target, hint="choose another `out`"
+            ) from error
+        # The target of a link, on another disk.
+        with replacing(target) as work:
+            shutil.copyfile(file, work)
+
+
+def _beside(path: Path) -> list[Path]:
+    """The files beside a raster that GDAL reads with it, and with no other raster."""
+    if not path.parent.is_dir():
+        return []
+    kind = path.suffix.lower()[1:]
+    names = {f"{path.name}{ending}".lower() for ending in (".aux.xml", ".ovr", ".msk")}
+    worlds = {f"{path.stem}.{ending}".lower() for ending in (f"{kind[0]}{kind[-1]}w", f"{kind}w", "wld")}
+    neighbours = [other for other in path.parent.iterdir() if other.name.lower().startswith(f"{path.stem}.".lower())]
+    is_alone = not any(o.suffix.lower() in IMAGE_SUFFIXES + RASTER_SUFFIXES and o.name != path.name for o in neighbours)
+    return [other for other in neighbours if other.name.lower() in names | (worlds if is_alone else set())]
 
 
 @contextmanager
@@ -98,4 +145,5 @@ def open_writer(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, s
         piece.path.unlink(missing_ok=True)
         with open_piece(piece, MAP, with_mask=with_mask) as writer:
             yield writer
-        publish(finish([piece], grid, MAP, with_mask=with_mask, tags=tags, path=folder / path.name), path.parent)
+        work = folder / short_name(path.name)
+        publish(finish([piece], grid, MAP, with_mask=with_mask, tags=tags, path=work), [path])

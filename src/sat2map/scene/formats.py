@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES as MAP_CLASSES
 from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, Piece, Product, one_line
+
+log = logging.getLogger(__name__)
 
 TILE_SUFFIXES = (".mbtiles", ".pmtiles")
 SUFFIXES = (".tif", ".tiff", ".png", *TILE_SUFFIXES)
@@ -57,7 +60,6 @@ def finish(
     suffix = path.suffix.lower()
     as_alpha = suffix in TILE_SUFFIXES or (suffix == ".png" and with_mask)
     mosaic.write_text(_mosaic(pieces, grid, product, masked=with_mask, as_alpha=as_alpha, tags=tags), encoding="utf-8")
-    made = _beside(path, grid, product)
     with one_line(path):
         if suffix in TILE_SUFFIXES:
             _write_tiles(mosaic, path, product)
@@ -65,8 +67,9 @@ def finish(
             options = PNG if suffix == ".png" else _cog(grid, product)
             rasterio.shutil.copy(mosaic, path, **options)
             _check_written(mosaic, path)
+        lost_crs = _lost_crs(mosaic, path) if suffix in (".tif", ".tiff") else None
     mosaic.unlink()
-    return [*made, path]
+    return [*_beside(path, grid, product, lost_crs), path]
 
 
 def png_bytes(image_hwc: UInt8) -> bytes:
@@ -129,6 +132,17 @@ def _check_written(mosaic: Path, finished: Path) -> None:
                     raise RasterioError(f"rows from {row} are not as they were written")
 
 
+def _lost_crs(mosaic: Path, finished: Path) -> Any:
+    """The CRS, where the format cannot hold it; None where it does."""
+    with rasterio.open(mosaic) as wanted, rasterio.open(finished) as written:
+        crs, held = wanted.crs, written.crs
+    # Some are not equal to themselves.
+    if crs is None or held == crs or (held is not None and held.to_wkt() == crs.to_wkt()):
+        return None
+    log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", finished.name)
+    return crs
+
+
 def _mosaic(
     pieces: Sequence[Piece], grid: Grid, product: Product, *, masked: bool, as_alpha: bool, tags: Mapping[str, str]
 ) -> str:
@@ -188,8 +202,8 @@ def _colour_table() -> str:
     return f"<ColorTable>{rows}</ColorTable>"
 
 
-def _beside(path: Path, grid: Grid, product: Product) -> list[Path]:
-    """Files that a format needs beside it: a world file, and names of classes, which no GeoTIFF can hold."""
+def _beside(path: Path, grid: Grid, product: Product, crs: Any) -> list[Path]:
+    """Files that a format needs beside it: a world file, names of classes, and a CRS that no GeoTIFF can hold."""
     made = []
     if path.suffix.lower() == ".png" and grid.transform is not None:
         t = grid.transform
@@ -197,9 +211,11 @@ def _beside(path: Path, grid: Grid, product: Product) -> list[Path]:
         x, y = t.c + (t.a + t.b) / 2, t.f + (t.d + t.e) / 2
         made.append(path.with_suffix(".pgw"))
         made[-1].write_text("".join(f"{float(v)!r}\n" for v in (t.a, t.d, t.b, t.e, x, y)), encoding="ascii")
+    said = "" if crs is None else f"<SRS>{escape(crs.to_wkt())}</SRS>"
     if product == CLASSES:
         names = "".join(f"<Category>{escape(c.name)}</Category>" for c in MAP_CLASSES)
-        band = f'<PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
+        said += f'<PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
+    if said:
         made.append(path.with_name(f"{path.name}.aux.xml"))
-        made[-1].write_text(f"<PAMDataset>{band}</PAMDataset>\n", encoding="utf-8")
+        made[-1].write_text(f"<PAMDataset>{said}</PAMDataset>\n", encoding="utf-8")
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,11 @@ REMOTE_ENVIRONMENT = {
     "GDAL_HTTP_TIMEOUT": "30",
     "GDAL_HTTP_MAX_RETRY": "2",
     "GDAL_HTTP_RETRY_DELAY": "1",
-    # Without it every opening lists the folder on the server.
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
 """For scenes by URL; a variable of that name in the process's environment wins."""
+BESIDE = "GDAL_DISABLE_READDIR_ON_OPEN"
+"""Whether GDAL lists the folder of a file (FALSE), asks for each file that may lie beside it (TRUE), or neither."""
 
 
 def is_remote(source: str | Path) -> bool:
@@ -30,9 +31,21 @@ def is_remote(source: str | Path) -> bool:
     return "://" in str(source) or str(source).startswith("/vsi")
 
 
-def remote_environment() -> rasterio.Env:
-    """GDAL's settings for scenes by URL."""
-    return rasterio.Env(**{key: value for key, value in REMOTE_ENVIRONMENT.items() if key not in os.environ})
+ON_A_SERVER = re.compile(r"(https?|ftp|s3|gs|az|oss|swift)://|/vsi(curl|s3|gs|az|adls|oss|swift|webhdfs|hdfs)")
+"""Beginnings of what lies on a server, where each look at another file takes time."""
+
+
+def remote_environment(source: str | Path) -> rasterio.Env:
+    """GDAL's settings for a scene by URL.
+
+    Args:
+        source: a URL or a path of GDAL's own file systems.
+    """
+    settings = dict(REMOTE_ENVIRONMENT)
+    if ON_A_SERVER.match(str(source)):
+        # Without it every opening lists the folder on the server.
+        settings[BESIDE] = "EMPTY_DIR"
+    return rasterio.Env(**{key: value for key, value in settings.items() if key not in os.environ})
 
 
 def open_raster(source: str | Path) -> Any:
@@ -42,7 +55,13 @@ def open_raster(source: str | Path) -> Any:
         SceneError: GDAL cannot open it.
     """
     try:
-        return rasterio.open(source)
+        dataset = rasterio.open(source)
+        if ON_A_SERVER.match(str(source)) and BESIDE not in os.environ and dataset.transform.is_identity:
+            # Then its georeference may lie in a world file beside it.
+            dataset.close()
+            with rasterio.Env(**{BESIDE: "TRUE"}):
+                return rasterio.open(source)
+        return dataset
     except RasterioError as error:
         if is_remote(source):
             raise SceneError(

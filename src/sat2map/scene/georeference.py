@@ -42,6 +42,44 @@ def at(transform: Any, x: float, y: float) -> tuple[float, float]:
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
+def georeferenced(dataset: Any, asked_crs: str | None, name: object, remarks: list[str]) -> Grid:
+    """The grid of a whole raster.
+
+    Args:
+        dataset: a rasterio dataset, open for reading.
+        asked_crs: the CRS that the user says it is in; None: its own.
+        name: of the raster, for errors.
+        remarks: gets what is odd and should be told.
+
+    Raises:
+        SceneError: the CRS asked for is unknown, or the raster has no transform.
+    """
+    if dataset.transform.is_identity:
+        if asked_crs is not None:
+            raise SceneError("scene has no transform, so `crs` says nothing of it", name, hint="leave `crs` out")
+        # With points alone there may be a CRS, and still no transform.
+        for points, is_there in (("ground control points", dataset.gcps[0]), ("RPCs", dataset.rpcs)):
+            if is_there:
+                remarks.append(f"has {points} and no transform, so its map has no georeference")
+        return Grid(dataset.height, dataset.width)
+    crs = dataset.crs if asked_crs is None else known_crs(asked_crs, "crs")
+    if crs is None:
+        remarks.append("has a transform but no CRS, and so will its map")
+    return Grid(dataset.height, dataset.width, crs, dataset.transform)
+
+
+def known_crs(text: str, name: str) -> CRS:
+    """The CRS that a parameter of that name asks for.
+
+    Raises:
+        SceneError: there is none such.
+    """
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise SceneError(f"`{name}` is none that is known", text, hint="EPSG:4326 for degrees") from error
+
+
 def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Window:
     """The smallest window of whole pixels that holds all of a box that the scene has.
 
@@ -85,10 +123,7 @@ def _transformed(
 ) -> tuple[list[float], list[float]]:
     if grid.crs is None:
         raise SceneError("scene has no CRS, so `bbox_crs` says nothing", name, hint="`bbox` in the scene's own numbers")
-    try:
-        known = CRS.from_user_input(box_crs)
-    except CRSError as error:
-        raise SceneError("`bbox_crs` is none that is known", box_crs, hint="EPSG:4326 for degrees") from error
+    known = known_crs(box_crs, "bbox_crs")
     try:
         x, y = transform_points(known, grid.crs, xs, ys)
     except Exception as error:

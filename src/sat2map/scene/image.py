@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError
 from sat2map.scene.georeference import Grid
-from sat2map.scene.mask import LARGEST_SAMPLE_PX
+from sat2map.scene.mask import ENOUGH_PX, LARGEST_SAMPLE_PX
 from sat2map.scene.stretch import SharedStretch, StretchRule, decide_stretch
 from sat2map.tiling import Window
 
@@ -20,7 +20,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
 class ImageSource:
-    """An image, decoded whole: grey, RGB, palette, 16 bit, CMYK, with alpha, turned as its EXIF says; first frame.
+    """An image of bytes, decoded whole: grey, RGB, palette, CMYK, with alpha, turned as its EXIF says; first frame.
 
     Args:
         path: of the image.
@@ -48,6 +48,7 @@ class ImageSource:
         self.files: tuple[Path, ...] = (path,)
         self.grid = Grid(*self._rgb.shape[:2])
         self.has_mask = self._valid is not None
+        self.remarks: tuple[str, ...] = ()
         self.stretch = decide_stretch(None, rule, shared, np.dtype(np.uint8), self.sample)
 
     def read(self, window: Window) -> UInt8:
@@ -58,8 +59,11 @@ class ImageSource:
     def sample(self) -> UInt8:
         """Valid pixels from all over the image, shape (n, 3)."""
         step = max(max(self._rgb.shape) // LARGEST_SAMPLE_PX, 1)
-        pixels = self._rgb[::step, ::step]
-        return pixels[... if self._valid is None else self._valid[::step, ::step]].reshape(-1, 3)
+        if self._valid is None:
+            return self._rgb[::step, ::step].reshape(-1, 3)
+        sample: UInt8 = self._rgb[::step, ::step][self._valid[::step, ::step]]
+        # What is not transparent may lie between them.
+        return sample if len(sample) >= ENOUGH_PX else self._rgb[self._valid]
 
     def valid(self, window: Window) -> Bool:
         """See `Source.valid`."""

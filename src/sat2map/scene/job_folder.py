@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sat2map.errors import OutputError
-from sat2map.files import try_lock
+from sat2map.files import short_name, try_lock
 
 JOB, LOCK = "job.json", "lock"
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def job_folder(destination: Path) -> Path:
     """Where the map of a destination grows."""
-    return destination.with_name(f".{destination.name}.sat2map")
+    return destination.with_name(f".{short_name(destination.name)}.sat2map")
 
 
 @contextmanager

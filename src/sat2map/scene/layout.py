@@ -5,6 +5,7 @@ Nothing here reads pixels, but for a sample of a band that is tagged alpha: only
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +16,18 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from sat2map.errors import SceneError
 from sat2map.scene.gdal import read_errors
-from sat2map.scene.georeference import Grid, box_window
+from sat2map.scene.georeference import Grid, box_window, georeferenced
 from sat2map.scene.mask import alpha_is_a_mask
 from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
 from sat2map.tiling import Window
 
 LARGEST_BLOCK_MIB = 512
+OTHER_BANDS = frozenset({"edge", "near", "infrared", "nir", "swir", "coastal", "shortwave", "mask", "minus", "ratio"})
+"""Words of descriptions that name a colour and mean another band."""
 RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 Palette = tuple[tuple[int, int, int], ...]
-"""RGB of each of 256 values."""
+"""RGB of each value from 0; the last one is that of all values beyond."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,13 @@ class NodataMask:
 
 @dataclass(frozen=True)
 class OwnMask:
-    """Pixels are valid where the file says so: by its nodata value, or its mask."""
+    """Pixels are valid where the file says so: by its nodata value, or its mask.
+
+    Attributes:
+        bands: that say so, counted from 1; all the others would make every pixel valid.
+    """
+
+    bands: tuple[int, ...]
 
 
 ValidWhere = NoMask | MaskBand | MaskFile | NodataMask | OwnMask
@@ -58,6 +67,7 @@ class RasterLayout:
         palette: colours of the values, where the band holds indices.
         valid_where: what says where pixels are valid.
         remarks: what is odd about it and should be told.
+        white_is_zero: whether small numbers are bright.
     """
 
     window: Window
@@ -67,6 +77,7 @@ class RasterLayout:
     palette: Palette | None
     valid_where: ValidWhere
     remarks: tuple[str, ...] = ()
+    white_is_zero: bool = False
 
     @property
     def has_mask(self) -> bool:
@@ -86,44 +97,51 @@ def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> Raste
         SceneError: it is no image, or lacks what is asked of it.
     """
     remarks: list[str] = []
-    whole = _georeferenced(dataset, remarks)
+    whole = georeferenced(dataset, options.crs, name, remarks)
     window = Window(0, 0, whole.height, whole.width)
     if options.bbox is not None:
         window = box_window(whole, options.bbox, options.bbox_crs, name)
     bands = _bands(dataset, options.bands, name, remarks)
     dtype = _dtype(dataset, bands, name)
     palette = _palette(dataset, bands[0])
-    valid_where = _valid_where(dataset, options, name, remarks)
-    told = tuple(f"{remark}: {name}" for remark in remarks)
-    return RasterLayout(window, whole.part(window), bands, dtype, palette, valid_where, told)
-
-
-def _georeferenced(dataset: Any, remarks: list[str]) -> Grid:
-    """The grid of the whole raster."""
-    if dataset.transform.is_identity:
-        # With ground control points alone there may be a CRS, and still no transform.
-        if dataset.gcps[0]:
-            remarks.append("has ground control points and no transform, so its map has no georeference")
-        return Grid(dataset.height, dataset.width)
-    if dataset.crs is None:
-        remarks.append("has a transform but no CRS, and so will its map")
-    return Grid(dataset.height, dataset.width, dataset.crs, dataset.transform)
+    valid_where = _valid_where(dataset, options, bands, name, remarks)
+    white_is_zero = palette is None and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+    return RasterLayout(window, whole.part(window), bands, dtype, palette, valid_where, tuple(remarks), white_is_zero)
 
 
 def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks: list[str]) -> tuple[int, int, int]:
     count, colours = dataset.count, list(dataset.colorinterp)
     if wanted is not None:
         return _bands_asked_for(count, wanted, name)
-    if all(colour in colours for colour in RGB):
-        red, green, blue = (colours.index(colour) + 1 for colour in RGB)
-        return red, green, blue
+    coloured = tuple(colours.index(colour) + 1 for colour in RGB) if all(c in colours for c in RGB) else None
+    named = bands_by_name(dataset.descriptions)
+    if named is not None and named != (coloured or (1, 2, 3)):
+        remarks.append(f"its bands {named[0]}, {named[1]} and {named[2]} are named red, green and blue, and so taken")
+    if named or coloured:
+        return named or coloured  # type: ignore[return-value]
     if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
         return 1, 1, 1
     if count == 2:
         raise SceneError("scene has 2 bands, the model takes 3", name, hint="`bands` 1 for a grey image")
     if count > 3:
-        remarks.append("no band says that it is red, green or blue, so bands 1, 2 and 3 are taken")
+        remarks.append("not all of red, green and blue are said to be in a band of it, so bands 1, 2 and 3 are taken")
     return 1, 2, 3
+
+
+def bands_by_name(names: Sequence[str | None]) -> tuple[int, int, int] | None:
+    """The bands whose descriptions say red, green and blue, counted from 1; None where one is missing or ambiguous.
+
+    >>> bands_by_name(["coastal blue", "Blue (490 nm)", "Green", "Red", "Red edge"])
+    (4, 3, 2)
+    """
+    words = [re.findall("[a-z]+", (name or "").lower().replace("_", " ")) for name in names]
+    found = []
+    for colour in ("red", "green", "blue"):
+        bands = [i for i, band in enumerate(words, start=1) if colour in band and not OTHER_BANDS & {*band}]
+        if len(bands) != 1:
+            return None
+        found += bands
+    return found[0], found[1], found[2]
 
 
 def _bands_asked_for(count: int, wanted: Sequence[int], name: str | Path) -> tuple[int, int, int]:
@@ -162,13 +180,18 @@ def _dtype(dataset: Any, bands: Sequence[int], name: str | Path) -> np.dtype[Any
 def _palette(dataset: Any, band: int) -> Palette | None:
     if dataset.colorinterp[band - 1] != ColorInterp.palette:
         return None
-    colours = [(0, 0, 0)] * 256
-    for value, (red, green, blue, _) in dataset.colormap(band).items():
-        colours[value % 256] = (red, green, blue)
+    of_value = dataset.colormap(band)
+    # One more, black, for what has no colour; bytes have no more than 256 values.
+    n_colours = 256 if dataset.dtypes[band - 1] == "uint8" else max(of_value, default=0) + 2
+    colours = [(0, 0, 0)] * n_colours
+    for value, (red, green, blue, _) in of_value.items():
+        colours[value] = (red, green, blue)
     return tuple(colours)
 
 
-def _valid_where(dataset: Any, options: ReadOptions, name: str | Path, remarks: list[str]) -> ValidWhere:
+def _valid_where(
+    dataset: Any, options: ReadOptions, bands: Sequence[int], name: str | Path, remarks: list[str]
+) -> ValidWhere:
     """What is asked for wins over the file: first a mask, then a nodata value."""
     if options.mask is not None:
         if isinstance(options.mask, MaskBand):
@@ -179,9 +202,10 @@ def _valid_where(dataset: Any, options: ReadOptions, name: str | Path, remarks: 
     alpha = _alpha(dataset, name, remarks)
     if alpha is not None:
         return MaskBand(alpha)
-    # The flag is on every band of a raster with an alpha band, whether it is a mask or not.
-    flags = [flags for flags in dataset.mask_flag_enums if MaskFlags.alpha not in flags]
-    return OwnMask() if any(MaskFlags.all_valid not in f for f in flags) else NoMask()
+    # The flag of alpha is on every band of a raster with an alpha band, whether it is a mask or not.
+    nothing_said = {MaskFlags.alpha, MaskFlags.all_valid}
+    saying = [i for i, flags in enumerate(dataset.mask_flag_enums, start=1) if not nothing_said & {*flags}]
+    return OwnMask(tuple(saying)) if {*bands} & {*saying} else NoMask()
 
 
 def _alpha(dataset: Any, name: str | Path, remarks: list[str]) -> int | None:

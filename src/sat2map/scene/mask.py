@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,16 @@ LARGEST_SAMPLE_PX = 1024
 STRIP_PX = 256
 SAMPLE_GRID, SAMPLE_PX = 12, 96
 """Without overviews a decimated read would decode all: so many windows a side, of that many px, instead."""
+LOOKED_THROUGH_PX, LOOK_PX = 2**24, 2048
+"""Where such a sample holds next to no data, all of the raster is looked through: so many pixels of it, read by windows
+of that side."""
+ENOUGH_PX = 10_000
+"""Valid pixels with which a sample is enough."""
 SMALLEST_SHARE = 0.9
 
 
 def alpha_is_a_mask(dataset: Any, band: int) -> bool:
-    """Whether a band tagged alpha is one: at least 90 % of a sample of it is 0 or 255.
+    """Whether a band tagged alpha is one: at least 90 % of a sample of it is 0 or opaque.
 
     NAIP tags its near infrared so; taken for a mask it would make most of the ground transparent.
 
@@ -26,12 +32,33 @@ def alpha_is_a_mask(dataset: Any, band: int) -> bool:
         band: counted from 1.
     """
     n_binary = n_all = 0
+    binary = (0, *_opaque_values(dataset, band))
     for window, shape in sample_windows(dataset, Window(0, 0, *dataset.shape)):
         part = ((window.row, window.row + window.height), (window.col, window.col + window.width))
         sample = dataset.read(band, window=part, out_shape=shape)
-        n_binary += int(np.isin(sample, (0, 255)).sum())
+        n_binary += int(np.isin(sample, binary).sum())
         n_all += sample.size
     return n_binary >= SMALLEST_SHARE * n_all
+
+
+def _opaque_values(dataset: Any, band: int) -> list[float]:
+    """What stands for opaque: the greatest number of the type or of its bits, or 255, which GDAL writes in others."""
+    dtype = np.dtype(dataset.dtypes[band - 1])
+    if dtype.kind == "f":
+        return [1, 255]
+    n_bits = int(dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8))
+    return [255, 2**n_bits - 1, int(np.iinfo(dtype).max)]
+
+
+def look_through(area: Window) -> list[tuple[Window, tuple[int, int]]]:
+    """Windows that together are all of `area`, and the shape that each is read in, as of `sample_windows`."""
+    step = max(1, math.ceil(math.sqrt(area.height * area.width / LOOKED_THROUGH_PX)))
+    windows = [
+        Window(area.row + row, area.col + col, min(LOOK_PX, area.height - row), min(LOOK_PX, area.width - col))
+        for row in range(0, area.height, LOOK_PX)
+        for col in range(0, area.width, LOOK_PX)
+    ]
+    return [(window, (-(-window.height // step), -(-window.width // step))) for window in windows]
 
 
 def sample_windows(dataset: Any, area: Window) -> list[tuple[Window, tuple[int, int]]]:

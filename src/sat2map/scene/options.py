@@ -68,6 +68,7 @@ class ReadOptions:
         bbox_crs: CRS of the box; None: the scene's.
         stretch: the numbers that become dark and bright, `auto` (decided from the scene), or `none` (numbers are bytes
             already), as of `parse_stretch`; None: `auto`, for 8 bit only where the model wants it.
+        crs: of the scene, where its file does not say it or says it wrongly; None: the file's.
 
     Raises:
         SceneError: `mask` or `stretch` is text that nobody has parsed.
@@ -79,6 +80,7 @@ class ReadOptions:
     bbox: Box | None = None
     bbox_crs: str | None = None
     stretch: StretchOption | None = None
+    crs: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.mask, str):

@@ -15,10 +15,13 @@ from sat2map.arrays import Bool, UInt8
 from sat2map.errors import SceneError
 from sat2map.scene.gdal import read_errors
 from sat2map.scene.layout import NodataMask, OwnMask, raster_layout
-from sat2map.scene.mask import sample_windows
+from sat2map.scene.mask import ENOUGH_PX, look_through, sample_windows
 from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
-from sat2map.scene.stretch import SharedStretch, StretchRule, decide_stretch
+from sat2map.scene.stretch import SharedStretch, StretchOption, StretchRange, StretchRule, decide_stretch
 from sat2map.tiling import Window
+
+FEW_PX = 1000
+"""Valid pixels below which it is said that a stretch is decided from few."""
 
 log = logging.getLogger(__name__)
 
@@ -51,19 +54,37 @@ class RasterSource:
         self.layout = raster_layout(dataset, options, name)
         if mask is not None:
             _check_mask(mask, dataset)
-        for remark in self.layout.remarks:
-            warn_once(remark)
         self.files = tuple(Path(file) for file in [*dataset.files, *(mask.files if mask else [])])
         self.grid, self.has_mask = self.layout.grid, self.layout.has_mask
         self._bands = sorted(set(self.layout.bands))
         self._palette: UInt8 | None = None if self.layout.palette is None else np.array(self.layout.palette, np.uint8)
-        self.stretch = decide_stretch(options.stretch, rule, shared, self.layout.dtype, self.sample)
+        self._darkest = self._number_of_black(options) if self.layout.white_is_zero else None
+        # Colours of a palette are bytes, whatever their indices are.
+        dtype = self.layout.dtype if self._palette is None else np.dtype(np.uint8)
+        asked = self._inverted(options.stretch)
+        n_px: list[int] = []
+        self.stretch = decide_stretch(asked, rule, shared, dtype, lambda: self._counted_sample(n_px))
+        few = [f"stretch is decided from only {n} valid pixels of it" for n in n_px if n < FEW_PX]
+        self.remarks = (*self.layout.remarks, *few)
+        for remark in self.remarks:
+            warn_once(f"{remark}: {name}")
+
+    def _counted_sample(self, n_px: list[int]) -> npt.NDArray[Any]:
+        sample = self.sample()
+        n_px.append(len(sample))
+        return sample
 
     def sample(self) -> npt.NDArray[Any]:
         """Numbers of valid pixels from all over the scene, shape (n, 3): of an overview, or of many small windows."""
-        windows = sample_windows(self._dataset, self.layout.window)
-        parts = [self._numbers(window, shape)[self._valid(window, shape)] for window, shape in windows]
-        return np.concatenate(parts)
+        area = self.layout.window
+        windows = sample_windows(self._dataset, area)
+        sample = self._valid_numbers(windows)
+        is_all = sum(height * width for _, (height, width) in windows) >= area.height * area.width
+        # The data may lie between them.
+        return sample if is_all or len(sample) >= ENOUGH_PX else self._valid_numbers(look_through(area))
+
+    def _valid_numbers(self, windows: list[tuple[Window, tuple[int, int]]]) -> npt.NDArray[Any]:
+        return np.concatenate([self._numbers(*window)[self._valid(*window)] for window in windows])
 
     def read(self, window: Window) -> UInt8:
         """See `Source.read`."""
@@ -74,6 +95,22 @@ class RasterSource:
         """See `Source.valid`."""
         return self._valid(self._inside(window))
 
+    def _number_of_black(self, options: ReadOptions) -> Any:
+        """What small numbers, which are bright, are taken from, so that they are large."""
+        n_bits = self._dataset.tags(self._bands[0], ns="IMAGE_STRUCTURE").get("NBITS")
+        dtype = self.layout.dtype
+        if dtype.kind != "u":
+            return dtype.type(0 if dtype.kind == "f" else -1)
+        return dtype.type(255 if options.stretch == "none" else 2 ** int(n_bits) - 1 if n_bits else np.iinfo(dtype).max)
+
+    def _inverted(self, asked: StretchOption | None) -> StretchOption | None:
+        """A range, as the scene's own numbers tell it, of those that are stretched."""
+        if self._darkest is None or not isinstance(asked, StretchRange):
+            return asked
+        black = float(self._darkest)
+        ends = [tuple(black - number for number in end) for end in (asked.high, asked.low)]
+        return StretchRange(*ends)  # type: ignore[arg-type]
+
     def _inside(self, window: Window) -> Window:
         """The same ground, counted from the corner of the raster."""
         corner = self.layout.window
@@ -82,9 +119,13 @@ class RasterSource:
     def _numbers(self, window: Window, shape: tuple[int, int] | None = None) -> npt.NDArray[Any]:
         """What the raster holds, shape (h, w, 3)."""
         if self._palette is not None:
-            coloured: UInt8 = self._palette[self._read(self._dataset.read, self._bands[0], window, shape)]
+            index = self._read(self._dataset.read, self._bands[0], window, shape).astype(np.intp)
+            beyond = len(self._palette) - 1
+            coloured: UInt8 = self._palette[np.where((index < 0) | (index > beyond), beyond, index)]
             return coloured
         numbers = self._read(self._dataset.read, self._bands, window, shape)
+        if self._darkest is not None:
+            numbers = self._darkest - numbers
         return np.moveaxis(numbers[[self._bands.index(band) for band in self.layout.bands]], 0, -1)
 
     def _valid(self, window: Window, shape: tuple[int, int] | None = None) -> Bool:
@@ -105,15 +146,15 @@ class RasterSource:
                 valid = self._read(self._dataset.read, band, window, shape) > 0
             case NodataMask(nodata):
                 valid = (self._read(self._dataset.read, self._bands, window, shape) != nodata).any(0)
-            case OwnMask():
+            case OwnMask(bands):
                 # A pixel is real if any of its bands is: the nodata value may be a legal brightness in one of them.
-                valid = self._read(self._dataset.read_masks, None, window, shape).any(0)
+                valid = self._read(self._dataset.read_masks, list(bands), window, shape).any(0)
         return valid
 
     def _read(self, reader: Any, bands: Any, window: Window, shape: tuple[int, int] | None) -> Any:
         part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         if shape is not None and not isinstance(bands, int):
-            shape = (self._dataset.count if bands is None else len(bands), *shape)  # type: ignore[assignment]
+            shape = (len(bands), *shape)  # type: ignore[assignment]
         rows = f"rows {window.row} to {window.row + window.height}"
         with read_errors(self._name, f"in {rows}, columns {window.col} to {window.col + window.width}"):
             return reader(bands, window=part, out_shape=shape)

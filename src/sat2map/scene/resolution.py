@@ -1,10 +1,11 @@
-"""Metres on the ground per pixel: what a scene has, what the model knows, and the way between the two grids.
+"""At what ground resolution the model sees a scene, and the way between its grid and the scene's.
 
 Resampling is one virtual warp of the whole scene: every window of it is a window of the same image.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from rasterio import Affine
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.warp import reproject
-from rasterio.warp import transform as transform_points
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.scene.georeference import Grid, at
+from sat2map.scene.georeference import Grid
+from sat2map.scene.gsd import assumed_gsd, ground_gsd
 from sat2map.scene.source import Source
 from sat2map.tiling import Window
 
@@ -29,53 +29,6 @@ LARGEST_ENLARGEMENT = 2.0
 LARGEST_READ_PX = 2**23
 """Pixels of the scene that are held at once to be resampled."""
 STRIP_ROWS = 256
-A_M, E2 = 6378137.0, 0.00669437999014
-"""Equatorial radius and squared eccentricity of WGS 84."""
-
-
-def ground_gsd(grid: Grid) -> tuple[float, float] | None:
-    """Metres on the ground per pixel along a row and along a column, at the scene's centre.
-
-    Measured on the ellipsoid between neighbouring pixels, so that degrees, feet, rotation and the scale error of Web
-    Mercator are all right; in a CRS that is not of this Earth, by its unit.
-
-    Returns:
-        None where the georeference or its unit is unknown.
-    """
-    if grid.transform is None or grid.crs is None:
-        return None
-    t = grid.transform
-    x, y = at(t, grid.width / 2, grid.height / 2)
-    try:
-        points = [(x, y), (x + t.a, y + t.d), (x + t.b, y + t.e)]
-        lons, lats = transform_points(grid.crs, "EPSG:4326", *zip(*points, strict=True))
-        sides = [_metres(lons[0], lats[0], lons[i], lats[i]) for i in (1, 2)]
-    except Exception as error:
-        # rasterio lets some of GDAL's own errors through: Mars to degrees on Earth, for one.
-        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
-            raise
-        sides = []
-    if not sides or not all(math.isfinite(side) and side > 0 for side in sides):
-        factor = _metres_per_unit(grid.crs)
-        sides = [factor * math.hypot(t.a, t.d), factor * math.hypot(t.b, t.e)]
-    return (sides[0], sides[1]) if all(side > 0 for side in sides) else None
-
-
-def _metres(lon_0: float, lat_0: float, lon_1: float, lat_1: float) -> float:
-    """Length of a short way, by the ellipsoid's radii of curvature at its middle."""
-    lat = math.radians((lat_0 + lat_1) / 2)
-    w2 = 1 - E2 * math.sin(lat) ** 2
-    east = math.radians((lon_1 - lon_0 + 180) % 360 - 180) * math.cos(lat) * A_M / math.sqrt(w2)
-    north = math.radians(lat_1 - lat_0) * A_M * (1 - E2) / w2**1.5
-    return math.hypot(east, north)
-
-
-def _metres_per_unit(crs: Any) -> float:
-    """0 where the unit is unknown."""
-    try:
-        return float(crs.linear_units_factor[1]) if crs.is_projected else 0.0
-    except Exception:  # rasterio raises errors of several families for units that PROJ does not know
-        return 0.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +42,7 @@ class ModelGrid:
         width: columns of the model grid.
         reason: what was decided, and why.
         is_too_coarse: whether the map will be poor at this resolution.
+        is_gsd_known: whether the scene or the user says how large its pixels are on the ground.
     """
 
     scene_height: int
@@ -97,6 +51,12 @@ class ModelGrid:
     width: int
     reason: str = ""
     is_too_coarse: bool = False
+    is_gsd_known: bool = True
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the reason should be told."""
+        return self.is_too_coarse or not self.is_gsd_known
 
     @property
     def is_scene_grid(self) -> bool:
@@ -177,21 +137,33 @@ def choose_model_grid(grid: Grid, known_m: tuple[float, float], gsd_m: float | N
     """
     h, w = grid.height, grid.width
     found = (gsd_m, gsd_m) if gsd_m else ground_gsd(grid)
+    assumed = assumed_gsd(grid) if found is None else None
     lo, hi = known_m
     asked = f"the model knows {lo:g} to {hi:g}"
-    if found is None:
-        return ModelGrid(
-            h, w, h, w, f"ground resolution unknown, so as it is ({asked} m/px; give the GSD if you know it)"
-        )
-    here = f"{found[0]:.3g} m/px" if math.isclose(*found, rel_tol=0.02) else f"{found[0]:.3g} x {found[1]:.3g} m/px"
-    if all(lo * (1 - TOLERANCE) <= side <= hi * (1 + TOLERANCE) for side in found):
+    if found is None and assumed is None:
+        words = f"ground resolution unknown, so as it is ({asked} m/px; give the GSD if you know it)"
+        return ModelGrid(h, w, h, w, words, is_gsd_known=False)
+    sides, units = (found, "") if found else assumed  # type: ignore[misc]
+    chosen = _model_grid_of(grid, sides, known_m, asked)
+    if not units:
+        return chosen
+    words = f"no CRS, so its units are taken for {units} (give the CRS or the GSD if you know it): {chosen.reason}"
+    return dataclasses.replace(chosen, reason=words, is_gsd_known=False)
+
+
+def _model_grid_of(grid: Grid, sides_m: tuple[float, float], known_m: tuple[float, float], asked: str) -> ModelGrid:
+    """The model grid of a scene whose pixels have those sides."""
+    h, w, (lo, hi) = grid.height, grid.width, known_m
+    is_square = math.isclose(*sides_m, rel_tol=0.02)
+    here = f"{sides_m[0]:.3g} m/px" if is_square else f"{sides_m[0]:.3g} x {sides_m[1]:.3g} m/px"
+    if all(lo * (1 - TOLERANCE) <= side <= hi * (1 + TOLERANCE) for side in sides_m):
         return ModelGrid(h, w, h, w, f"{here}, as it is ({asked})")
     # One end for both axes: the model knows square pixels.
-    wanted = min(max(math.sqrt(found[0] * found[1]), lo), hi)
-    if max(found) / wanted > LARGEST_ENLARGEMENT:
+    wanted = min(max(math.sqrt(sides_m[0] * sides_m[1]), lo), hi)
+    if max(sides_m) / wanted > LARGEST_ENLARGEMENT:
         words = f"{here}, as it is: too coarse to be enlarged ({asked}), so expect a rough map without small streets"
         return ModelGrid(h, w, h, w, words, is_too_coarse=True)
-    model_w, model_h = (max(1, round(side * step / wanted)) for side, step in zip((w, h), found, strict=True))
+    model_w, model_h = (max(1, round(side * step / wanted)) for side, step in zip((w, h), sides_m, strict=True))
     return ModelGrid(h, w, model_h, model_w, f"{here}, resampled to {wanted:.3g} ({asked})")
 
 

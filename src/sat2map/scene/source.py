@@ -43,6 +43,8 @@ class Source(Protocol):
     """Everything that is read, the members of a mosaic included."""
     stretch: Stretch | None
     """How its numbers became bytes; None: they were."""
+    remarks: tuple[str, ...]
+    """What is odd about it and should be told."""
 
     def sample(self) -> npt.NDArray[Any]:
         """Numbers of valid pixels from all over the scene, shape (n, 3)."""
@@ -63,8 +65,8 @@ def open_scene(
 ) -> Iterator[Source]:
     """Open a raster, here or by URL, or an image.
 
-    An image with a georeference (a world file) is a raster, and so is one of which bands, nodata, a mask, a part or a
-    stretch are asked for.
+    An image with a georeference (a world file) or of more than 8 bits is a raster, and so is one of which bands,
+    nodata, a mask, a part, a CRS or a stretch are asked for.
 
     >>> from importlib.resources import files
     >>> with open_scene(str(files("sat2map.bundled") / "naip.tif")) as scene:
@@ -85,7 +87,7 @@ def open_scene(
         raise SceneError("no such file", source, hint="check the path")
     with _expected_warnings_ignored(), ExitStack() as stack:
         if is_remote(source):
-            stack.enter_context(remote_environment())
+            stack.enter_context(remote_environment(source))
         elif _is_image(Path(source), options):
             yield ImageSource(Path(source), rule, shared)
             return
@@ -135,11 +137,12 @@ def share_stretch(
 
 
 def _is_image(path: Path, options: ReadOptions) -> bool:
-    asked = (options.bands, options.nodata, options.mask, options.bbox, options.stretch)
+    asked = (options.bands, options.nodata, options.mask, options.bbox, options.stretch, options.crs)
     if path.suffix.lower() not in IMAGE_SUFFIXES or any(option is not None for option in asked):
         return False
     try:
         with rasterio.open(path) as dataset:
-            return bool(dataset.transform.is_identity)
+            # More than 8 bits are numbers as a GeoTIFF holds them: Pillow would take them all for 16.
+            return bool(dataset.transform.is_identity) and {*dataset.dtypes} == {"uint8"}
     except RasterioError:
         return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from sat2map.errors import OutputError
 from sat2map.files import try_lock
 from sat2map.scene.georeference import Grid
+from sat2map.scene.identity import identity
 from sat2map.serve.sparse_map import DONE, LOCK, VERSION, SparseMap, full_size
 from sat2map.tiling import Window
 
@@ -93,7 +94,6 @@ def _is_free(done: Path) -> bool:
 def _folder_name(what: str, files: Iterable[Path]) -> str:
     """Name the sparse map of a layer: another file, a changed file or another model gives another name."""
     digest = hashlib.sha256(f"{VERSION} {what}".encode())
-    for file in files:
-        stat = file.stat()
-        digest.update(f"{file.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    for state in identity(files):
+        digest.update(f"{state}\n".encode())
     return f"{what.partition(' ')[0]}-{digest.hexdigest()[:24]}"

@@ -17,9 +17,11 @@ import rasterio
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.classes import CLASS_NAMES
+from sat2map.files import short_name
 from sat2map.model.card import Card
 from sat2map.scene.destination import publish
 from sat2map.scene.formats import finish
+from sat2map.scene.identity import identity
 from sat2map.scene.job_folder import open_job_folder
 from sat2map.scene.options import ReadOptions
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, PieceWriter, Product, open_piece
@@ -91,10 +93,9 @@ def job_key(card: Card, scene: Source, reading: ReadOptions, settings: Settings)
     """All that the pixels of a map depend on, as JSON has it: only the same job is resumed."""
     from sat2map import __version__
 
-    files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in scene.files if f.exists()]
     return {
-        "version": __version__, "model": hashlib.sha256(card.model_dump_json().encode()).hexdigest(), "files": files,
-        "names": [str(f) for f in scene.files], "reading": dataclasses.asdict(reading),
+        "version": __version__, "model": hashlib.sha256(card.model_dump_json().encode()).hexdigest(),
+        "files": identity(scene.files), "reading": dataclasses.asdict(reading),
         "stretch": scene.stretch and dataclasses.asdict(scene.stretch), "settings": dataclasses.asdict(settings),
     }  # fmt: skip
 
@@ -210,8 +211,9 @@ def assemble(scene: Source, job: TranslationJob, card: Card, paths: Sequence[Pat
     for product, path in reversed(list(zip(job.settings.products, paths, strict=True))):
         pieces = [job.piece(product, row) for row in range(len(job.plan.rows))]
         tags = _tags(scene, job, card, product)
-        made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=finished / path.name)
-    publish(made, paths[0].parent)
+        work = finished / short_name(path.name)
+        made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=work)
+    publish(made, paths)
 
 
 def _tags(scene: Source, job: TranslationJob, card: Card, product: Product) -> dict[str, str]:
