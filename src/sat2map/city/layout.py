@@ -16,6 +16,8 @@ from sat2map.city.options import CityOptions
 
 CELL_M = 1500.0
 """Side of the squares that the city is divided into, before it is bent."""
+SMALLEST_M2 = 250.0
+"""Less land between streets is no block: it is street."""
 CHARACTERS = ("rows", "suburb", "mixed", "works", "towers", "centre", "park", "wood", "campus", "mall")
 CHARACTER_SHARES = (0.28, 0.23, 0.18, 0.08, 0.05, 0.06, 0.05, 0.03, 0.03, 0.015)
 UNDIVIDED = {"park": "meadow", "wood": "wood", "campus": "campus", "mall": "mall"}
@@ -216,23 +218,28 @@ def _blocks(district: District, options: CityOptions, rng: Rng) -> Iterator[Bloc
     angle, along, rows = _rows(land, district, options, rng)
     if district.character in UNDIVIDED:
         yield Block(land, angle, UNDIVIDED[district.character], district.style, (*district.key, 0))
-    across = np.array([-along[1], along[0]])
     n = 0
     for v0, v1, row in rows:
         for u0, u1, kind in row:
             n += 1
-            piece = land
-            for at, normal in (
-                (u0 * along, along),
-                (u1 * along, -along),
-                (v0 * across, across),
-                (v1 * across, -across),
-            ):
-                if len(piece.corners):
-                    piece = piece.cut(at, normal)
-            if piece.area_m2 > 250:
+            piece = _piece(land, along, (u0, u1), (v0, v1))
+            if piece.area_m2 > SMALLEST_M2:
                 small = piece.area_m2 < 1100
                 yield Block(piece, angle, "green" if small else kind, district.style, (*district.key, n))
+
+
+def _piece(land: Plot, along: Points, u: tuple[float, float], v: tuple[float, float]) -> Plot:
+    """The part of land between two distances along it and two across."""
+    across = np.array([-along[1], along[0]])
+    for at, normal in (
+        (u[0] * along, along),
+        (u[1] * along, -along),
+        (v[0] * across, across),
+        (v[1] * across, -across),
+    ):
+        if len(land.corners):
+            land = land.cut(at, normal)
+    return land
 
 
 def _streets(district: District, options: CityOptions, rng: Rng) -> Iterator[Points]:
@@ -247,9 +254,11 @@ def _streets(district: District, options: CityOptions, rng: Rng) -> Iterator[Poi
     ends = [-far + float((land.corners @ across).min()), *middles, far + float((land.corners @ across).max())]
     lines = [np.stack((v * across - far * along, v * across + far * along)) for v in middles]
     lines = [line + along * float(land.corners.mean(0) @ along) for line in lines]
-    for (_, _, row), low, high in zip(rows, ends, ends[1:], strict=False):
-        for (_, u1, _), (u0, _, _) in pairwise(row):
-            lines.append(np.stack((low * across, high * across)) + along * (u1 + u0) / 2)
+    for (v0, v1, row), low, high in zip(rows, ends, ends[1:], strict=False):
+        is_block = [_piece(land, along, (u0, u1), (v0, v1)).area_m2 > SMALLEST_M2 for u0, u1, _ in row]
+        for n, ((_, u1, _), (u0, _, _)) in enumerate(pairwise(row)):
+            if is_block[n] and is_block[n + 1]:
+                lines.append(np.stack((low * across, high * across)) + along * (u1 + u0) / 2)
     for line in lines:
         if len(_clipped(line, land)):
             yield from _clipped(line, district.plot)

@@ -15,7 +15,7 @@ from sat2map.scene.resolution import ground_gsd
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.road_graph import RoadGraph
-from sat2map.vector.roads_ends import Ends, with_ends
+from sat2map.vector.roads_ends import Ends, one_node_a_meeting, with_ends
 from sat2map.vector.roads_gaps import Closing, gaps_closed
 from sat2map.vector.roads_network import UNKNOWN, Int64, RoadNetwork, in_order, stitched
 from sat2map.vector.roads_shape import smooth_lines
@@ -57,7 +57,7 @@ def trace_roads(
     gsd_m = float(np.sqrt(sides[0] * sides[1]))
     net = tidied(_traced(raster, settings.tracing, window_px, n_workers), settings.tidying)
     closed = gaps_closed(net, Closing(settings.close_gaps_m / gsd_m))
-    net = one_node_a_junction(closed, settings.tidying)
+    net = one_node_a_meeting(one_node_a_junction(closed, settings.tidying), settings.ends)
     net = in_order(net.without_idle_nodes(), grid.width)
     return _graph(with_ends(net, settings.ends, grid.height, grid.width), grid, settings, gsd_m)
 

@@ -24,6 +24,10 @@ class Ends:
     """What follows tells the direction."""
     move: float = 2.5
     """A junction moves by no more than as many of its radii."""
+    meeting: float = 0.5
+    """Junctions whose roads point to positions nearer than this share of the width are one ..."""
+    slanting: float = 2.0
+    """... if the line between them is no longer than as many widths."""
 
 
 def with_ends(net: RoadNetwork, settings: Ends, height_px: int, width_px: int) -> RoadNetwork:
@@ -35,12 +39,30 @@ def with_ends(net: RoadNetwork, settings: Ends, height_px: int, width_px: int) -
         height_px: of the scene.
         width_px: of the scene.
     """
-    cuts = np.stack([_cut(net, side, settings) for side in (0, 1)], -1)
-    cuts = np.minimum(cuts, ((net.counts - 1) // 2)[:, None])
+    cuts = _cuts(net, settings)
     at, ahead = _approaches(net, cuts, settings)
     moved = _junctions_moved(net, at, ahead, settings)
     moved[_dead(net)] = _dead_ends_moved(net, at, ahead, height_px, width_px)
     return replace(_trimmed(net, cuts), xy=moved)
+
+
+def one_node_a_meeting(net: RoadNetwork, settings: Ends) -> RoadNetwork:
+    """Contract short lines between junctions that lie in one position when they lie where the roads point to.
+
+    Thinning makes two junctions of a crossing, the farther apart the more slanting it is.
+    """
+    joint = (net.degrees > 2)[net.ends].all(1) & (net.ends[:, 0] != net.ends[:, 1])
+    xy = _junctions_moved(net, *_approaches(net, _cuts(net, settings), settings), settings)
+    apart = np.hypot(*(xy[net.ends[:, 0]] - xy[net.ends[:, 1]]).T)
+    width = 2 * net.radius_px[net.ends].max(1)
+    is_one = joint & (apart < settings.meeting * width) & (net.lengths_px() < settings.slanting * width)
+    return net.contracted(is_one).joined()
+
+
+def _cuts(net: RoadNetwork, settings: Ends) -> Int64:
+    """Points that are left out at both ends of each line, shape (E, 2)."""
+    cuts = np.stack([_cut(net, side, settings) for side in (0, 1)], -1)
+    return np.minimum(cuts, ((net.counts - 1) // 2)[:, None])
 
 
 def _dead(net: RoadNetwork) -> Int64:

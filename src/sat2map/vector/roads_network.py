@@ -29,7 +29,7 @@ class RoadNetwork:
     xy: Float64
     """Of the nodes: pixels, shape (N, 2)."""
     radius_px: Float64
-    """Of the nodes: how far the place reaches that the node stands for, shape (N,)."""
+    """Of the nodes: half the width of the widest road there, shape (N,)."""
     ends: Int64
     """Nodes of the lines, shape (E, 2)."""
     offsets: Int64
@@ -129,10 +129,8 @@ class RoadNetwork:
         weight = np.where(joint, 1.0, 1e-6)
         total = np.bincount(group, weight)
         xy = np.stack([np.bincount(group, weight * self.xy[:, axis]) / total for axis in (0, 1)], -1)
-        reach = self.radius_px.copy()
-        moved = np.hypot(*(self.xy - xy[group]).T)
         radius = np.zeros(len(xy))
-        np.maximum.at(radius, group, np.maximum(reach, moved))
+        np.maximum.at(radius, group, self.radius_px)
         return replace(self, xy=xy, radius_px=radius, ends=group[self.ends]).keep(~lines)
 
     def split(self, lines: Int64, at: Int64) -> tuple[RoadNetwork, Int64]:

@@ -18,9 +18,9 @@ ROUNDS = 4
 class Tidying:
     """When lines are no roads; lengths in pixels, or as shares of the road's width."""
 
-    clump: float = 0.6
+    clump: float = 0.25
     """Junctions nearer than this share of the width are one ..."""
-    spur: float = 1.0
+    spur: float = 0.7
     """Dead ends shorter than this share of the width of the road that they leave are none."""
     speck_px: float = 12.0
     """Roads that meet no other and are shorter are none."""
