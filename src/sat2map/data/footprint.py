@@ -80,7 +80,7 @@ def _gsd(file: PairFile) -> float | None:
     paths = (file.a, file.b) if isinstance(file, TwoFiles) else ()
     for path in (path for path in paths if path.suffix.lower() in RASTER_SUFFIXES):
         # Only now: rasterio is slow to load, and images do not need it.
-        from sat2map.scene.resolution import ground_gsd
+        from sat2map.scene.gsd import ground_gsd
         from sat2map.scene.source import open_scene
 
         with open_scene(path) as source:

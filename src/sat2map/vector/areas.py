@@ -21,7 +21,7 @@ from sat2map.arrays import Array, Float64
 from sat2map.classes import MapClass
 from sat2map.errors import SceneError
 from sat2map.scene.georeference import Grid
-from sat2map.scene.resolution import A_M, E2, ground_gsd
+from sat2map.scene.gsd import A_M, E2, ground_gsd
 from sat2map.vector.arcs import trace
 from sat2map.vector.area_table import LARGEST_CORNERS, AreaTable, make_area_table
 from sat2map.vector.class_raster import ClassRaster

@@ -11,7 +11,7 @@ import numpy as np
 
 from sat2map.arrays import Array, Float64
 from sat2map.scene.georeference import Grid
-from sat2map.scene.resolution import ground_gsd
+from sat2map.scene.gsd import ground_gsd
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.road_graph import RoadGraph
