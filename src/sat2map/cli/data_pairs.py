@@ -89,8 +89,8 @@ def pairs(
         drawn_as = drawn_as.in_country(country)
     read = read_options(reading)
     ground = GroundOptions(size_px, block_m, layers, licence, read)
-    seen_by = _road_model(model, read) if align else None
-    written = write_ground_pairs(scenes, vectors, out, drawn_as, ground, road_model=seen_by, overwrite=overwrite)
+    road_model = _road_model(model, read) if align else None
+    written = write_ground_pairs(scenes, vectors, out, drawn_as, ground, road_model=road_model, overwrite=overwrite)
     if as_json:
         click.echo(json.dumps(_as_record(written), indent=2))
     if not quiet:
@@ -108,7 +108,7 @@ def _road_model(model: str | None, reading: ReadOptions) -> Any:
     translator = Translator.load(model)
 
     @contextmanager
-    def open_seen(scene: str) -> Iterator[Callable[[Window], Bool]]:
+    def open_predicted(scene: str) -> Iterator[Callable[[Window], Bool]]:
         import numpy as np
         import rasterio
         from rasterio.windows import Window as Part
@@ -121,7 +121,7 @@ def _road_model(model: str | None, reading: ReadOptions) -> Any:
             with rasterio.open(drawn) as dataset:
                 yield lambda w: np.isin(dataset.read(1, window=Part(w.col, w.row, w.width, w.height)), ROAD_CLASSES)
 
-    return open_seen
+    return open_predicted
 
 
 def _told(written: WrittenPairs) -> Iterator[str]:

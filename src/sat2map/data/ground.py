@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from sat2map.data.footprint import footprint_groups
-from sat2map.data.ground_cells import CLASS_FOLDER, Cell, CellWriter, Reason, SeenRoads
+from sat2map.data.ground_cells import CLASS_FOLDER, Cell, CellWriter, PredictedRoads, Reason
 from sat2map.data.ground_file import DATA_FILE, GroundFile, write_ground_file
 from sat2map.data.pairs import FOLDERS
 from sat2map.data.split import GROUPS_FILE, write_rows
@@ -22,14 +22,14 @@ from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene, share_stretch
 from sat2map.scene.stretch import NOTHING_SHARED
 from sat2map.vector.draw import Counts, open_vector_map
-from sat2map.vector.draw_style import Style
+from sat2map.vector.draw_style import DrawStyle
 
 ALIGN_FILE = "alignment.csv"
 PAIR_PX = 600
 BLOCK_PAIRS = 2
 """Side of a block, in pairs."""
 
-RoadModel = Callable[[str], AbstractContextManager[SeenRoads]]
+RoadModel = Callable[[str], AbstractContextManager[PredictedRoads]]
 """Opens what a model sees of a scene."""
 
 
@@ -77,7 +77,7 @@ class WrittenPairs:
 
 
 def write_ground_pairs(
-    scenes: Sequence[str | Path], vectors: Sequence[Path], folder: Path, style: Style,
+    scenes: Sequence[str | Path], vectors: Sequence[Path], folder: Path, style: DrawStyle,
     options: GroundOptions = DEFAULT_GROUND_OPTIONS, *, road_model: RoadModel | None = None, overwrite: bool = False,
 ) -> WrittenPairs:  # fmt: skip
     """Cut pairs from scenes, and draw their maps from vectors.
@@ -102,35 +102,42 @@ def write_ground_pairs(
     with _appearing(folder, overwrite=overwrite) as work:
         for part in (*FOLDERS, CLASS_FOLDER):
             (work / part).mkdir()
-        shared = share_stretch(scenes, options.read) if len(scenes) > 1 else NOTHING_SHARED
-        cells: list[Cell] = []
-        counts: dict[str, Counts] = {}
-        sides_m = []
-        for scene, name in zip(map(str, scenes), _scene_names(scenes), strict=True):
-            with (
-                open_scene(scene, options.read, shared=shared) as source,
-                nullcontext() if road_model is None else road_model(scene) as seen,
-            ):
-                drawn = open_vector_map(vectors, style, source.grid, scene, options.layers)
-                counts[scene] = drawn.counts
-                sides_m.append((drawn.frame.x_m * drawn.frame.y_m) ** 0.5)
-                cells += CellWriter(source, drawn, work, name, seen).write_all(scene, options.size_px)
+        cells, counts, gsd_m = _write_scenes(scenes, vectors, work, style, options, road_model)
         written = [cell for cell in cells if cell.reason == "written"]
         if not written:
             _refuse_empty(cells, options, scenes)
-        gsd_m = float(np.median(sides_m))
         n_groups = _write_groups(work, written, (options.block_m or BLOCK_PAIRS * options.size_px * gsd_m) / gsd_m)
         _write_alignment(work / ALIGN_FILE, cells)
         described = GroundFile.of(style, options.licence, gsd_m, scenes, vectors)
-        write_ground_file(
-            work / DATA_FILE, described.model_copy(update={"n_pairs": len(written), "n_groups": n_groups})
-        )
+        n_written = {"n_pairs": len(written), "n_groups": n_groups}
+        write_ground_file(work / DATA_FILE, described.model_copy(update=n_written))
     return WrittenPairs(folder, tuple(cells), n_groups, counts)
+
+
+def _write_scenes(
+    scenes: Sequence[str | Path], vectors: Sequence[Path], work: Path, style: DrawStyle, options: GroundOptions,
+    road_model: RoadModel | None,
+) -> tuple[list[Cell], dict[str, Counts], float]:  # fmt: skip
+    """Write the pairs of all scenes; return their squares, what became of the features, and the median GSD."""
+    shared = share_stretch(scenes, options.read) if len(scenes) > 1 else NOTHING_SHARED
+    cells: list[Cell] = []
+    counts: dict[str, Counts] = {}
+    sides_m = []
+    for scene, name in zip(map(str, scenes), _scene_names(scenes), strict=True):
+        with (
+            open_scene(scene, options.read, shared=shared) as source,
+            nullcontext() if road_model is None else road_model(scene) as predicted,
+        ):
+            drawn = open_vector_map(vectors, style, source.grid, scene, options.layers)
+            counts[scene] = drawn.counts
+            sides_m.append((drawn.frame.x_m * drawn.frame.y_m) ** 0.5)
+            cells += CellWriter(source, drawn, work, name, predicted).write_all(scene, options.size_px)
+    return cells, counts, float(np.median(sides_m))
 
 
 @contextmanager
 def _appearing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A neighbour of a folder to write to, which takes its place at the end.
+    """A neighbour of a folder to write to, which replaces it at the end.
 
     Raises:
         OutputError: the folder exists and is not to be replaced, is no data set of this kind, or cannot be made.

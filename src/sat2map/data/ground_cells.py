@@ -12,7 +12,7 @@ import rasterio.transform
 from PIL import Image
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.data.align import ShiftAt, Shifts, estimate_shift, missing_share, smooth_shifts
+from sat2map.data.align import ShiftAt, Shifts, estimate_shift, margin_px, missing_share, smooth_shifts
 from sat2map.data.footprint import Footprint
 from sat2map.data.pairs import FOLDERS
 from sat2map.scene.georeference import Grid
@@ -22,7 +22,7 @@ from sat2map.vector.draw import VectorMap
 
 CLASS_FOLDER = "classes"
 Reason = Literal["written", "nodata", "no vectors", "roads are missing"]
-SeenRoads = Callable[[Window], Bool]
+PredictedRoads = Callable[[Window], Bool]
 """Where a model sees roads in a window of a scene: bool, shape (height, width)."""
 
 
@@ -48,14 +48,14 @@ class CellWriter(NamedTuple):
         drawn: the vectors over it.
         folder: of the data set.
         name: by which its files begin.
-        seen: what a model sees, if it was asked.
+        predicted: what a model sees, if it was asked.
     """
 
     source: Source
     drawn: VectorMap
     folder: Path
     name: str
-    seen: SeenRoads | None
+    predicted: PredictedRoads | None
 
     def write_all(self, scene: str, size_px: int) -> list[Cell]:
         """Write the pairs; return all squares."""
@@ -65,7 +65,7 @@ class CellWriter(NamedTuple):
             for w in _windows(grid, size_px)
         ]
         kept = [cell.window for cell in cells if cell.reason == "written"]
-        shifts = self._find_shifts(kept) if self.seen else None
+        shifts = self._find_shifts(kept) if self.predicted else None
         return [self._write(cell, shifts) if cell.reason == "written" else cell for cell in cells]
 
     def _usable(self, window: Window) -> Reason:
@@ -75,17 +75,23 @@ class CellWriter(NamedTuple):
 
     def _find_shifts(self, windows: Sequence[Window]) -> Shifts:
         """Where the model sees the roads of each square, beside where they are drawn."""
-        assert self.seen is not None
+        assert self.predicted is not None
         px_m = self.drawn.frame.x_m, self.drawn.frame.y_m
-        found = [estimate_shift(self.drawn.is_road[self.drawn.draw(w)], self.seen(w), px_m) for w in windows]
+        margin = margin_px(px_m)
+        found = []
+        for window in windows:
+            drawn = self.drawn.is_road[self.drawn.draw(window.grown(margin))]
+            found.append(estimate_shift(drawn, self.predicted(window), px_m))
         return smooth_shifts(windows, found, px_m)
 
     def _write(self, cell: Cell, shifts: Shifts | None) -> Cell:
         shift = shifts.at(cell.window) if shifts else None
         colours = self.drawn.draw(cell.window, shift.smoothed_m if shift else (0.0, 0.0))
-        if self.seen is not None:
+        if self.predicted is not None:
             frame = self.drawn.frame
-            missing = missing_share(self.drawn.is_road[colours], self.seen(cell.window), (frame.x_m * frame.y_m) ** 0.5)
+            missing = missing_share(
+                self.drawn.is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5
+            )
             reason: Reason = "roads are missing" if missing.is_too_much else "written"
             cell = cell._replace(shift=shift, missing=missing.share, reason=reason)
         if cell.reason == "written":

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sat2map.errors import DataError
 from sat2map.files import replacing
-from sat2map.vector.draw_style import Style, StyleClass
+from sat2map.vector.draw_style import DrawStyle, StyleClass
 
 DATA_FILE = "data.toml"
 
@@ -38,7 +38,7 @@ class GroundFile(BaseModel):
 
     @classmethod
     def of(
-        cls, style: Style, licence: str | None, gsd_m: float, scenes: Sequence[str | Path], vectors: Sequence[Path]
+        cls, style: DrawStyle, licence: str | None, gsd_m: float, scenes: Sequence[str | Path], vectors: Sequence[Path]
     ) -> GroundFile:
         """What is known before any pair is cut."""
         scene_names, vector_names = (tuple(Path(str(p)).name for p in paths) for paths in (scenes, vectors))

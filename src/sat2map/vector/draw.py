@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +21,15 @@ from sat2map.errors import DataError
 from sat2map.scene.georeference import Box, Grid
 from sat2map.tiling import Window
 from sat2map.vector.coast import sea_polygons
-from sat2map.vector.draw_style import Rule, Style
+from sat2map.vector.draw_style import DrawStyle
 from sat2map.vector.frame import MARGIN_M, MetricFrame
-from sat2map.vector.match import count_unknown, match
+from sat2map.vector.match import Matched, count_unknown, match
 from sat2map.vector.mend import AREAL, LINEAR, mend, reproject
 from sat2map.vector.read import Features, Objects, VectorLayer, read_features, vector_layers
 
 QUADRANT_SEGMENTS = 4
+KINDS = {"area": AREAL, "line": LINEAR, "coastline": (*AREAL, *LINEAR)}
+"""Types of shapes that rules of each geometry draw."""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Counts:
     n_broken: int = 0
     """Without a geometry, or with one that has no place on the ground."""
     n_other_geometry: int = 0
-    """Matched by a rule that wants polygons and not lines, or lines and not polygons."""
+    """Matched by rules that want polygons and not lines, or lines and not polygons, and by no other."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Values of the style's counted tag that no rule knows."""
 
@@ -70,7 +72,7 @@ class VectorMap:
     """
 
     frame: MetricFrame
-    style: Style
+    style: DrawStyle
     shapes: Objects
     colours: UInt8
     counts: Counts
@@ -126,7 +128,7 @@ class VectorMap:
 
 
 def open_vector_map(
-    files: Sequence[Path], style: Style, grid: Grid, name: object, layers: Sequence[str] = ()
+    files: Sequence[Path], style: DrawStyle, grid: Grid, name: object, layers: Sequence[str] = ()
 ) -> VectorMap:
     """Read the vectors of a scene and make them ready to be drawn.
 
@@ -141,80 +143,89 @@ def open_vector_map(
         DataError: a file cannot be read, none has anything near the scene, or the style matches nothing.
         SceneError: the scene has no georeference.
     """
-    frame, counts = MetricFrame.of(grid, name), Counts()
-    painted: list[_Painted] = []
+    collected = _Collected(style, MetricFrame.of(grid, name))
     opened = [layer for file in files for layer in vector_layers(file, layers)]
-    coast: list[tuple[int, Rule, Objects]] = []
     for layer in opened:
-        box = frame.box_in(layer.crs)
-        if box is None:
-            continue
-        for features in read_features(layer, tuple(style.keys()), box):
-            _take(features, style, frame, box, counts, painted, coast)
-    if not counts.n_read:
-        _refuse_beside(opened, frame, files, name)
-    painted += _sea(coast, style, frame)
-    if not painted:
-        _refuse_unmatched(style, counts, files)
-    return _in_order(painted, frame, style, counts)
+        if (box := collected.frame.box_in(layer.crs)) is not None:
+            for features in read_features(layer, tuple(style.keys()), box):
+                collected.take(features, box)
+    if not collected.counts.n_read:
+        _refuse_beside(opened, collected.frame, files, name)
+    drawn = collected.in_order()
+    if not len(drawn.shapes):
+        _refuse_unmatched(style, drawn.counts, files)
+    return drawn
 
 
-def _take(
-    features: Features, style: Style, frame: MetricFrame, box: Box, counts: Counts,
-    painted: list[_Painted], coast: list[tuple[int, Rule, Objects]],
-) -> None:  # fmt: skip
-    """Take what rules draw of a batch of features."""
-    counts.n_read += len(features.geometry)
-    counts.unknown.update(count_unknown(style, features))
-    drawn = np.zeros(len(features.geometry), bool)
-    for matched in match(style, features):
-        mended = mend(features.geometry[matched.rows], box)
-        new = ~drawn[matched.rows]
-        shapes, good = reproject(mended.shapes, features.layer.crs, frame.grid.crs)
-        shapes, index = frame.from_crs(shapes), mended.feature[good]
+@dataclass
+class _Collected:
+    """What rules draw of the features that were read so far."""
+
+    style: DrawStyle
+    frame: MetricFrame
+    counts: Counts = field(default_factory=Counts)
+    painted: list[_Painted] = field(default_factory=list)
+    coastlines: dict[int, list[Objects]] = field(default_factory=dict)
+    """Of each rule of coastlines, by its rank."""
+
+    def take(self, features: Features, box: Box) -> None:
+        """Take a batch of features, of which all beyond a box in their CRS may be lost."""
+        counts, n = self.counts, len(features.geometry)
+        counts.n_read += n
+        counts.unknown.update(count_unknown(self.style, features))
+        matched = list(match(self.style, features))
+        rows = np.unique(np.concatenate([m.rows for m in matched])) if matched else np.empty(0, np.int64)
+        mended = mend(features.geometry[rows], box)
+        shapes, good = reproject(mended.shapes, features.layer.crs, self.frame.grid.crs)
+        shapes, feature = self.frame.from_crs(shapes), rows[mended.feature[good]]
+        drawn = np.zeros(n, bool)
+        for each in matched:
+            position = np.searchsorted(each.rows, feature).clip(0, len(each.rows) - 1)
+            fits = (each.rows[position] == feature) & np.isin(shapely.get_type_id(shapes), KINDS[each.rule.geometry])
+            drawn[feature[fits]] = True
+            self._paint(each, shapes[fits], position[fits])
+        has_shape = np.zeros(n, bool)
+        has_shape[feature] = True
         counts.n_repaired += mended.n_repaired
-        counts.n_broken += mended.n_empty + len(set(mended.feature[~good].tolist()) - set(index.tolist()))
-        if matched.rule.geometry == "coastline":
-            coast.append((matched.rank, matched.rule, shapes))
-            drawn[matched.rows] |= new
-            continue
-        wanted = np.isin(shapely.get_type_id(shapes), AREAL if matched.rule.geometry == "area" else LINEAR)
-        counts.n_other_geometry += len(set(index[~wanted].tolist()))
-        shapes, index = shapes[wanted], index[wanted]
-        drawn[matched.rows[index]] = True
-        if matched.rule.geometry == "line":
-            half_m = np.maximum(matched.widths_m[index], max(frame.x_m, frame.y_m)) / 2
+        counts.n_drawn += int(drawn.sum())
+        counts.n_broken += int((~has_shape[rows]).sum())
+        counts.n_other_geometry += int((has_shape & ~drawn).sum())
+
+    def _paint(self, matched: Matched, shapes: Objects, position: Int64) -> None:
+        """Make shapes ready that a rule draws; the position says which of its features each is a part of."""
+        rule, frame = matched.rule, self.frame
+        if rule.geometry == "coastline":
+            self.coastlines.setdefault(matched.rank, []).append(shapes)
+            return
+        areas = shapely.area(shapes)
+        if rule.geometry == "line":
+            half_m = np.maximum(matched.widths_m[position], max(frame.x_m, frame.y_m)) / 2
             shapes = shapely.buffer(shapes, half_m, quad_segs=QUADRANT_SEGMENTS)
-            areas = np.zeros(len(shapes))
-        else:
-            areas = shapely.area(shapes)
-        colour, order = style.colour_of(matched.rule), matched.rule.order
-        painted.append(_Painted(shapes, colour, order, matched.rank, matched.levels[index], areas))
-    counts.n_drawn += int(drawn.sum())
+        colour = self.style.colour_of(rule)
+        self.painted.append(_Painted(shapes, colour, rule.order, matched.rank, matched.levels[position], areas))
 
+    def in_order(self) -> VectorMap:
+        """All of it, in the order in which it is painted."""
+        painted = [*self.painted, *self._sea()]
+        if not painted:
+            return VectorMap(self.frame, self.style, np.empty(0, object), np.empty(0, np.uint8), self.counts)
+        sizes = [len(part.shapes) for part in painted]
+        colours, orders, ranks = (
+            np.repeat([getattr(part, name) for part in painted], sizes) for name in ("colour", "order", "rank")
+        )
+        shapes, levels, areas = (
+            np.concatenate([getattr(part, name) for part in painted]) for name in ("shapes", "levels", "areas")
+        )
+        by: npt.NDArray[np.intp] = np.lexsort((ranks, -areas, levels, orders))
+        return VectorMap(self.frame, self.style, shapes[by], colours[by].astype(np.uint8), self.counts)
 
-def _sea(coast: list[tuple[int, Rule, Objects]], style: Style, frame: MetricFrame) -> list[_Painted]:
-    """Water beside the coastlines of each rule, of all files together."""
-    found = []
-    for rank in sorted({rank for rank, _, _ in coast}):
-        lines = np.concatenate([shapes for other, _, shapes in coast if other == rank])
-        shapes = sea_polygons(lines, frame.box(MARGIN_M / 2), mirrored=frame.is_mirrored)
-        rule = style.rules[rank]
-        levels = np.zeros(len(shapes), np.int64)
-        found.append(_Painted(shapes, style.colour_of(rule), rule.order, rank, levels, shapely.area(shapes)))
-    return found
-
-
-def _in_order(painted: list[_Painted], frame: MetricFrame, style: Style, counts: Counts) -> VectorMap:
-    shapes = np.concatenate([part.shapes for part in painted])
-    sizes = [len(part.shapes) for part in painted]
-    colours, orders, ranks = (
-        np.repeat([getattr(part, name) for part in painted], sizes) for name in ("colour", "order", "rank")
-    )
-    levels = np.concatenate([part.levels for part in painted])
-    areas = np.concatenate([part.areas for part in painted])
-    by: npt.NDArray[np.intp] = np.lexsort((ranks, -areas, levels, orders))
-    return VectorMap(frame, style, shapes[by], colours[by].astype(np.uint8), counts)
+    def _sea(self) -> Iterator[_Painted]:
+        """Water beside the coastlines of each rule, of all files together."""
+        for rank, parts in self.coastlines.items():
+            rule, box = self.style.rules[rank], self.frame.box(MARGIN_M / 2)
+            shapes = sea_polygons(np.concatenate(parts), box, mirrored=self.frame.is_mirrored)
+            levels = np.zeros(len(shapes), np.int64)
+            yield _Painted(shapes, self.style.colour_of(rule), rule.order, rank, levels, shapely.area(shapes))
 
 
 def _refuse_beside(layers: Sequence[VectorLayer], frame: MetricFrame, files: Sequence[Path], name: object) -> None:
@@ -228,7 +239,7 @@ def _refuse_beside(layers: Sequence[VectorLayer], frame: MetricFrame, files: Seq
     raise DataError("vectors lie beside the scene", name, hint=hint)
 
 
-def _refuse_unmatched(style: Style, counts: Counts, files: Sequence[Path]) -> None:
+def _refuse_unmatched(style: DrawStyle, counts: Counts, files: Sequence[Path]) -> None:
     what = f"style {style.name} draws nothing of the {counts.n_read} features near the scene"
     if counts.n_other_geometry:
         what += f" ({counts.n_other_geometry} are lines where a rule wants polygons, or the other way round)"

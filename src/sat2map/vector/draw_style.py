@@ -106,7 +106,7 @@ class Levels(_Part):
     bridge: str = "bridge"
 
 
-class Style(_Part):
+class DrawStyle(_Part):
     """How vectors are drawn."""
 
     name: str
@@ -127,7 +127,7 @@ class Style(_Part):
     rules: tuple[Rule, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _consistent(self) -> Style:
+    def _consistent(self) -> DrawStyle:
         names = [c.name for c in self.classes]
         if not 2 <= len(names) <= MOST_CLASSES or len(set(names)) < len(names):
             raise ValueError(f"classes must be 2 to {MOST_CLASSES}, each name once")
@@ -176,7 +176,7 @@ class Style(_Part):
             found += [*rule.where, *rule.unless]
         yield from (key for key in dict.fromkeys(found) if key)
 
-    def in_country(self, code: str) -> Style:
+    def in_country(self, code: str) -> DrawStyle:
         """The style with the widths of a country.
 
         Raises:
@@ -196,7 +196,7 @@ def style_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in files("sat2map.styles").iterdir() if p.name.endswith(".toml"))
 
 
-def load_style(name_or_path: str | Path) -> Style:
+def load_style(name_or_path: str | Path) -> DrawStyle:
     """Read a style by name or from a TOML file.
 
     >>> load_style("osm").classes[3].name
@@ -218,10 +218,10 @@ def load_style(name_or_path: str | Path) -> Style:
         raise DataError(f"style is not valid TOML ({error})", path, hint="mend that line") from error
 
 
-def parse_style(values: Mapping[str, Any], name: object) -> Style:
+def parse_style(values: Mapping[str, Any], name: object) -> DrawStyle:
     """Validate a style; raises what `load_style` raises."""
     try:
-        return Style.model_validate(values)
+        return DrawStyle.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "rules"

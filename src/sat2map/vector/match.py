@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.arrays import Bool, Float64, Int64
-from sat2map.vector.draw_style import Rule, Style, Wanted
+from sat2map.vector.draw_style import DrawStyle, Rule, Wanted
 from sat2map.vector.read import Features, Objects
 from sat2map.vector.tags import parse_lanes, parse_length_m, parse_level, says_yes
 
@@ -31,7 +31,7 @@ class Matched(NamedTuple):
     levels: Int64
 
 
-def match(style: Style, features: Features) -> Iterator[Matched]:
+def match(style: DrawStyle, features: Features) -> Iterator[Matched]:
     """Find the features of each rule that draws some; a feature may follow several rules."""
     for rank, rule in enumerate(style.rules):
         if not rule.class_name or not fnmatchcase(features.layer.name, rule.layer):
@@ -47,7 +47,7 @@ def match(style: Style, features: Features) -> Iterator[Matched]:
             )
 
 
-def count_unknown(style: Style, features: Features) -> Counter[str]:
+def count_unknown(style: DrawStyle, features: Features) -> Counter[str]:
     """Values of the style's counted tag on features that no rule knows."""
     column = features.tags.get(style.counted)
     if column is None:
@@ -81,7 +81,7 @@ def _pattern(wanted: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(translate(value) for value in wanted))
 
 
-def _widths_m(style: Style, rule: Rule, tags: Mapping[str, Objects], n: int) -> Float64:
+def _widths_m(style: DrawStyle, rule: Rule, tags: Mapping[str, Objects], n: int) -> Float64:
     """What a tag says, else what the lanes need, else the rule's, wider or narrower as the country has it."""
     widths = style.widths
     usual = np.full(n, rule.width_m * widths.scale)
@@ -102,7 +102,7 @@ def _widths_m(style: Style, rule: Rule, tags: Mapping[str, Objects], n: int) -> 
     return usual
 
 
-def _levels(style: Style, rule: Rule, tags: Mapping[str, Objects], n: int) -> Int64:
+def _levels(style: DrawStyle, rule: Rule, tags: Mapping[str, Objects], n: int) -> Int64:
     if not rule.by_level:
         return np.zeros(n, np.int64)
     empty = np.full(n, None, object)

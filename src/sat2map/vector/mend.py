@@ -26,8 +26,6 @@ class Mended(NamedTuple):
     feature: Indices
     """Which feature each is a part of."""
     n_repaired: int
-    n_empty: int
-    """Features without a geometry, or with one that cannot be drawn."""
 
 
 def mend(shapes: Objects, box: Box) -> Mended:
@@ -49,7 +47,7 @@ def mend(shapes: Objects, box: Box) -> Mended:
     kept, index = _parts(kept, index)
     kind = shapely.get_type_id(kept)
     drawable = np.isin(kind, (*AREAL, *LINEAR)) & ~shapely.is_empty(kept)
-    return Mended(kept[drawable], index[drawable], n_repaired, len(shapes) - int(usable.sum()))
+    return Mended(kept[drawable], index[drawable], n_repaired)
 
 
 def _clipped(shapes: Objects, box: Box) -> Objects:

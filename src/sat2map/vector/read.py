@@ -74,7 +74,7 @@ def vector_layers(path: Path, wanted: Sequence[str] = ()) -> list[VectorLayer]:
         raise DataError(f"vectors have no layer {', '.join(wanted) or 'with geometry'}", path, hint=f"it has {names}")
     for layer in kept:
         if layer.crs is None:
-            raise DataError("vectors have no CRS", path, hint="ogr2ogr -a_srs EPSG:4326 OUT.gpkg IN writes one")
+            raise DataError("vectors have no CRS", path, hint="ogr2ogr writes one, with -a_srs")
     return kept
 
 
@@ -96,7 +96,7 @@ def _crs(text: str | None, path: Path) -> Any:
         return CRS.from_user_input(text)
     except CRSError as error:
         raise DataError(
-            "CRS of the vectors is none that is known", path, hint="ogr2ogr -a_srs writes another"
+            "CRS of the vectors is none that is known", path, hint="ogr2ogr writes another, with -a_srs"
         ) from error
 
 
@@ -228,7 +228,5 @@ def _one_line(path: Path) -> Iterator[None]:
             yield
         except (*errors, json.JSONDecodeError) as error:
             words = " ".join(str(error).split())[:160]
-            hint = (
-                "is it open in another program?" if "lock" in words else "ogrinfo -al -so tells what GDAL makes of it"
-            )
+            hint = "is it open in another program?" if "lock" in words else "ogrinfo tells what GDAL makes of it"
             raise DataError(f"vectors cannot be read ({words})", path, hint=hint) from error

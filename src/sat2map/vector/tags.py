@@ -18,7 +18,7 @@ LENGTH = re.compile(rf"~?{NUMBER}\s*([a-z]*|'|\")")
 FEET_INCHES = re.compile(rf"{NUMBER}\s*'\s*{NUMBER}\s*\"?")
 OTHER_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"', re.DOTALL)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-MOST_LEVELS = 10
+MOST_LEVELS = 1_000_000
 MOST_LANES = 16
 
 
