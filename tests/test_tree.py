@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES_OF_FILE = 300
 MOST_LINES_OF_FUNCTION = 40
 OPTION = re.compile(r"(?<![\w-])--?[a-z]")
-OTHER_PROGRAM = re.compile("gdal_translate|rio (warp|edit-info)|torchrun|mkdir -p")
+OTHER_PROGRAM = re.compile("gdal_translate|ogr2ogr|rio (warp|edit-info)|torchrun|mkdir -p")
 
 
 def too_long(source: str, name: str) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sat2map.cli.data_pairs import pairs
 from sat2map.cli.inspect import inspect
 from sat2map.cli.options import (
     groups_option,
@@ -36,6 +37,7 @@ def data() -> None:
 
 
 data.add_command(inspect)
+data.add_command(pairs)
 
 
 @data.command()

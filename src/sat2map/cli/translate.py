@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from sat2map.cli import options
+from sat2map.cli.reading import read_options
 from sat2map.cli.translate_vectors import VECTOR_SUFFIXES, VectorOutputs, translate_to_vectors
 from sat2map.errors import OutputError, Sat2mapError, SceneError
 
@@ -99,7 +100,7 @@ def translate(
     tasks, n_there = _tasks(sources, out, overwrite)
     from sat2map.translate import Translator
 
-    settings, reading = _settings(given), _reading(given)
+    settings, reading = _settings(given), read_options(given)
     translator = Translator.load(given["model"], given["device"])
     run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet)
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
@@ -152,18 +153,6 @@ def _settings(given: dict[str, Any]) -> Settings:
         head=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
         mode=given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
         confidence=given["confidence"], precision=given["precision"],
-    )  # fmt: skip
-
-
-def _reading(given: dict[str, Any]) -> ReadOptions:
-    from sat2map.scene.options import ReadOptions, parse_mask
-    from sat2map.scene.stretch import parse_stretch
-
-    if given["bbox_crs"] and given["bbox"] is None:
-        raise click.UsageError("--bbox-crs says of --bbox what it is, and there is none")
-    return ReadOptions(
-        bands=given["bands"], nodata=given["nodata"], mask=parse_mask(given["mask"]), bbox=given["bbox"],
-        bbox_crs=given["bbox_crs"], stretch=parse_stretch(given["stretch"]), crs=given["crs"],
     )  # fmt: skip
 
 

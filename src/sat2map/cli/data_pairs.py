@@ -1,0 +1,174 @@
+"""The command `sat2map data pairs`, which makes a data set of scenes and vectors."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sat2map.cli import options
+from sat2map.cli.written import say_written
+from sat2map.errors import import_extra
+
+if TYPE_CHECKING:
+    from sat2map.arrays import Bool
+    from sat2map.data.ground import WrittenPairs
+    from sat2map.scene.options import ReadOptions
+    from sat2map.tiling import Window
+
+EXTRA = "vector"
+N_TOLD = 8
+"""Unknown values that are told by name."""
+
+
+@click.command(short_help="Draw vectors over scenes: pairs of your own ground.")
+@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True)
+@click.option(
+    "--vectors", "vectors", metavar="FILE", type=click.Path(path_type=Path), multiple=True, required=True,
+    help="Vectors: whatever GDAL reads, .osm.pbf, or GeoParquet; may be given again.",
+)  # fmt: skip
+@options.out_option
+@click.option(
+    "--style", "style", metavar="NAME|FILE", default="osm", show_default=True,
+    help="What is drawn as which class: osm, areas (what vectorize writes), or a TOML file.",
+)  # fmt: skip
+@click.option("--layer", "layers", metavar="NAME", multiple=True, help="Only that layer; may be given again.")
+@click.option("--country", metavar="CODE", help="Whose widths of roads hold, such as US, where the style knows it.")
+@click.option(
+    "--align", is_flag=True, help="Move vectors to where the model sees their roads; leave out where it sees others."
+)
+@options.model_option
+@click.option(
+    "--size",
+    "size_px",
+    type=click.IntRange(min=64),
+    default=600,
+    show_default=True,
+    metavar="PX",
+    help="Side of a pair.",
+)
+@click.option(
+    "--block", "block_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    help="Pairs within one square of this side are one group.  [default: two pairs wide]",
+)  # fmt: skip
+@click.option("--licence", "licence", metavar="TEXT", help="Of the maps, for the card.  [default: as the style says]")
+@options.bands_option
+@options.nodata_option
+@options.mask_option
+@options.stretch_option
+@options.bbox_option
+@options.bbox_crs_option
+@options.crs_option
+@options.overwrite_option
+@options.json_option
+@options.log_options
+def pairs(
+    scenes: tuple[str, ...], vectors: tuple[Path, ...], out: Path, style: str, layers: tuple[str, ...],
+    country: str | None, align: bool, model: str | None, size_px: int, block_m: float | None, licence: str | None,
+    overwrite: bool, as_json: bool, quiet: bool, **reading: Any,
+) -> None:  # fmt: skip
+    """Cut pairs from each SCENE, and draw their maps from vectors of the same ground.
+
+    OUT gets images in A, maps in B, classes by number in classes, groups.csv (pairs of one block are one group, so that
+    validation is of other ground) and data.toml (GSD, licence, sources, class table).
+    """
+    for module in ("shapely", "pyogrio", "pyarrow", "scipy"):
+        import_extra(module, EXTRA)
+    from sat2map.cli.reading import read_options
+    from sat2map.data.ground import GroundOptions, write_ground_pairs
+    from sat2map.vector.draw_style import load_style
+
+    if model and not align:
+        raise click.UsageError("--model goes with --align")
+    drawn_as = load_style(style)
+    if country:
+        drawn_as = drawn_as.in_country(country)
+    read = read_options(reading)
+    ground = GroundOptions(size_px, block_m, layers, licence, read)
+    road_model = _road_model(model, read) if align else None
+    written = write_ground_pairs(scenes, vectors, out, drawn_as, ground, road_model=road_model, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps(_as_record(written), indent=2))
+    if not quiet:
+        for line in _told(written):
+            click.echo(line, err=True)
+    training = ("train", out, "--recipe", "compact", "--out", "runs/ground")
+    what = f"{written.n_cells('written')} pairs in {written.n_groups} groups to {out}"
+    say_written(what, *training, quiet=quiet)
+
+
+def _road_model(model: str | None, reading: ReadOptions) -> Any:
+    """Opens where a model sees roads in a scene: it draws the scene's classes once, to a file that is removed."""
+    from sat2map.translate import Settings, Translator
+
+    translator = Translator.load(model)
+
+    @contextmanager
+    def open_predicted(scene: str) -> Iterator[Callable[[Window], Bool]]:
+        import numpy as np
+        import rasterio
+        from rasterio.windows import Window as Part
+
+        from sat2map.classes import ROAD_CLASSES
+
+        with tempfile.TemporaryDirectory() as folder:
+            drawn = Path(folder) / "classes.tif"
+            translator.translate_file(scene, drawn, Settings(classes=True), reading=reading)
+            with rasterio.open(drawn) as dataset:
+                yield lambda w: np.isin(dataset.read(1, window=Part(w.col, w.row, w.width, w.height)), ROAD_CLASSES)
+
+    return open_predicted
+
+
+def _told(written: WrittenPairs) -> Iterator[str]:
+    """What became of the squares and of the features, in lines."""
+    for scene, counts in written.counts.items():
+        parts = [f"{counts.n_drawn} of {counts.n_read} features drawn"]
+        known = {
+            "repaired": counts.n_repaired,
+            "broken": counts.n_broken,
+            "of another geometry": counts.n_other_geometry,
+        }
+        parts += [f"{n} {what}" for what, n in known.items() if n]
+        yield f"{Path(scene).name}: {', '.join(parts)}"
+        if counts.unknown:
+            values = ", ".join(f"{value} ({n})" for value, n in counts.unknown.most_common(N_TOLD))
+            yield f"{Path(scene).name}: no rule knows {values}"
+    for reason in ("nodata", "no vectors", "roads are missing"):
+        if n := written.n_cells(reason):
+            yield f"left out: {n} of {len(written.cells)} squares ({reason})"
+    shifts = [cell.shift.smoothed_m for cell in written.cells if cell.shift]
+    if shifts:
+        rights, ups = (sorted(side) for side in zip(*shifts, strict=True))
+        middle = len(shifts) // 2
+        yield (
+            f"moved by {rights[middle]:.1f} m to the right and {ups[middle]:.1f} m up "
+            f"(medians of {len(shifts)} squares; each in alignment.csv)"
+        )
+
+
+def _as_record(written: WrittenPairs) -> dict[str, Any]:
+    return {
+        "output": str(written.folder), "groups": written.n_groups,
+        "scenes": {
+            scene: {
+                "read": c.n_read, "drawn": c.n_drawn, "repaired": c.n_repaired, "broken": c.n_broken,
+                "other_geometry": c.n_other_geometry, "unknown": dict(c.unknown),
+            }
+            for scene, c in written.counts.items()
+        },
+        "squares": [
+            {
+                "name": cell.name, "scene": cell.scene, "row": cell.window.row, "col": cell.window.col,
+                "became": cell.reason, "missing_roads": cell.missing,
+                "shift_m": cell.shift and cell.shift.smoothed_m,
+                "confidence": cell.shift and cell.shift.estimate.confidence,
+            }
+            for cell in written.cells
+        ],
+    }  # fmt: skip
