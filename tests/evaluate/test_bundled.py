@@ -17,7 +17,7 @@ SAMPLE = Path(os.environ.get("SAT2MAP_SAMPLE", SHARED / "data" / "maps" / "sampl
 # steps: raise them when it has ended.
 LEAST = {
     "newyork": {"road_f1": 0.825, "cldice": 0.753, "miou": 0.553, "acc5": 57.2},
-    "open": {"road_f1": 0.665, "cldice": 0.625, "miou": 0.389, "acc5": 48.2},
+    "open": {"road_f1": 0.689, "cldice": 0.639, "miou": 0.407, "acc5": 48.2},
 }
 
 
