@@ -99,7 +99,7 @@ def test_worker_reads_an_image_of_16_bits_as_the_asking_process_does(
 
 def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
     from sat2map.cluster import _draw
-    from sat2map.scene.resolution import ModelGrid
+    from sat2map.scene.model_grid import ModelGrid
     from sat2map.scene.source import ReadOptions
     from sat2map.translate import TranslationJob
     from sat2map.translate.settings import TilingPlan

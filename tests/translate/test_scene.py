@@ -27,7 +27,7 @@ from sat2map.cli.main import sat2map
 from sat2map.engine import Engine, run_whole
 from sat2map.errors import ModelFileError, OutputError, Sat2mapError
 from sat2map.scene.job_folder import job_folder
-from sat2map.scene.resolution import ResampledSource
+from sat2map.scene.model_grid import ResampledSource
 from sat2map.scene.source import ReadOptions, open_scene
 from sat2map.scene.stretch import StretchRange
 from sat2map.tiling import Window

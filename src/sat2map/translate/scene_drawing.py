@@ -11,7 +11,7 @@ from sat2map.arrays import Bool, UInt8
 from sat2map.classes import COLOURS_RGB, classify, nearest_colour
 from sat2map.engine import Engine, choose_head
 from sat2map.scene.mask import fill_gaps
-from sat2map.scene.resolution import ResampledSource, choose_model_grid
+from sat2map.scene.model_grid import ResampledSource, choose_model_grid
 from sat2map.scene.source import Source
 from sat2map.scene.stretch import DEFAULT_LEVELS
 from sat2map.tiling import TiledWindow, Window, blended, read_padded

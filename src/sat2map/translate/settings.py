@@ -11,8 +11,8 @@ from typing import Literal
 from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card, WantedPrecision
+from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
-from sat2map.scene.resolution import ModelGrid
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
 from sat2map.tiling.blending import STEP_PX
 

@@ -17,9 +17,9 @@ from sat2map.model.card import Card
 from sat2map.scene.destination import check_destination, check_grid, check_no_input
 from sat2map.scene.georeference import Grid
 from sat2map.scene.image import as_rgb_array
+from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.pieces import CONFIDENCE, Product
-from sat2map.scene.resolution import ModelGrid
 from sat2map.scene.source import Source, open_scene
 from sat2map.scene.stretch import DEFAULT_LEVELS, NOTHING_SHARED, SharedStretch, StretchOption, StretchRule
 from sat2map.tiling import Difference, padded_size, translate_windows

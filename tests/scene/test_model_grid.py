@@ -14,7 +14,7 @@ from rasterio.transform import from_origin
 
 from sat2map.scene.georeference import Grid
 from sat2map.scene.gsd import ground_gsd
-from sat2map.scene.resolution import ModelGrid, ResampledSource, choose_model_grid
+from sat2map.scene.model_grid import ModelGrid, ResampledSource, choose_model_grid
 from sat2map.scene.source import Source
 from sat2map.tiling import Window
 
@@ -183,7 +183,7 @@ def test_windows_of_the_resampled_scene_agree_with_the_whole(
 def test_resampling_in_strips_is_resampling_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     source = ResampledSource(array(noise(300, 200, 0)), ModelGrid(300, 200, 75, 51))
     at_once, _ = source.read(Window(0, 0, 75, 51))
-    monkeypatch.setattr("sat2map.scene.resolution.LARGEST_READ_PX", 5000)
+    monkeypatch.setattr("sat2map.scene.model_grid.LARGEST_READ_PX", 5000)
     np.testing.assert_array_equal(source.read(Window(0, 0, 75, 51))[0], at_once)
 
 
