@@ -85,5 +85,7 @@ class RoadGraph:
 
 
 def _linestrings(xy: Float64, offsets: Int64) -> Array:
+    if len(offsets) == 1:
+        return np.zeros(0, object)
     lines: Array = shapely.linestrings(xy, indices=np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)))
     return lines

@@ -9,6 +9,8 @@ import numpy as np
 from sat2map.arrays import Float64
 from sat2map.vector.roads_network import Int64, RoadNetwork
 
+UNTRUSTED = 0.05
+
 
 @dataclass(frozen=True)
 class Ends:
@@ -24,9 +26,9 @@ class Ends:
     """What follows tells the direction."""
     move: float = 2.5
     """A junction moves by no more than as many of its radii."""
-    meeting: float = 0.5
+    meeting: float = 0.4
     """Junctions whose roads point to positions nearer than this share of the width are one ..."""
-    slanting: float = 2.0
+    slanting: float = 4.0
     """... if the line between them is no longer than as many widths."""
 
 
@@ -39,9 +41,11 @@ def with_ends(net: RoadNetwork, settings: Ends, height_px: int, width_px: int) -
         height_px: of the scene.
         width_px: of the scene.
     """
+    if not len(net.ends):
+        return net
     cuts = _cuts(net, settings)
     at, ahead = _approaches(net, cuts, settings)
-    moved = _junctions_moved(net, at, ahead, settings)
+    moved = _junctions_moved(net, cuts, at, ahead, settings)
     moved[_dead(net)] = _dead_ends_moved(net, at, ahead, height_px, width_px)
     return replace(_trimmed(net, cuts), xy=moved)
 
@@ -51,8 +55,11 @@ def one_node_a_meeting(net: RoadNetwork, settings: Ends) -> RoadNetwork:
 
     Thinning makes two junctions of a crossing, the farther apart the more slanting it is.
     """
+    if not len(net.ends):
+        return net
     joint = (net.degrees > 2)[net.ends].all(1) & (net.ends[:, 0] != net.ends[:, 1])
-    xy = _junctions_moved(net, *_approaches(net, _cuts(net, settings), settings), settings)
+    cuts = _cuts(net, settings)
+    xy = _junctions_moved(net, cuts, *_approaches(net, cuts, settings), settings)
     apart = np.hypot(*(xy[net.ends[:, 0]] - xy[net.ends[:, 1]]).T)
     width = 2 * net.radius_px[net.ends].max(1)
     is_one = joint & (apart < settings.meeting * width) & (net.lengths_px() < settings.slanting * width)
@@ -108,10 +115,12 @@ def _approaches(net: RoadNetwork, cuts: Int64, settings: Ends) -> tuple[Float64,
     return at, ahead / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
 
 
-def _junctions_moved(net: RoadNetwork, at: Float64, ahead: Float64, settings: Ends) -> Float64:
+def _junctions_moved(net: RoadNetwork, cuts: Int64, at: Float64, ahead: Float64, settings: Ends) -> Float64:
     """Positions of the nodes, junctions nearest to all the lines that lead there, by least squares."""
     n, node = len(net.xy), net.ends.T.ravel()
-    normal = np.stack((-ahead[:, 1], ahead[:, 0]), -1)
+    # A line of which nothing is to be trusted has little to say.
+    weight = np.where((cuts < ((net.counts - 1) // 2)[:, None]).T.ravel(), 1.0, UNTRUSTED)
+    normal = np.stack((-ahead[:, 1], ahead[:, 0]), -1) * weight[:, None]
     # A little weight on where it was holds a junction on a road that goes straight on.
     a, b, d = (
         np.bincount(node, normal[:, i] * normal[:, j], minlength=n) + (0.05 if i == j else 0.0)

@@ -21,6 +21,8 @@ def smooth_lines(net: RoadNetwork, *, sigma_px: float, tolerance_px: float) -> t
     Returns:
         Coordinates in pixels, shape (P, 2), and the offsets of the lines, shape (E + 1,).
     """
+    if not len(net.ends):
+        return np.zeros((0, 2)), np.zeros(1, np.int64)
     xy, offsets = _even(*_from_node_to_node(net))
     return _simplified(_smoothed(xy, offsets, sigma_px), offsets, tolerance_px)
 
@@ -72,8 +74,6 @@ def _smoothed(xy: Float64, offsets: Int64, sigma_px: float) -> Float64:
 
 
 def _simplified(xy: Float64, offsets: Int64, tolerance_px: float) -> tuple[Float64, Int64]:
-    if not len(offsets) - 1:
-        return xy, offsets
     lines = shapely.linestrings(xy, indices=np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)))
     simple = shapely.simplify(lines, tolerance_px, preserve_topology=False)
     coordinates, of = shapely.get_coordinates(simple, return_index=True)
