@@ -37,10 +37,10 @@ def test_disc_stays_a_disc_in_a_chip(image: np.ndarray, load_px: int) -> None:
     # The shorter side, 240 px, goes to `load_px`: the disc to a half of it across.
     complete = [c for c in whole if not any(edge.max() > 127 for edge in (c[0], c[-1], c[:, 0], c[:, -1]))]
     assert complete
-    for chip in complete:
-        assert proportions(chip) == pytest.approx(1, abs=0.08)
+    for disc in complete:
+        assert proportions(disc) == pytest.approx(1, abs=0.08)
         # Both images of the disc may show where the image is continued by its mirror image.
-        assert (chip[..., 0] > 127).any(0).sum() >= load_px / 2 - 2
+        assert (disc[..., 0] > 127).any(0).sum() >= load_px / 2 - 2
 
 
 @pytest.mark.parametrize("image", [DISC, DISC.swapaxes(0, 1)], ids=["wide", "tall"])

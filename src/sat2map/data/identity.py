@@ -17,7 +17,7 @@ DIGESTS_SUFFIX = ".sha256"
 def file_digests(pairs: Sequence[PairFile], cache: Path) -> tuple[str, ...]:
     """SHA-256 of the bytes of each pair, in their order.
 
-    What was read once is not read again while its place, size and times are the same. The time of change of the inode
+    What was read once is not read again while its path, size and times are the same. The time of change of the inode
     is one of them: a tool that puts other pixels into a file may keep its size and time of modification.
 
     Args:

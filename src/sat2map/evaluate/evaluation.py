@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sat2map.arrays import UInt8
-from sat2map.data.pairs import PairFile, TwoFolders, list_pairs
+from sat2map.data.pairs import Direction, PairFile, TwoFolders, list_pairs
 from sat2map.data.plausible import check_plausible
 from sat2map.data.split import read_groups
 from sat2map.errors import DataError, ModelFileError
@@ -180,7 +180,7 @@ def _list_pairs(request: EvaluationRequest) -> PairSet:
 def _load_predictors(request: EvaluationRequest, pairs: PairSet) -> list[Predictor]:
     if request.predictions is not None:
         baselines = [load_predictor(request.versus, device=request.device)] if request.versus else []
-        direction = baselines[0].description["direction"] if baselines else "AtoB"
+        direction: Direction = baselines[0].description["direction"] if baselines else "AtoB"
         return [predictions_predictor(request.predictions, pairs.paths, direction), *baselines]
     if request.constant_rgb is not None:
         model = constant_predictor(request.constant_rgb)
