@@ -189,14 +189,15 @@ CASES: dict[str, tuple[Make, str]] = {
         "2.png",
     ),
     "unknown recipe": (
-        lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")], "papr",
+        lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")],
+        "did you mean paper?",
     ),
     "unknown recipe key": (
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "paper", "--out", str(d / "run"), "--set",
                    "objective.lambda=3"],
         "objective.lambda",
     ),
-    "unknown command": (lambda d: ["transalte"], "transalte"),
+    "unknown command": (lambda d: ["transalte"], "Did you mean 'translate'?"),
     "unknown option": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
     "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),

@@ -72,16 +72,16 @@ def export(
     A plain file takes RGB, 0..1, and gives the probability of each class, or of a U-Net RGB, 0..1.
     """
     _refuse_output(out, ".onnx", overwrite)
-    from sat2map.model.bundled import resolve
-
-    file = resolve(run_or_file)
-    _refuse_onnx(file)
+    _refuse_onnx(run_or_file)
     for module in ("torch", "onnx", "onnxscript"):
         import_extra(module, "train")
     from sat2map.engine.torch import load_generator
+    from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
     from sat2map.model.export import export_plain
 
+    file = resolve(run_or_file)
+    _refuse_onnx(file)
     generator, card = load_generator(file)
     if licence:
         card = card.model_copy(update={"licence": licence})
