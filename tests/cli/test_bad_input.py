@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import rasterio
+import safetensors.numpy
 from click.testing import CliRunner
 from PIL import Image
 
@@ -53,6 +54,60 @@ def _deep(folder: Path) -> Path:
     folder.mkdir()
     Image.fromarray(np.zeros((32, 64), np.uint16)).save(folder / "1.png")
     return folder
+
+
+def _single(folder: Path, *names: str, side_px: int = 64) -> Path:
+    """Single images, each of one smooth ramp."""
+    folder.mkdir(parents=True)
+    ramp = np.add.outer(np.arange(side_px), np.arange(side_px))[..., None].repeat(3, 2).astype(np.uint8)
+    for name in names or ("1.png", "2.png"):
+        Image.fromarray(ramp).save(folder / name)
+    return folder
+
+
+def _two(folder: Path, largest: int = 255) -> Path:
+    """Pairs in the folders A and B, the maps with levels up to `largest`."""
+    rng = np.random.default_rng(0)
+    for side, most in (("A", 255), ("B", largest)):
+        (folder / side).mkdir(parents=True)
+        Image.fromarray(rng.integers(0, most + 1, (32, 32, 3), np.uint8)).save(folder / side / "1.png")
+    return folder
+
+
+def _labels(folder: Path, legend: str = "value,classes\n0,\n1,water\n") -> Path:
+    """A set of one image with partial labels."""
+    for part in ("image", "label"):
+        (folder / part).mkdir(parents=True)
+        Image.fromarray(np.ones((32, 32), np.uint8)).save(folder / part / "1.png")
+    (folder / "legend.csv").write_text(legend)
+    return folder
+
+
+def _instance(path: Path) -> Path:
+    """A state dict as `--norm instance` with running statistics saves it, as far as it is looked at."""
+    import torch
+
+    u_net = {"model.model.0.weight": torch.zeros(4, 3, 4, 4), "model.model.3.weight": torch.zeros(8, 3, 4, 4)}
+    within = {f"model.model.1.model.{n}.weight": torch.zeros(4, 4, 4, 4) for n in (1, 3)}
+    statistics = {f"model.model.1.model.4.{name}": torch.zeros(4) for name in ("running_mean", "running_var")}
+    torch.save(u_net | within | statistics, path)
+    return path
+
+
+def _with_groups(folder: Path, text: str) -> Path:
+    (folder / "groups.csv").write_text(text)
+    return folder
+
+
+def _not_finite(path: Path) -> Path:
+    from tests.model.networks import tiny
+
+    model = tiny("unet")
+    tensors = {name: value.numpy().copy() for name, value in model.generator.state_dict().items()}
+    next(iter(tensors.values())).flat[0] = np.nan
+    card = model.card.model_dump_json()
+    safetensors.numpy.save_file(tensors, path, {"sat2map.card": card})
+    return path
 
 
 def _made(path: Path, make: Callable[[Path], object]) -> Path:
@@ -160,14 +215,15 @@ CASES: dict[str, tuple[Make, str]] = {
         "2.png",
     ),
     "unknown recipe": (
-        lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")], "papr",
+        lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")],
+        "did you mean paper?",
     ),
     "unknown recipe key": (
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "paper", "--out", str(d / "run"), "--set",
                    "objective.lambda=3"],
         "objective.lambda",
     ),
-    "unknown command": (lambda d: ["transalte"], "transalte"),
+    "unknown command": (lambda d: ["transalte"], "Did you mean 'translate'?"),
     "unknown option": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
     "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),
@@ -180,7 +236,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "pair of 16 bits": (lambda d: _evaluate(_deep(d / "pairs"), *LAND), "more than 8 bits"),
     "pair of odd width": (lambda d: _evaluate(_pair(d / "pairs", width=63), *LAND), "63 px wide"),
     "colour that is none": (lambda d: _evaluate(_pair(d / "pairs"), "--constant", "1,2,300"), "1,2,300"),
-    "colour and model": (lambda d: _evaluate(_pair(d / "pairs"), *LAND, "--model", "compact"), "a constant colour"),
+    "colour and model": (lambda d: _evaluate(_pair(d / "pairs"), *LAND, "--model", "newyork"), "a constant colour"),
     "images with nowhere to go": (lambda d: _evaluate(_pair(d / "pairs"), "--save-images"), "-o"),
     "size too small to score": (lambda d: _evaluate(_pair(d / "pairs"), "--size", 5), "5 px"),
     "groups without a group": (
@@ -199,7 +255,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "assignment without a value": (lambda d: _train(_pair(d / "pairs"), "--set", "epochs"), "epochs"),
     "recipe that is no TOML": (lambda d: _train(_pair(d / "p"), recipe=_file(d / "r.toml", b"[[[")), "r.toml"),
     "card of no model": (lambda d: ["model", "info", "nosuch"], "nosuch"),
-    "card of a folder": (lambda d: ["model", "info", str(d)], "folder"),
+    "card of a folder": (lambda d: ["model", "info", str(d)], "is no run"),
     "export of what is ONNX already": (
         lambda d: _model("export", _foreign_onnx(d / "m.onnx"), d / "o.onnx"), "ONNX already",
     ),
@@ -267,11 +323,84 @@ CASES: dict[str, tuple[Make, str]] = {
     "a map beside a map": (
         lambda d: _translate(_image(d / "a.png"), d / "o.png", "--also", str(d / "b.tif")), "--also",
     ),
+    "single images to train on": (lambda d: _train(_single(d / "photos")), "continue each other"),
+    "single images to score on": (lambda d: _evaluate(_single(d / "photos"), *LAND), "continue each other"),
+    "single images to split": (
+        lambda d: _data("split", _single(d / "photos"), "-o", d / "out", "--by", "image"), "continue each other",
+    ),
+    "both images of a pair in one folder": (
+        lambda d: _train(_single(d / "data", "1_A.png", "1_B.png", "2_A.png", "2_B.png")), "two folders A and B",
+    ),
+    "image and mask in one folder": (
+        lambda d: _evaluate(_single(d / "data", "1_sat.jpg", "1_mask.png"), *LAND), "with sat and with mask",
+    ),
+    "maps of class numbers": (lambda d: _train(_two(d / "data", 5)), "numbers of classes"),
+    "maps of class numbers to score": (lambda d: _evaluate(_two(d / "data", 5), *LAND), "numbers of classes"),
+    "groups of a folder that was renamed": (
+        lambda d: _train(_with_groups(_two(d / "new"), "split,file,group\nold,1.png,a\n")), "not of new",
+    ),
+    "groups without endings": (
+        lambda d: _evaluate(_with_groups(_two(d / "data"), "file,group\n1,a\n"), *LAND), "none of the 1 images",
+    ),
+    "groups of other files to split by": (
+        lambda d: _data("split", _with_groups(_two(d / "data"), "file,group\n9.png,a\n"), "-o", d / "out"),
+        "such as 9.png",
+    ),
+    "four channels": (
+        lambda d: _train(_two(d / "data"), "--set", "generator.configuration.in_channels=4"), "three channels",
+    ),
+    "one channel": (
+        lambda d: _train(_two(d / "data"), "--set", "generator.configuration.out_channels=1"), "maps of 1 channels",
+    ),
+    "another palette": (
+        lambda d: _train(
+            _two(d / "data"), "--set", "generator.configuration.palette=[[0,0,0],[9,9,9]]", recipe="city"
+        ),
+        "palette",
+    ),
+    "GSD of nothing": (lambda d: _train(_two(d / "data"), "--gsd", 0), "--gsd"),
+    "beginning with ONNX": (lambda d: _train(_two(d / "data"), "--init", "newyork"), "holds no weights to train on"),
+    "beginning with a folder that is no run": (
+        lambda d: _train(_two(d / "data"), "--init", _made(d / "empty", Path.mkdir)), "is no run",
+    ),
+    "model with weights that are no numbers": (
+        lambda d: _model("export", _not_finite(d / "m.safetensors"), d / "o.onnx"), "not finite numbers",
+    ),
+    "half of a model with weights that are no numbers": (
+        lambda d: _model("halve", _not_finite(d / "m.safetensors"), d / "o.safetensors"), "not finite numbers",
+    ),
+    "card of a folder that is no run": (lambda d: ["model", "info", str(_made(d / "empty", Path.mkdir))], "is no run"),
+    "model of nearly that name": (lambda d: ["model", "info", "compct"], "did you mean compact?"),
+    "tile of another stride": (
+        lambda d: [*_model("export", _not_finite(d / "m.safetensors"), d / "o.onnx"), "--plain", "--tile", "3"],
+        "--tile",
+    ),
+    "predictions that are missing": (
+        lambda d: _evaluate(_two(d / "data"), "--predictions", d / "nowhere"), "no such folder of predictions",
+    ),
+    "predictions of other pairs": (
+        lambda d: _evaluate(_two(d / "data"), "--predictions", _single(d / "maps", "7.png")), "1 of 1 pairs",
+    ),
+    "predictions and a model": (
+        lambda d: _evaluate(_two(d / "data"), "--predictions", d, "--model", "newyork"), "take the place of a model",
+    ),
+    "labels without a GSD": (lambda d: _evaluate(_labels(d / "set"), *LAND), "GSD of the images is not known"),
+    "GSD that is none": (lambda d: _evaluate(_labels(d / "set"), *LAND, "--gsd", "set=fine"), "set=fine"),
+    "labels of a class that there is not": (
+        lambda d: _evaluate(_labels(d / "set", "value,classes\n1,lake\n"), *LAND, "--gsd", 1), "lake",
+    ),
+    "report of partial labels": (
+        lambda d: _evaluate(_labels(d / "set"), *LAND, "--gsd", 1, "--report", d / "r.html"), "--report is for pairs",
+    ),
+    "GSD of pairs to score": (lambda d: _evaluate(_two(d / "data"), *LAND, "--gsd", 1), "for partial labels"),
+    "import of instance normalization": (
+        lambda d: _model("import", _instance(d / "G.pth"), d / "o.safetensors"), "--norm instance",
+    ),
 }  # fmt: skip
 
 
 def test_table_is_long() -> None:
-    assert len(CASES) >= 40
+    assert len(CASES) >= 105
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -279,6 +408,7 @@ def test_wrong_input_ends_in_one_line_and_a_hint(case: str, tmp_path: Path, monk
     monkeypatch.setenv("SAT2MAP_CACHE", str(tmp_path / "cache"))
     make, named = CASES[case]
     arguments = make(tmp_path)
+    cache = tmp_path / "cache"
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
     result = CliRunner().invoke(sat2map, arguments)
     assert result.exit_code == 2, result.output
@@ -287,5 +417,5 @@ def test_wrong_input_ends_in_one_line_and_a_hint(case: str, tmp_path: Path, monk
     assert (len(errors), len(hints)) == (1, 1), result.stderr
     assert named in result.stderr
     assert "Traceback" not in result.output
-    left = {p: p.is_file() and p.read_bytes() for p in tmp_path.rglob("*") if "cache" not in p.name}
+    left = {p: p.is_file() and p.read_bytes() for p in tmp_path.rglob("*") if cache not in (p, *p.parents)}
     assert left == before

@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "style that is no TOML": (lambda d: _pairs(d, _roads(d), "--style", _text(d / "s.toml", "[[[")), "s.toml"),
     "style without rules": (lambda d: _pairs(d, _roads(d), "--style", _text(d / "s.toml", 'name = "s"')), "rules"),
     "unknown country": (lambda d: _pairs(d, _roads(d), "--country", "XX"), "XX"),
-    "model without a question": (lambda d: _pairs(d, _roads(d), "--model", "compact"), "--align"),
+    "model without a question": (lambda d: _pairs(d, _roads(d), "--model", "newyork"), "--align"),
     "pairs larger than the scene": (lambda d: _pairs(d, _roads(d), "--size", "300"), "smaller than a pair"),
     "output in no folder": (lambda d: _pairs(d, _roads(d), "-o", d / "none" / "out"), "none"),
     "output that is a file": (lambda d: _pairs(d, _roads(d), "-o", _text(d / "f", "x")), "not a folder"),

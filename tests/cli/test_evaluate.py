@@ -361,7 +361,7 @@ def test_predictions_that_do_not_fit_are_refused(data: Path, tmp_path: Path, cas
     elif case == "other proportions":
         Image.new("RGB", (48, 40)).save(maps / "1.png")
     elif case == "with a model":
-        arguments = ("--model", "compact")
+        arguments = ("--model", "newyork")
     else:
         arguments = ("--corruptions",)
     done = _run(data, "--predictions", maps, *arguments)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from sat2map.evaluate.graph_topo import topo
 APLS_PROGRAM = Path(os.environ.get("SAT2MAP_TOOLS", "")) / "apls.py"
 
 
-def graph(*lines: list[tuple[float, float]]) -> LineGraph:
+def graph(*lines: Sequence[tuple[float, ...]]) -> LineGraph:
     return line_graph([np.array(line, float) for line in lines])
 
 

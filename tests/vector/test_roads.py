@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ from tests.vector.road_fields import Stroke, band, drawn, raster
 ROAD, MAJOR = 1, 2
 
 
-def traced(classes_hw: UInt8, valid_hw: Bool | None = None, **settings_: object) -> RoadGraph:
-    return trace_roads(raster(classes_hw, valid_hw), RoadSettings(**settings_))  # type: ignore[arg-type]
+def traced(classes_hw: UInt8, valid_hw: Bool | None = None, **settings_: Any) -> RoadGraph:
+    return trace_roads(raster(classes_hw, valid_hw), RoadSettings(**settings_))
 
 
 def contents(graph: RoadGraph) -> dict[str, bytes]:
@@ -140,7 +141,7 @@ def test_a_gap_is_closed_and_marked_inferred() -> None:
     [(gap(8), {"close_gaps_m": 0.0}), (gap(40), {}), (gap(4, aside_px=30), {})],
     ids=["not asked for", "too long", "not in line"],
 )
-def test_other_gaps_stay_open(field: UInt8, settings_: dict[str, float]) -> None:
+def test_other_gaps_stay_open(field: UInt8, settings_: dict[str, Any]) -> None:
     graph = traced(field, **settings_)
     assert len(graph) == 2
     assert not graph.is_inferred.any()

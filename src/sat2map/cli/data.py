@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sat2map.data.pairs import PairFile
 
 SMALLEST_PX = 64
+SYNTHETIC_GSD_M = 0.9
 SHARE = click.FloatRange(0, 1, max_open=True)
 
 
@@ -77,7 +78,9 @@ def synth(
         written = _write_scene(out, side_px, seed, names, overwrite)
     with_it = ("translate", out, "-o", out.with_stem(f"{out.stem}_map"))
     say_written(
-        written, *(("train", out, "--recipe", "city", "--out", "runs/city") if n_pairs else with_it), quiet=quiet
+        written,
+        *(("train", out, "--recipe", "city", "--gsd", SYNTHETIC_GSD_M, "--out", "runs/city") if n_pairs else with_it),
+        quiet=quiet,
     )
 
 

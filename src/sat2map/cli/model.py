@@ -119,15 +119,15 @@ def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> 
 
 
 def _export(run_or_file: Path, out: Path, licence: str | None, tile_px: int | None = None) -> None:
-    from sat2map.model.bundled import resolve
-
-    file = resolve(run_or_file)
-    _refuse_onnx(file)
+    _refuse_onnx(run_or_file)
     for module in ("torch", "onnx", "onnxscript"):
         import_extra(module, "train")
     from sat2map.engine.torch import load_generator
+    from sat2map.model.bundled import resolve
     from sat2map.model.export import export as export_onnx
 
+    file = resolve(run_or_file)
+    _refuse_onnx(file)
     generator, card = load_generator(file)
     if licence:
         card = card.model_copy(update={"licence": licence})

@@ -59,9 +59,8 @@ def train(
 
     A recipe with sources of its own learns from them too, or without DATA from them alone.
 
-    The folder of the run gets checkpoints, model files of G and D (best and last), metrics as CSV and for TensorBoard,
-    and a grid of images after each validation. After an interruption at any moment the same command with --resume auto
-    continues the run, with the same result as without the interruption.
+    The folder of the run gets checkpoints, model files, metrics as CSV and for TensorBoard, and a grid of images after
+    each validation. After any interruption the same command with --resume auto goes on, with the same result.
 
     For several processes use torchrun --nproc-per-node 2 --no-python sat2map train ...; each process takes batch_size
     images per step.
@@ -87,7 +86,9 @@ def _prepare_torch(threads: int | None) -> None:
 
     keep_freed_memory()
     torch = import_extra("torch", "train")
-    import_extra("tensorboard", "train")
+    # What only a validation needs is missed before the first epoch, and not after it.
+    for module in ("tensorboard", "skimage", "scipy"):
+        import_extra(module, "train")
     if threads:
         torch.set_num_threads(threads)
 

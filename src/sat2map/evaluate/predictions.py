@@ -17,7 +17,7 @@ ENDINGS = ("", "_fake_B", "_fake", "_pred", "_prediction", "_map")
 N_NAMED = 5
 
 
-def predictions_predictor(folder: Path, paths: Sequence[PairFile], direction: Direction) -> Predictor:
+def predictions_predictor(folder: Path, paths: Sequence[PairFile], direction: Direction = "AtoB") -> Predictor:
     """Take the maps of a folder for predictions of pairs, by their names.
 
     Args:

@@ -108,27 +108,36 @@ def build_state(recipe: Recipe, device: torch.device) -> State:
     return State(modules, optimizers, ema)
 
 
-def begin_from(state: State, files: Sequence[str | Path]) -> list[str]:
-    """Begin with the weights of models; each goes to the network of its role.
+def weight_files(models: Sequence[str | Path]) -> list[Path]:
+    """Find the files of models whose weights a run is to begin with.
 
     Args:
-        state: of the run.
-        files: files, names of models, or folders of runs.
-
-    Returns:
-        What each is, in words, for the card.
+        models: files, names of models, or folders of runs.
 
     Raises:
-        ModelFileError: there is no such model, it holds no weights to go on from, or those of another network.
+        ModelFileError: there is no such model, or it holds no weights to go on from.
     """
-    began = []
-    for name in files:
-        path = resolve(name)
+    paths = [resolve(name) for name in models]
+    for name, path in zip(models, paths, strict=True):
         if path.suffix == ".onnx":
             raise ModelFileError(
                 "model is an ONNX file, which holds no weights to train on", name,
                 hint="give the .safetensors file that it was exported from",
             )  # fmt: skip
+    return paths
+
+
+def begin_from(state: State, files: Sequence[Path]) -> list[str]:
+    """Begin with the weights of model files; each goes to the network of its role.
+
+    Returns:
+        What each is, in words, for the card.
+
+    Raises:
+        ModelFileError: a file's weights are not of the recipe's network.
+    """
+    began = []
+    for path in files:
         tensors, card = safetensors_file.load(path)
         if card.role not in state.modules:
             raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")

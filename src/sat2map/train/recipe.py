@@ -172,7 +172,11 @@ def load_recipe(name_or_path: str, changes: Sequence[tuple[str, str]] = ()) -> R
     elif path.is_file():
         values = _parse_toml(path.read_text("utf-8"), name_or_path)
     else:
-        raise RecipeError("no such recipe", name_or_path, hint=f"a TOML file, or one of {', '.join(recipe_names())}")
+        near = difflib.get_close_matches(name_or_path, recipe_names(), n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise RecipeError(
+            "no such recipe", name_or_path, hint=f"{meant}a TOML file, or one of {', '.join(recipe_names())}"
+        )
     # Named recipes do not go round in a circle; files might, so none of them can be a base.
     while "base" in values:
         base = values.pop("base")

@@ -19,7 +19,7 @@ from sat2map.files import UNFINISHED
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
-from sat2map.train.build import begin_from, build_state, check_networks_fit
+from sat2map.train.build import begin_from, build_state, check_networks_fit, weight_files
 from sat2map.train.checkpoint import State
 from sat2map.train.data import TrainingData
 from sat2map.train.loader import steps_per_epoch
@@ -124,6 +124,7 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
     check_networks_fit(recipe)
+    init = [] if source else weight_files(options.init)
     data = open_data(folder, recipe, groups=options.groups, cache=options.cache)
     _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))
@@ -132,7 +133,7 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     if content:
         _restore(run, content)
     else:
-        state.init = begin_from(state, options.init)
+        state.init = begin_from(state, init)
         if rank():
             # The weights are the same in all processes, their noise is not.
             torch.manual_seed(recipe.seed + rank())

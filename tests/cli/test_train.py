@@ -1,0 +1,35 @@
+"""`sat2map train` on a machine that lacks what it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == sys.argv[1]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+absent = sys.argv.pop(1)
+sys.argv.insert(1, absent)
+from sat2map.cli.main import sat2map
+sat2map(sys.argv[2:], prog_name="sat2map")
+"""
+
+
+@pytest.mark.parametrize("package", ["torch", "tensorboard", "skimage", "scipy"])
+def test_train_names_what_is_not_installed_before_any_work(package: str, tmp_path: Path) -> None:
+    arguments = ["train", "no such folder", "--recipe", "paper", "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: this needs a package that is not installed: '{package}'", "hint: pip install 'sat2map[train]'",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
