@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import rasterio.shutil
 from click.testing import CliRunner
 from PIL import Image
 
@@ -27,6 +28,12 @@ def _image(path: Path) -> Path:
 
 def _placed(path: Path, **profile: Any) -> Path:
     return write_raster(path, random_bands(3), **{**PLACE, **profile})
+
+
+def _container(path: Path) -> Path:
+    """A netCDF of three variables."""
+    rasterio.shutil.copy(_placed(path.with_suffix(".tif")), path, driver="netCDF")
+    return path
 
 
 def _file(path: Path, content: bytes = b"") -> Path:
@@ -153,7 +160,25 @@ CASES: dict[str, tuple[Make, str]] = {
                    "objective.lambda=3"],
         "objective.lambda",
     ),
-    "unknown command": (lambda d: ["transalte"], "transalte"),
+    "unknown command": (lambda d: ["transalte"], "Did you mean 'translate'?"),
+    "unknown command of a group": (lambda d: ["model", "inof"], "Did you mean 'info'?"),
+    "model that is misspelt": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--model", "compct"), "Did you mean 'compact'?",
+    ),
+    "file of several rasters": (lambda d: _translate(_container(d / "a.nc"), d / "o.tif"), ":Band2"),
+    "part of a file that is not there": (lambda d: _translate("GPKG:none.gpkg:t", d / "o.tif"), "GPKG:none.gpkg:t"),
+    "CRS that is none, of what is served": (
+        lambda d: ["serve", str(_placed(d / "a.tif")), "--port", "0", "--crs", "EPSG:0"], "--crs is none",
+    ),
+    "band that a served scene has not": (
+        lambda d: ["serve", str(_placed(d / "a.tif")), "--port", "0", "-b", "7"], "no band 7",
+    ),
+    "folder with nothing in it to serve": (
+        lambda d: ["serve", str(_made(d / "empty", Path.mkdir)), "--port", "0"], "empty",
+    ),
+    "cache that cannot be written to": (
+        lambda d: ["serve", str(_placed(d / "a.tif")), "--port", "0", "--cache", "/proc/none"], "--cache",
+    ),
     "unknown option": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
     "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),

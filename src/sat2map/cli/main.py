@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 import click
 
 from sat2map.cli.options import DEBUG_KEY
-from sat2map.errors import Sat2mapError
+from sat2map.errors import Sat2mapError, did_you_mean
 
 
 class LazyCommand(NamedTuple):
@@ -133,6 +133,14 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was named; one that there is not may be another, misspelt."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"no such command '{args[0]}'{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, so that `--help` imports none of them."""

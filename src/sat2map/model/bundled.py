@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from sat2map.errors import ModelFileError
+from sat2map.errors import ModelFileError, did_you_mean
 from sat2map.model import onnx_file, safetensors_file
 from sat2map.model.card import Card
 
@@ -38,7 +38,8 @@ def resolve(model: str | Path | None = None) -> Path:
     if path.is_dir():
         raise ModelFileError("model is a folder", name, hint=f"give a file in it: {' or '.join(READERS)}")
     if not path.exists():
-        raise ModelFileError("no such model", name, hint=f"a file, or one of: {', '.join(sorted(named))}")
+        hint = f"a file, or one of: {', '.join(sorted(named))}{did_you_mean(name, named)}"
+        raise ModelFileError("no such model", name, hint=hint)
     if path.suffix not in READERS:
         raise ModelFileError("file is no model file", name, hint=f"model files end in {' or '.join(READERS)}")
     return path

@@ -42,7 +42,7 @@ def at(transform: Any, x: float, y: float) -> tuple[float, float]:
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
-def georeferenced(dataset: Any, asked_crs: str | None, name: object, remarks: list[str]) -> Grid:
+def raster_grid(dataset: Any, asked_crs: str | None, name: object, remarks: list[str]) -> Grid:
     """The grid of a whole raster.
 
     Args:

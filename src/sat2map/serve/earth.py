@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,12 +30,24 @@ def georeferenced(grid: Grid) -> Grid:
     other scene. A grid that has a georeference is returned itself.
     """
     if grid.crs is not None and grid.transform is not None:
-        return grid
+        return _within_180_degrees(grid)
     top_left = Affine(1, 0, -grid.width / 2, 0, -1, grid.height / 2)
     return Grid(grid.height, grid.width, WEB_MERCATOR, top_left)
 
 
-def bounds_in_degrees(grid: Grid, path: Path) -> Box:
+def _within_180_degrees(grid: Grid) -> Grid:
+    """A grid whose longitudes are counted from Greenwich to the east and west, where they go on beyond 180 degrees."""
+    if not grid.crs.is_geographic:
+        return grid
+    west, _, east, _ = rasterio.transform.array_bounds(grid.height, grid.width, grid.transform)
+    turns = 360 * math.floor(((west + east) / 2 + 180) / 360)
+    if not turns:
+        return grid
+    t = grid.transform
+    return Grid(grid.height, grid.width, grid.crs, Affine(t.a, t.b, t.c - turns, t.d, t.e, t.f))
+
+
+def bounds_in_degrees(grid: Grid, path: str | Path) -> Box:
     """Compute the bounds of a scene in degrees: west, south, east, north.
 
     Args:
