@@ -12,6 +12,7 @@ import pytest
 import rasterio.shutil
 from click.testing import CliRunner
 from PIL import Image
+from rasterio.transform import from_origin
 
 from sat2map.cli.main import sat2map
 
@@ -33,6 +34,17 @@ def _placed(path: Path, **profile: Any) -> Path:
 def _container(path: Path) -> Path:
     """A netCDF of three variables."""
     rasterio.shutil.copy(_placed(path.with_suffix(".tif")), path, driver="netCDF")
+    return path
+
+
+def _mosaic(path: Path) -> Path:
+    """A virtual raster whose only member is gone."""
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{i}"><SimpleSource><SourceFilename relativeToVRT="1">gone.tif'
+        f"</SourceFilename><SourceBand>{i}</SourceBand></SimpleSource></VRTRasterBand>"
+        for i in (1, 2, 3)
+    )
+    path.write_text(f'<VRTDataset rasterXSize="50" rasterYSize="40">{bands}</VRTDataset>')
     return path
 
 
@@ -162,6 +174,19 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "unknown command": (lambda d: ["transalte"], "Did you mean 'translate'?"),
     "unknown command of a group": (lambda d: ["model", "inof"], "Did you mean 'info'?"),
+    "web tiles across the 180th meridian": (
+        lambda d: _translate(
+            _placed(d / "a.tif", crs="EPSG:4326", transform=from_origin(179.9999, 10, 1e-5, 1e-5)), d / "o.mbtiles"
+        ),
+        "180th meridian",
+    ),
+    "name that is not UTF-8": (lambda d: _translate(_image(d / "a\udcff.png"), d / "o.png"), "not UTF-8"),
+    "output's name that is not UTF-8": (lambda d: _translate(_image(d / "a.png"), d / "o\udcff.png"), "not UTF-8"),
+    "mosaic that lacks a member": (lambda d: _translate(_mosaic(d / "a.vrt"), d / "o.tif"), "gone.tif"),
+    "files beside an older map": (
+        lambda d: _translate(_image(d / "a.png"), _file(d / "o.tif.aux.xml").with_suffix("").with_suffix("")),
+        "o.tif.aux.xml",
+    ),
     "model that is misspelt": (
         lambda d: _translate(_image(d / "a.png"), d / "o.png", "--model", "compct"), "Did you mean 'compact'?",
     ),

@@ -163,7 +163,7 @@ def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
     """List the scenes to translate with their destinations, and count the maps that exist already; write nothing."""
     from sat2map.scene.destination import check_destination
-    from sat2map.scene.gdal import stem_of
+    from sat2map.scene.gdal import is_utf8, stem_of
     from sat2map.scene.source import IMAGE_SUFFIXES
 
     if len(sources) == 1 and not Path(sources[0]).is_dir():
@@ -179,6 +179,8 @@ def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Tas
     _check_names(tasks)
     todo = [task for task in tasks if overwrite or not task.destination.exists()]
     for task in todo:
+        if not is_utf8(task.source):
+            continue  # one failure among many, told when its turn comes
         check_destination(task.source, task.destination, overwrite=overwrite, may_make_folder=True)
     return todo, len(tasks) - len(todo)
 

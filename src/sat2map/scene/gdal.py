@@ -30,6 +30,14 @@ BESIDE = "GDAL_DISABLE_READDIR_ON_OPEN"
 """Whether GDAL lists the folder of a file (FALSE), asks for each file that may lie beside it (TRUE), or neither."""
 
 
+def is_utf8(name: str | Path) -> bool:
+    """Whether a name is text that GDAL takes; a file system may hold others."""
+    try:
+        return bool(str(name).encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def is_remote(source: str | Path) -> bool:
     """Whether a source is a URL or a name that only GDAL understands, and no file here."""
     return "://" in str(source) or str(source).startswith("/vsi") or is_named_by_gdal(source)

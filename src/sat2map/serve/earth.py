@@ -13,11 +13,10 @@ from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
 from sat2map.errors import SceneError
-from sat2map.scene.georeference import Box, Grid, at
+from sat2map.scene.georeference import Box, Grid, at, ends_where_web_tiles_end
 from sat2map.tiling import Window
 
 WEB_MERCATOR, DEGREES = CRS.from_epsg(3857), CRS.from_epsg(4326)
-MERCATOR_LATITUDE = 85.06
 LARGEST_DEGREES, LARGEST_METRES = 360, 1e8
 N_POINTS = 21
 """Points that are transformed along each side of a box: a side that is straight in one CRS is curved in another."""
@@ -67,7 +66,7 @@ def bounds_in_degrees(grid: Grid, path: str | Path) -> Box:
         raise problem from error
     if not np.isfinite((west, south, east, north)).all():
         raise problem
-    if west > east or south > MERCATOR_LATITUDE or north < -MERCATOR_LATITUDE:
+    if west > east or ends_where_web_tiles_end(grid) is not None:
         raise SceneError(
             "scene lies across the 180th meridian or at a pole, where the live map ends", path,
             hint="sat2map translate draws it",
