@@ -16,6 +16,8 @@ Never raised for our own mistakes: those are `assert`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -92,6 +94,16 @@ class MissingExtraError(Sat2mapError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__("this needs a package that is not installed", package, hint=f"pip install 'sat2map[{extra}]'")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A question for a message about a name that there is not: the nearest one; empty where none is near.
+
+    >>> did_you_mean("transalte", ["train", "translate"])
+    ". Did you mean 'translate'?"
+    """
+    near = get_close_matches(name, list(names), 1)
+    return f". Did you mean '{near[0]}'?" if near else ""
 
 
 def import_extra(module: str, extra: str) -> Any:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import rasterio
+import rasterio.shutil
 import safetensors.numpy
 from click.testing import CliRunner
 from PIL import Image
+from rasterio.transform import from_origin
 
 from sat2map.cli.main import sat2map
 
@@ -29,6 +30,23 @@ def _image(path: Path) -> Path:
 
 def _placed(path: Path, **profile: Any) -> Path:
     return write_raster(path, random_bands(3), **{**PLACE, **profile})
+
+
+def _container(path: Path) -> Path:
+    """A netCDF of three variables."""
+    rasterio.shutil.copy(_placed(path.with_suffix(".tif")), path, driver="netCDF")
+    return path
+
+
+def _mosaic(path: Path) -> Path:
+    """A virtual raster whose only member is gone."""
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{i}"><SimpleSource><SourceFilename relativeToVRT="1">gone.tif'
+        f"</SourceFilename><SourceBand>{i}</SourceBand></SimpleSource></VRTRasterBand>"
+        for i in (1, 2, 3)
+    )
+    path.write_text(f'<VRTDataset rasterXSize="50" rasterYSize="40">{bands}</VRTDataset>')
+    return path
 
 
 def _file(path: Path, content: bytes = b"") -> Path:
@@ -224,6 +242,37 @@ CASES: dict[str, tuple[Make, str]] = {
         "objective.lambda",
     ),
     "unknown command": (lambda d: ["transalte"], "Did you mean 'translate'?"),
+    "unknown command of a group": (lambda d: ["model", "inof"], "Did you mean 'info'?"),
+    "web tiles across the 180th meridian": (
+        lambda d: _translate(
+            _placed(d / "a.tif", crs="EPSG:4326", transform=from_origin(179.9999, 10, 1e-5, 1e-5)), d / "o.mbtiles"
+        ),
+        "180th meridian",
+    ),
+    "name that is not UTF-8": (lambda d: _translate(_image(d / "a\udcff.png"), d / "o.png"), "not UTF-8"),
+    "output's name that is not UTF-8": (lambda d: _translate(_image(d / "a.png"), d / "o\udcff.png"), "not UTF-8"),
+    "mosaic that lacks a member": (lambda d: _translate(_mosaic(d / "a.vrt"), d / "o.tif"), "gone.tif"),
+    "files beside an older map": (
+        lambda d: _translate(_image(d / "a.png"), _file(d / "o.tif.aux.xml").with_suffix("").with_suffix("")),
+        "o.tif.aux.xml",
+    ),
+    "model that is misspelt": (
+        lambda d: _translate(_image(d / "a.png"), d / "o.png", "--model", "newyrk"), "Did you mean 'newyork'?",
+    ),
+    "file of several rasters": (lambda d: _translate(_container(d / "a.nc"), d / "o.tif"), ":Band2"),
+    "part of a file that is not there": (lambda d: _translate("GPKG:none.gpkg:t", d / "o.tif"), "GPKG:none.gpkg:t"),
+    "CRS that is none, of what is served": (
+        lambda d: ["serve", str(_placed(d / "a.tif")), "--port", "0", "--crs", "EPSG:0"], "--crs is none",
+    ),
+    "band that a served scene has not": (
+        lambda d: ["serve", str(_placed(d / "a.tif")), "--port", "0", "-b", "7"], "no band 7",
+    ),
+    "folder with nothing in it to serve": (
+        lambda d: ["serve", str(_made(d / "empty", Path.mkdir)), "--port", "0"], "empty",
+    ),
+    "cache that cannot be written to": (
+        lambda d: ["serve", str(_placed(d / "a.tif")), "--port", "0", "--cache", "/proc/none"], "--cache",
+    ),
     "unknown option": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--modell", "x"), "--modell"),
     "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),

@@ -32,7 +32,7 @@ def test_port_in_use_is_one_line() -> None:
 
 @pytest.mark.parametrize(
     ("scene", "said"),
-    [("missing.tif", "no such file"), (".", "scene is a folder"), ("notes.tif", "raster cannot be opened")],
+    [("missing.tif", "no such file"), (".", "raster cannot be opened"), ("notes.tif", "raster cannot be opened")],
 )
 def test_scene_that_cannot_be_served_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene: str, said: str

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -131,3 +132,48 @@ def test_fast_mode_states_its_measured_error(tmp_path: Path) -> None:
     result = run(source, "-o", tmp_path / "map.tif", "--mode", "fast", "--gsd", "1.5", "--window", "128")
     assert result.exit_code == 0, result.output
     assert "mode fast: against the exact margin, up to" in result.stderr
+
+
+NAMES = ("when?.tif", "{3F2504E0}.tif", "[bold]a[[b.tif", "100%.tif", "a b\u00fc.tif")
+
+
+def test_names_are_data_and_no_format_markup_or_address(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in (*NAMES, "._a.tif"):
+        write_raster(folder / name, random_bands(3), **PLACE)
+    (folder / "x.tif").mkdir()
+    result = CliRunner().invoke(sat2map, ["translate", str(folder), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_progress_bar_shows_any_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    source = write_raster(tmp_path / name, random_bands(3), **PLACE)
+    result = CliRunner().invoke(sat2map, ["translate", str(source), "-o", str(tmp_path / "map.tif")])
+    assert result.exit_code == 0, result.output
+    assert name in result.stderr.replace("\x1b[0m", "")
+
+
+def test_any_name_that_gdal_opens_is_a_scene(tmp_path: Path) -> None:
+    bands, scene = random_bands(3), tmp_path / "a.tif"
+    write_raster(scene, bands, **PLACE)
+    package, netcdf = tmp_path / "a.gpkg", tmp_path / "a.nc"
+    rasterio.shutil.copy(scene, package, driver="GPKG", TILE_FORMAT="PNG")
+    rasterio.shutil.copy(scene, netcdf, driver="netCDF")
+    names = [f"GPKG:{package}:a", f'NETCDF:"{netcdf}":Band2']
+    result = CliRunner().invoke(sat2map, ["translate", *names, "-o", str(tmp_path / "out"), "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.gpkg_a.tif", "a.nc_Band2.tif"]
+
+
+def test_crs_that_is_given_is_the_maps(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.tif", random_bands(3), transform=PLACE["transform"])
+    arguments = ["translate", str(source), "-o", str(tmp_path / "map.tif"), "--crs", "EPSG:32618", "--json"]
+    result = CliRunner().invoke(sat2map, arguments)
+    assert result.exit_code == 0, result.output
+    with rasterio.open(tmp_path / "map.tif") as drawn:
+        assert (drawn.crs, drawn.transform) == (PLACE["crs"], PLACE["transform"])
+    assert json.loads(result.stdout)[0]["resolution"].startswith("0.9 m/px")

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card, Precision, WantedPrecision
+from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.serve.app import create_app
 from sat2map.serve.filling import Filler
 from sat2map.serve.layers import MAP
@@ -98,11 +99,17 @@ class Server:
 
 
 @contextmanager
-def serving(cache: Path, *paths: Path, settings: Settings = SMALL, **changes: Any) -> Iterator[Server]:
+def serving(
+    cache: Path,
+    *paths: Path | str,
+    settings: Settings = SMALL,
+    reading: ReadOptions = DEFAULT_READ_OPTIONS,
+    **changes: Any,
+) -> Iterator[Server]:
     """A server of scenes in this process."""
     serve_settings = ServeSettings(cache=cache, **{"allow_host": ("testserver",), **changes})
     engine = QuickEngine()
-    scenes = Scenes(Translator(engine), cache, 2**30, "quick", settings)
+    scenes = Scenes(Translator(engine), cache, 2**30, "quick", settings, reading)
     for path in paths:
         scenes.add(path)
     filler = Filler(serve_settings.n_windows_waited_for)

@@ -79,7 +79,7 @@ def pairs(
     """
     for module in ("shapely", "pyogrio", "pyarrow", "scipy"):
         import_extra(module, EXTRA)
-    from sat2map.cli.reading import read_options
+    from sat2map.cli.scenes import read_options
     from sat2map.data.ground import GroundOptions, write_ground_pairs
     from sat2map.vector.draw_style import load_style
 

@@ -5,7 +5,6 @@ No command handles errors by itself.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import re
@@ -18,7 +17,7 @@ from typing import IO, Any, NamedTuple
 import click
 
 from sat2map.cli.options import DEBUG_KEY
-from sat2map.errors import Sat2mapError
+from sat2map.errors import Sat2mapError, did_you_mean
 
 
 class LazyCommand(NamedTuple):
@@ -139,10 +138,9 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was named; a name that there is not is answered with the nearest one."""
-        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-        if args[0] not in COMMANDS and near and not args[0].startswith("-"):
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        """Find the command that was named; one that there is not may be another, misspelt."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"no such command '{args[0]}'{did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.errors import Sat2mapError, SceneError, import_extra
+from sat2map.cli.scenes import read_options, scenes_of
+from sat2map.errors import Sat2mapError, import_extra
 
 if TYPE_CHECKING:
+    from sat2map.scene.options import ReadOptions
     from sat2map.serve.scenes import Scenes
     from sat2map.serve.settings import ServeSettings
     from sat2map.translate import Settings
 
 
 @click.command()
-@click.argument("sources", metavar="SCENE...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="SCENE...", nargs=-1)
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for any that is free.  [default: 8765]")
 @click.option(
@@ -37,22 +39,30 @@ if TYPE_CHECKING:
 @options.head_option
 @options.window_option
 @options.margin_option
+@options.bands_option
+@options.nodata_option
+@options.mask_option
+@options.stretch_option
+@options.gsd_option
+@options.crs_option
 @options.device_option
 @options.precision_option
 @options.log_options
 def serve(
-    sources: tuple[Path, ...],
+    sources: tuple[str, ...],
     model: str | None,
     head: str | None,
     window_px: int | None,
     margin_px: int | None,
+    gsd_m: float | None,
     device: str,
     precision: Any,
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Show each SCENE and its map in the browser; the map is drawn while you look at it.
+    """Show each SCENE (a file, a folder of them, or a URL) and its map in the browser.
 
+    The map is drawn while you look at it. Bands, nodata, mask, stretch, GSD and CRS are those of every SCENE named.
     Without a SCENE the page waits for an image to be dropped on it. The same tiles feed QGIS, MapLibre and others:
     docs/serve.md says how.
     """
@@ -61,17 +71,26 @@ def serve(
     from sat2map.serve.settings import ServeSettings
     from sat2map.translate import DEFAULT_CORE_PX, Settings
 
-    settings = ServeSettings(**{name: value for name, value in given.items() if value not in (None, ())})
-    tiling = Settings(head, window_px or DEFAULT_CORE_PX, margin_px, precision=precision)
+    reading = read_options(given)
+    settings = ServeSettings(
+        **{name: given[name] for name in ServeSettings.model_fields if given.get(name) not in (None, ())}
+    )
+    drawing = Settings(head, window_px or DEFAULT_CORE_PX, margin_px, gsd_m=gsd_m, precision=precision)
     with _listen(settings.host, settings.port) as listener:
-        scenes = _open_scenes(sources, model, device, tiling, settings)
+        files = [file for source in sources for file in scenes_of(source)]
+        scenes = _open_scenes(files, model, device, drawing, reading, settings)
         if not quiet:
             click.echo(f"the live map is at {_address(listener)} (Ctrl-C stops it)", err=True)
         _run(scenes, settings, listener)
 
 
 def _open_scenes(
-    sources: Sequence[Path], model: str | None, device: str, tiling: Settings, settings: ServeSettings
+    sources: Sequence[str],
+    model: str | None,
+    device: str,
+    drawing: Settings,
+    reading: ReadOptions,
+    settings: ServeSettings,
 ) -> Scenes:
     from sat2map.model.bundled import resolve
     from sat2map.serve.scenes import Scenes
@@ -79,11 +98,9 @@ def _open_scenes(
 
     model_key = hashlib.sha256(resolve(model).read_bytes()).hexdigest()
     cache_bytes = round(settings.cache_gib * 2**30)
-    scenes = Scenes(Translator.load(model, device), settings.cache, cache_bytes, model_key, tiling)
+    scenes = Scenes(Translator.load(model, device), settings.cache, cache_bytes, model_key, drawing, reading)
     try:
         for source in sources:
-            if source.is_dir():
-                raise SceneError("scene is a folder", source, hint="name the rasters in it: FOLDER/*.tif")
             scenes.add(source)
     except Sat2mapError:
         scenes.close()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from sat2map.cli import options
-from sat2map.cli.reading import read_options
+from sat2map.cli.scenes import read_options, scenes_of
 from sat2map.cli.translate_vectors import VECTOR_SUFFIXES, VectorOutputs, translate_to_vectors
-from sat2map.errors import OutputError, Sat2mapError, SceneError
+from sat2map.errors import OutputError, Sat2mapError
 
 if TYPE_CHECKING:
     from sat2map.scene.options import ReadOptions
@@ -170,30 +170,24 @@ def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
     """List the scenes to translate with their destinations, and count the maps that exist already; write nothing."""
     from sat2map.scene.destination import check_destination
-    from sat2map.scene.source import IMAGE_SUFFIXES, RASTER_SUFFIXES, is_remote
+    from sat2map.scene.gdal import is_utf8, stem_of
+    from sat2map.scene.source import IMAGE_SUFFIXES
 
     if len(sources) == 1 and not Path(sources[0]).is_dir():
         check_destination(sources[0], out, overwrite=overwrite)
         return [Task(sources[0], out)], 0
-    files: list[str] = []
-    for source in sources:
-        found = [source]
-        if not is_remote(source) and Path(source).is_dir():
-            entries = sorted(Path(source).iterdir())
-            found = [str(p) for p in entries if p.suffix.lower() in IMAGE_SUFFIXES + RASTER_SUFFIXES]
-        if not found:
-            endings = " ".join(IMAGE_SUFFIXES + RASTER_SUFFIXES)
-            raise SceneError("folder holds no image and no raster", source, hint=f"looked for {endings}")
-        files += found
+    files = [file for source in sources for file in scenes_of(source)]
     if out.exists() and not out.is_dir():
         raise OutputError("several maps need a folder, this is a file", out, hint="name a folder with -o")
     tasks = []
     for file in files:
-        path = Path(file.split("?")[0])
-        tasks.append(Task(file, out / f"{path.stem}{'.png' if path.suffix.lower() in IMAGE_SUFFIXES else '.tif'}"))
+        is_image = Path(file).suffix.lower() in IMAGE_SUFFIXES
+        tasks.append(Task(file, out / f"{stem_of(file)}{'.png' if is_image else '.tif'}"))
     _check_names(tasks)
     todo = [task for task in tasks if overwrite or not task.destination.exists()]
     for task in todo:
+        if not is_utf8(task.source):
+            continue  # one failure among many, told when its turn comes
         check_destination(task.source, task.destination, overwrite=overwrite, may_make_folder=True)
     return todo, len(tasks) - len(todo)
 
@@ -242,7 +236,9 @@ def _progress(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn(Path(task.source).name), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
+    # A name is no format string and no markup.
+    named, rate = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[rate]}")
+    columns = (named, BarColumn(), TaskProgressColumn(), rate)
     bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
 
     def begin(plan: TilingPlan) -> Callable[[int], None]:
@@ -250,7 +246,7 @@ def _progress(
         if not quiet:
             line = f"{task.source} -> {task.destination}: {_describe(translator, plan, settings)}"
             console.print(line, highlight=False, soft_wrap=True, markup=False)
-        row = bar.add_task("translate", total=n_px, rate="")
+        row = bar.add_task(Path(task.source).name, total=n_px, rate="")
 
         def advance(n_done_px: int) -> None:
             bar.advance(row, n_done_px)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
-from sat2map.errors import ModelFileError
+from sat2map.errors import ModelFileError, did_you_mean
 from sat2map.model import onnx_file, safetensors_file
 from sat2map.model.card import Card
 
@@ -47,9 +46,8 @@ def resolve(model: str | Path | None = None) -> Path:
                 hint=f"give the folder of a run that was validated once, or a file ({' or '.join(READERS)})",
             )  # fmt: skip
     if not path.exists():
-        near = get_close_matches(name, named, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise ModelFileError("no such model", name, hint=f"{meant}a file, or one of: {', '.join(sorted(named))}")
+        hint = f"a file, or one of: {', '.join(sorted(named))}{did_you_mean(name, named)}"
+        raise ModelFileError("no such model", name, hint=hint)
     if path.suffix not in READERS:
         raise ModelFileError("file is no model file", name, hint=f"model files end in {' or '.join(READERS)}")
     return path

@@ -12,7 +12,8 @@ from pathlib import Path
 from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing, replacing, short_name, through_link
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
-from sat2map.scene.georeference import Grid
+from sat2map.scene.gdal import is_utf8
+from sat2map.scene.georeference import Grid, ends_where_web_tiles_end
 from sat2map.scene.image import IMAGE_SUFFIXES
 from sat2map.scene.job_folder import open_job_folder
 from sat2map.scene.pieces import MAP, Piece, PieceWriter, one_line, open_piece
@@ -42,6 +43,8 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
         import_extra("pmtiles", "tiles")
     if destination.is_dir():
         raise OutputError("output is a folder", destination, hint="name a file in it")
+    if not is_utf8(destination):
+        raise OutputError("output's name is not UTF-8, which GDAL needs", destination, hint="choose another with `out`")
     check_no_input(destination, [Path(source)])
     refuse_existing(destination, *_beside(destination), overwrite=overwrite)
     folder = through_link(destination).parent
@@ -67,12 +70,14 @@ def check_grid(destination: Path, grid: Grid) -> None:
     """See that a scene has what the format needs.
 
     Raises:
-        OutputError: web tiles of a scene that lies nowhere.
+        OutputError: web tiles of a scene that lies nowhere, or where they end.
     """
     if destination.suffix.lower() in TILE_SUFFIXES and (grid.transform is None or grid.crs is None):
         raise OutputError(
             "scene has no georeference, so there are no web tiles of it", destination, hint="`out` map.tif"
         )
+    if destination.suffix.lower() in TILE_SUFFIXES and (reason := ends_where_web_tiles_end(grid)):
+        raise OutputError(f"{reason}, where web tiles end", destination, hint="`out` map.tif")
 
 
 def publish(files: Sequence[Path], destinations: Iterable[Path]) -> None:

@@ -22,17 +22,51 @@ REMOTE_ENVIRONMENT = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
 """For scenes by URL; a variable of that name in the process's environment wins."""
+BY_DRIVER = re.compile(r"[A-Za-z][A-Za-z0-9_]+:(?!//)")
+"""Beginning of the name of a subdataset; a single letter would be a drive."""
+NOT_CORRUPT = re.compile(r"codec|configured|support|unavailable|such file|exist|cannot open|permission|memory", re.I)
+"""In GDAL's reasons: the file is whole, and something else is missing."""
 BESIDE = "GDAL_DISABLE_READDIR_ON_OPEN"
 """Whether GDAL lists the folder of a file (FALSE), asks for each file that may lie beside it (TRUE), or neither."""
 
 
+def is_utf8(name: str | Path) -> bool:
+    """Whether a name is text that GDAL takes; a file system may hold others."""
+    try:
+        return bool(str(name).encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def is_remote(source: str | Path) -> bool:
-    """Whether a source is a URL or a path of GDAL's own file systems, and no file here."""
-    return "://" in str(source) or str(source).startswith("/vsi")
+    """Whether a source is a URL or a name that only GDAL understands, and no file here."""
+    return "://" in str(source) or str(source).startswith("/vsi") or is_named_by_gdal(source)
+
+
+def is_named_by_gdal(source: str | Path) -> bool:
+    """Whether a source is a part of a file, as GDAL names it.
+
+    >>> [is_named_by_gdal(name) for name in ('NETCDF:"a.nc":red', "GPKG:a.gpkg:table", "C:/a.tif", "https://here/a.tif")]
+    [True, True, False, False]
+    """
+    return bool(BY_DRIVER.match(str(source))) and not Path(source).exists()
 
 
 ON_A_SERVER = re.compile(r"(https?|ftp|s3|gs|az|oss|swift)://|/vsi(curl|s3|gs|az|adls|oss|swift|webhdfs|hdfs)")
 """Beginnings of what lies on a server, where each look at another file takes time."""
+
+
+def stem_of(source: str | Path) -> str:
+    """A name for what is made of a scene: its file's, its URL's, or what its name among GDAL's ends in.
+
+    >>> [stem_of(name) for name in ("in/when?.tif", "https://here/a.tif?key=1", 'NETCDF:"in/a.nc":red')]
+    ['when?', 'a', 'a.nc_red']
+    """
+    name = str(source)
+    if is_named_by_gdal(name):
+        last = name.rpartition("/")[2] if "/" in name else name.partition(":")[2]
+        return re.sub(r"[^\w.-]+", "_", last).strip("_")
+    return Path(name.split("?")[0] if "://" in name else name).stem
 
 
 def remote_environment(source: str | Path) -> rasterio.Env:
@@ -55,20 +89,26 @@ def open_raster(source: str | Path) -> Any:
         SceneError: GDAL cannot open it.
     """
     try:
-        dataset = rasterio.open(source)
-        if ON_A_SERVER.match(str(source)) and BESIDE not in os.environ and dataset.transform.is_identity:
-            # Then its georeference may lie in a world file beside it.
-            dataset.close()
-            with rasterio.Env(**{BESIDE: "TRUE"}):
-                return rasterio.open(source)
-        return dataset
+        if not is_remote(source):
+            return rasterio.open(source)
+        # What is said of the network holds for as long as a file is open.
+        with remote_environment(source):
+            dataset = rasterio.open(source)
+            if ON_A_SERVER.match(str(source)) and BESIDE not in os.environ and dataset.transform.is_identity:
+                # Then its georeference may lie in a world file beside it.
+                dataset.close()
+                with rasterio.Env(**{BESIDE: "TRUE"}):
+                    return rasterio.open(source)
+            return dataset
     except RasterioError as error:
-        if is_remote(source):
+        if is_remote(source) and not is_named_by_gdal(source):
             raise SceneError(
                 f"URL cannot be read ({_reason(error)})", source, hint="is it right, and is the server there?"
             ) from error
         raise SceneError(
-            "raster cannot be opened", source, hint="rio info tells what GDAL makes of it; is it truncated?"
+            f"raster cannot be opened ({_reason(error)})",
+            source,
+            hint="rio info tells what GDAL makes of it; is it truncated?",
         ) from error
 
 
@@ -83,10 +123,13 @@ def read_errors(name: str | Path, where: str) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
+        reason = _reason(error)
         if is_remote(name):
-            found, hint = f"reading failed {where} ({_reason(error)})", "run it again"
+            found, hint = f"reading failed {where} ({reason})", "run it again"
+        elif NOT_CORRUPT.search(reason):
+            found, hint = f"raster cannot be read {where} ({reason})", "rio info tells what GDAL makes of it"
         else:
-            found, hint = f"raster is corrupt {where}", "copy or download it again"
+            found, hint = f"raster is corrupt {where} ({reason})", "copy or download it again"
         raise SceneError(found, name, hint=hint) from error
 
 

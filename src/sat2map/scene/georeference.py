@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +19,7 @@ from sat2map.tiling import Window
 
 Box = tuple[float, float, float, float]
 """West, south, east, north (least x, least y, greatest x, greatest y)."""
+MERCATOR_LATITUDE = 85.06
 N_POINTS = 21
 """Points on each side of a box: straight in one CRS is bent in another."""
 
@@ -42,7 +46,7 @@ def at(transform: Any, x: float, y: float) -> tuple[float, float]:
     return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
-def georeferenced(dataset: Any, asked_crs: str | None, name: object, remarks: list[str]) -> Grid:
+def raster_grid(dataset: Any, asked_crs: str | None, name: object, remarks: list[str]) -> Grid:
     """The grid of a whole raster.
 
     Args:
@@ -52,20 +56,59 @@ def georeferenced(dataset: Any, asked_crs: str | None, name: object, remarks: li
         remarks: gets what is odd and should be told.
 
     Raises:
-        SceneError: the CRS asked for is unknown, or the raster has no transform.
+        SceneError: the CRS asked for is unknown, the raster's cannot be expressed, or it has no transform.
     """
-    if dataset.transform.is_identity:
+    with _crs_errors(name):
+        transform = dataset.transform
+        points = {"ground control points": dataset.gcps[0], "RPCs": dataset.rpcs} if transform.is_identity else {}
+    if transform.is_identity:
         if asked_crs is not None:
             raise SceneError("scene has no transform, so `crs` says nothing of it", name, hint="leave `crs` out")
         # With points alone there may be a CRS, and still no transform.
-        for points, is_there in (("ground control points", dataset.gcps[0]), ("RPCs", dataset.rpcs)):
-            if is_there:
-                remarks.append(f"has {points} and no transform, so its map has no georeference")
+        found = [kind for kind, are_there in points.items() if are_there]
+        remarks += [f"has {kind} and no transform, so its map has no georeference" for kind in found]
         return Grid(dataset.height, dataset.width)
-    crs = dataset.crs if asked_crs is None else known_crs(asked_crs, "crs")
+    if asked_crs is None:
+        with _crs_errors(name):
+            crs = dataset.crs
+    else:
+        crs = known_crs(asked_crs, "crs")
     if crs is None:
         remarks.append("has a transform but no CRS, and so will its map")
-    return Grid(dataset.height, dataset.width, crs, dataset.transform)
+    return Grid(dataset.height, dataset.width, crs, transform)
+
+
+@contextmanager
+def _crs_errors(name: object) -> Iterator[None]:
+    """A CRS that PROJ cannot express is found when it is first asked for, not when its file is opened."""
+    try:
+        yield
+    except CRSError as error:
+        found = f"scene's CRS cannot be expressed ({' '.join(str(error).split())[:160]})"
+        raise SceneError(found, name, hint="`crs` says which it is") from error
+
+
+def ends_where_web_tiles_end(grid: Grid) -> str | None:
+    """Why a scene cannot be laid on one sheet of Web Mercator, in words; None where it can."""
+    corner = (1e-6, 1 - 1e-6)
+    steps = [corner[0] + (corner[1] - corner[0]) * i / (N_POINTS - 1) for i in range(N_POINTS)]
+    # Around the scene, a little within it: its edge may lie on the meridian itself.
+    around = [(s, corner[0]) for s in steps] + [(corner[1], s) for s in steps]
+    around += [(s, corner[1]) for s in reversed(steps)] + [(corner[0], s) for s in reversed(steps)]
+    points = [at(grid.transform, x * grid.width, y * grid.height) for x, y in around]
+    try:
+        lons, lats = transform_points(grid.crs, "EPSG:4326", *zip(*points, strict=True))
+    except Exception as error:
+        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+            raise
+        return "scene's CRS does not lead to degrees on the Earth"
+    if not all(math.isfinite(number) for number in (*lons, *lats)):
+        return "scene's CRS does not lead to degrees on the Earth"
+    if min(lats) > MERCATOR_LATITUDE or max(lats) < -MERCATOR_LATITUDE:
+        return "scene lies at a pole"
+    turns = {math.floor((lon + 180) / 360) for lon in lons}
+    jumps = (abs(after - before) > 180 for before, after in itertools.pairwise(lons))
+    return "scene lies across the 180th meridian or around a pole" if len(turns) > 1 or any(jumps) else None
 
 
 def known_crs(text: str, name: str) -> CRS:
@@ -103,6 +146,7 @@ def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Windo
     if box_crs is not None:
         xs, ys = _transformed(box_crs, grid, xs, ys, name)
     to_pixel = ~grid.transform
+    xs = _on_its_turn(grid, xs)
     points = [at(to_pixel, x, y) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
     # A box drawn along the edges of pixels means those pixels: rounding must not add a neighbour.
     cols, rows = ([round(point[axis], 6) for point in points] for axis in (0, 1))
@@ -116,6 +160,18 @@ def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Windo
             "`bbox` lies beside the scene", name, hint="rio bounds tells where it is; degrees need `bbox_crs` EPSG:4326"
         )
     return window
+
+
+def _on_its_turn(grid: Grid, xs: list[float]) -> list[float]:
+    """Longitudes counted as the scene counts its own, which may go on beyond 180 degrees."""
+    finite = [x for x in xs if math.isfinite(x)]
+    if not finite or grid.crs is None or not grid.crs.is_geographic:
+        return xs
+    own = [at(grid.transform, x, y)[0] for x in (0, grid.width) for y in (0, grid.height)]
+    if min(own) < max(finite) and min(finite) < max(own):
+        return xs
+    turns = 360 * round((sum(own) / 4 - (min(finite) + max(finite)) / 2) / 360)
+    return [x + turns for x in xs]
 
 
 def _transformed(

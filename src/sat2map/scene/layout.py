@@ -16,7 +16,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from sat2map.errors import SceneError
 from sat2map.scene.gdal import read_errors
-from sat2map.scene.georeference import Grid, box_window, georeferenced
+from sat2map.scene.georeference import Grid, box_window, raster_grid
 from sat2map.scene.mask import alpha_is_a_mask
 from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
 from sat2map.tiling import Window
@@ -97,7 +97,8 @@ def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> Raste
         SceneError: it is no image, or lacks what is asked of it.
     """
     remarks: list[str] = []
-    whole = georeferenced(dataset, options.crs, name, remarks)
+    _check_is_one_image(dataset, name)
+    whole = raster_grid(dataset, options.crs, name, remarks)
     window = Window(0, 0, whole.height, whole.width)
     if options.bbox is not None:
         window = box_window(whole, options.bbox, options.bbox_crs, name)
@@ -107,6 +108,14 @@ def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> Raste
     valid_where = _valid_where(dataset, options, bands, name, remarks)
     white_is_zero = palette is None and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
     return RasterLayout(window, whole.part(window), bands, dtype, palette, valid_where, tuple(remarks), white_is_zero)
+
+
+def _check_is_one_image(dataset: Any, name: str | Path) -> None:
+    """See that a file has bands of its own: a netCDF of several variables, for one, has none."""
+    if dataset.count == 0:
+        parts = dataset.subdatasets
+        hint = f"name one of them: {'  '.join(parts)}" if parts else "is it a raster?"
+        raise SceneError(f"file holds {len(parts) or 'no'} rasters and is none itself", name, hint=hint)
 
 
 def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks: list[str]) -> tuple[int, int, int]:

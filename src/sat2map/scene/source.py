@@ -15,7 +15,7 @@ from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, Raster
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError, SceneError
-from sat2map.scene.gdal import is_remote, open_raster, remote_environment
+from sat2map.scene.gdal import is_remote, is_utf8, open_raster
 from sat2map.scene.georeference import Grid
 from sat2map.scene.image import IMAGE_SUFFIXES, ImageSource
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, MaskFile, ReadOptions
@@ -83,12 +83,12 @@ def open_scene(
         SceneError: the raster cannot be read, or is of a kind that cannot be translated.
         ImageError: the image cannot be read.
     """
+    if not is_utf8(source):
+        raise SceneError("file's name is not UTF-8, which GDAL needs", source, hint="rename it")
     if not is_remote(source) and not Path(source).exists():
         raise SceneError("no such file", source, hint="check the path")
     with _expected_warnings_ignored(), ExitStack() as stack:
-        if is_remote(source):
-            stack.enter_context(remote_environment(source))
-        elif _is_image(Path(source), options):
+        if not is_remote(source) and _is_image(Path(source), options):
             yield ImageSource(Path(source), rule, shared)
             return
         dataset = stack.enter_context(open_raster(source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +13,10 @@ from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
 from sat2map.errors import SceneError
-from sat2map.scene.georeference import Box, Grid, at
+from sat2map.scene.georeference import Box, Grid, at, ends_where_web_tiles_end
 from sat2map.tiling import Window
 
 WEB_MERCATOR, DEGREES = CRS.from_epsg(3857), CRS.from_epsg(4326)
-MERCATOR_LATITUDE = 85.06
 LARGEST_DEGREES, LARGEST_METRES = 360, 1e8
 N_POINTS = 21
 """Points that are transformed along each side of a box: a side that is straight in one CRS is curved in another."""
@@ -29,12 +29,24 @@ def georeferenced(grid: Grid) -> Grid:
     other scene. A grid that has a georeference is returned itself.
     """
     if grid.crs is not None and grid.transform is not None:
-        return grid
+        return _within_180_degrees(grid)
     top_left = Affine(1, 0, -grid.width / 2, 0, -1, grid.height / 2)
     return Grid(grid.height, grid.width, WEB_MERCATOR, top_left)
 
 
-def bounds_in_degrees(grid: Grid, path: Path) -> Box:
+def _within_180_degrees(grid: Grid) -> Grid:
+    """A grid whose longitudes are counted from Greenwich to the east and west, where they go on beyond 180 degrees."""
+    if not grid.crs.is_geographic:
+        return grid
+    west, _, east, _ = rasterio.transform.array_bounds(grid.height, grid.width, grid.transform)
+    turns = 360 * math.floor(((west + east) / 2 + 180) / 360)
+    if not turns:
+        return grid
+    t = grid.transform
+    return Grid(grid.height, grid.width, grid.crs, Affine(t.a, t.b, t.c - turns, t.d, t.e, t.f))
+
+
+def bounds_in_degrees(grid: Grid, path: str | Path) -> Box:
     """Compute the bounds of a scene in degrees: west, south, east, north.
 
     Args:
@@ -54,7 +66,7 @@ def bounds_in_degrees(grid: Grid, path: Path) -> Box:
         raise problem from error
     if not np.isfinite((west, south, east, north)).all():
         raise problem
-    if west > east or south > MERCATOR_LATITUDE or north < -MERCATOR_LATITUDE:
+    if west > east or ends_where_web_tiles_end(grid) is not None:
         raise SceneError(
             "scene lies across the 180th meridian or at a pole, where the live map ends", path,
             hint="sat2map translate draws it",

@@ -17,7 +17,9 @@ from rasterio.errors import RasterioError
 from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError
 from sat2map.scene.georeference import Grid
-from sat2map.scene.source import Source, open_scene
+from sat2map.scene.layout import bands_by_name
+from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
+from sat2map.scene.source import Source, is_remote, open_scene
 from sat2map.scene.stretch import DEFAULT_LEVELS, StretchRule
 from sat2map.serve.filling import Draw, Write
 from sat2map.serve.map_cache import MapCache
@@ -54,7 +56,8 @@ class LayerMaker:
     """Makes the layers of one scene while it is being opened.
 
     Attributes:
-        path: file of the scene.
+        path: file or URL of the scene.
+        reading: how it is read.
         grid: grid of the scene, with a georeference, which may be made up.
         drawing: the open scene with its model.
         settings: settings of the drawing as they were given; they are part of the names in the cache.
@@ -64,7 +67,8 @@ class LayerMaker:
         resources: closes everything that is opened here.
     """
 
-    path: Path
+    path: str | Path
+    reading: ReadOptions
     grid: Grid
     drawing: SceneDrawing
     settings: Settings
@@ -121,11 +125,12 @@ class LayerMaker:
         return MapLayer(CONFIDENCE, sparse_map.path, sparse_map, draw)
 
     def _satellite(self) -> MapLayer:
-        if self.grid is self.drawing.scene.grid and _is_shown_directly(self.path):
-            return MapLayer(SATELLITE, self.path)
+        is_file_itself = self.grid is self.drawing.scene.grid and self.reading == DEFAULT_READ_OPTIONS
+        if is_file_itself and not is_remote(self.path) and _is_shown_directly(Path(self.path)):
+            return MapLayer(SATELLITE, Path(self.path))
         # Bytes are shown as they are: they are stretched for the model alone.
         source = self.resources.enter_context(
-            open_scene(self.path, rule=StretchRule(self.engine.card.levels or DEFAULT_LEVELS))
+            open_scene(self.path, self.reading, StretchRule(self.engine.card.levels or DEFAULT_LEVELS))
         )
         sparse_map = self._sparse_map(source, SATELLITE)
 
@@ -139,7 +144,7 @@ class LayerMaker:
     def _sparse_map(self, source: Source, what: str) -> SparseMap:
         plan = self.drawing.plan
         windows = [plan.model_grid.scene_window(window.core) for window in plan.windows]
-        what = f"{what} {plan.windows[0]} {plan.model_grid} {source.stretch}"
+        what = f"{what} {plan.windows[0]} {plan.model_grid} {source.stretch} {self.reading}"
         return self.resources.enter_context(
             self.cache.opened(what, source.files, self.grid, windows, with_mask=source.has_mask)
         )
@@ -174,6 +179,7 @@ def _is_shown_directly(path: Path) -> bool:
             # Through nodata and masks rio-tiler warps the scene's own pixels: gigabytes for a tile of a hemisphere.
             has_no_mask = all(flags == [MaskFlags.all_valid] for flags in dataset.mask_flag_enums)
             is_small = max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX
+            is_rgb = is_rgb and bands_by_name(dataset.descriptions) in (None, (1, 2, 3))
             return is_rgb and has_no_mask and bool(dataset.overviews(1) or is_small)
     except RasterioError:
         return False

@@ -42,13 +42,18 @@ class MapCache:
             with_mask: whether the scene has invalid pixels.
 
         Raises:
-            OutputError: the sparse maps in use do not fit into the cache, or another server draws this one.
+            OutputError: the sparse maps in use do not fit into the cache, another server draws this one, or the folder
+                cannot be written to.
         """
         name = _folder_name(what, files)
         self._needed[name] = full_size(grid, with_mask=with_mask)
         try:
             make_room(self._folder, self._needed, self._limit_bytes)
-            sparse_map = SparseMap(self._folder / name, grid, windows, with_mask=with_mask)
+            try:
+                sparse_map = SparseMap(self._folder / name, grid, windows, with_mask=with_mask)
+            except OSError as error:
+                found = f"folder of what is drawn cannot be written to ({error.strerror})"
+                raise OutputError(found, self._folder, hint="choose another with `cache`") from error
             try:
                 yield sparse_map
             finally:

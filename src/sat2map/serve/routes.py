@@ -65,6 +65,7 @@ def described(scene: Scene) -> dict[str, Any]:
         "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_georeference": scene.has_georeference,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
         "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),
+        "notices": list(scene.notices),
         "layers_drawn": [layer.name for layer in scene.layers.values() if layer.sparse_map],
         "n_windows": len(sparse_map.windows), "n_windows_done": sparse_map.n_done,
         "n_windows_done_all": sum(sparse_map.n_done for sparse_map in scene.sparse_maps()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +13,9 @@ import rasterio
 from rio_tiler.io import Reader
 
 from sat2map.model.card import Card
+from sat2map.scene.gdal import stem_of
 from sat2map.scene.georeference import Box, Grid
+from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene
 from sat2map.serve.earth import bounds_in_degrees, georeferenced
 from sat2map.serve.layers import MAP, LayerMaker, MapLayer, has_confidence
@@ -31,6 +34,7 @@ class Scene:
         grid: grid of the scene with its georeference, which may be made up.
         has_georeference: whether the scene itself has a georeference.
         layers: layers by their names.
+        notices: what is doubtful about it, as `sat2map translate` warns of it.
         bounds: west, south, east, north, in degrees.
         zooms: coarsest and finest zoom that show the scene well.
         resources: closes the files of the scene.
@@ -41,6 +45,7 @@ class Scene:
     grid: Grid
     has_georeference: bool
     layers: dict[str, MapLayer]
+    notices: tuple[str, ...]
     bounds: Box
     zooms: tuple[int, int]
     resources: ExitStack
@@ -58,13 +63,20 @@ class Scenes:
         cache: folder of the sparse maps.
         cache_bytes: room that the sparse maps may take.
         model_key: text that changes whenever the model does.
-        settings: how scenes are tiled.
+        settings: how scenes are drawn.
+        reading: how scenes are read. Uploads are read as their files say, without a ground resolution of `settings`.
     """
 
     def __init__(
-        self, translator: Translator, cache: Path, cache_bytes: int, model_key: str, settings: Settings
+        self,
+        translator: Translator,
+        cache: Path,
+        cache_bytes: int,
+        model_key: str,
+        settings: Settings,
+        reading: ReadOptions = DEFAULT_READ_OPTIONS,
     ) -> None:
-        self._translator, self._model_key = translator, model_key
+        self._translator, self._model_key, self._reading = translator, model_key, reading
         # The precision is named now: windows that are drawn later must fit those that are there.
         self._settings = settings.for_engine(translator.engine)
         self._cache = MapCache(cache, cache_bytes)
@@ -77,12 +89,12 @@ class Scenes:
         return self._translator.engine.card
 
     def add(
-        self, path: Path, name: str | None = None, scene_id: str | None = None, *, temporary: bool = False
+        self, path: str | Path, name: str | None = None, scene_id: str | None = None, *, temporary: bool = False
     ) -> Scene:
         """Open a scene, with everything that was drawn of it before.
 
         Args:
-            path: raster or image.
+            path: raster or image, or a URL.
             name: name for people; by default that of the file.
             scene_id: name in URLs; by default made from the name of the file.
             temporary: whether the file and the sparse maps are deleted when the scene is removed.
@@ -94,20 +106,25 @@ class Scenes:
         # Within an environment a dataset brings none of its own, which only the thread that opened it could close.
         with rasterio.Env(), ExitStack() as stack:
             if temporary:
-                stack.callback(path.unlink, missing_ok=True)
-            source = stack.enter_context(open_scene(path, rule=self._translator.stretch_rule))
+                stack.callback(Path(path).unlink, missing_ok=True)
+            settings, reading = self._settings, self._reading
+            if temporary:
+                settings, reading = dataclasses.replace(settings, gsd_m=None), DEFAULT_READ_OPTIONS
+            source = stack.enter_context(open_scene(path, reading, self._translator.stretch_rule))
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
-            drawing = self._translator.drawing(source, self._settings)
+            drawing = self._translator.drawing(source, settings)
             maker = LayerMaker(
-                path, grid, drawing, self._settings, self._translator.engine, self._model_key, self._cache, stack
+                path, reading, grid, drawing, settings, self._translator.engine, self._model_key, self._cache, stack
             )
             layers = maker.layers(with_confidence=self._has_confidence, temporary=temporary)
             with Reader(str(layers[MAP].path)) as reader:
                 zooms = reader.minzoom, reader.maxzoom
+            shown, own = drawing.plan.model_grid, source.grid
             scene = Scene(
-                id=scene_id or self._free_id(path.stem), name=name or path.stem, grid=grid,
-                has_georeference=grid is source.grid, layers=layers, bounds=bounds, zooms=zooms,
+                id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid,
+                has_georeference=own.crs is not None and own.transform is not None, layers=layers, bounds=bounds,
+                notices=(*source.remarks, *([shown.reason] if shown.is_doubtful else [])), zooms=zooms,
                 resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
