@@ -17,6 +17,7 @@ from sat2map.arrays import Bool
 from sat2map.city.draw import City
 from sat2map.city.write import CRS, NORTH_M, WEST_M, write_scene
 from sat2map.classes import CLASS_NAMES, CLASSES, COLOURS_RGB, ROAD_CLASSES, classify
+from sat2map.data.align_image import AFTER_RGB, ARROW_RGB, BEFORE_RGB
 from sat2map.data.ground import GroundOptions, write_ground_pairs
 from sat2map.data.ground_file import read_ground_file
 from sat2map.data.pairs import list_pairs, read_pair
@@ -157,6 +158,10 @@ def test_vectors_that_lie_beside_the_scene_are_moved(town: Path, tmp_path: Path)
     assert (drawn == truth_of(town, middle.window)).mean() > 0.97
     rows = read_rows_of(tmp_path / "data" / "alignment.csv")
     assert float(rows[0]["smoothed_right_m"]) == pytest.approx(-9, abs=0.5)
+    with Image.open(tmp_path / "data" / "alignment.png") as image:
+        shown = {tuple(rgb) for rgb in np.asarray(image.convert("RGB")).reshape(-1, 3).tolist()}
+        assert image.size == (600, 600)
+    assert {BEFORE_RGB, AFTER_RGB, ARROW_RGB} <= shown
 
 
 def read_rows_of(path: Path) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sat2map.data.align_image import write_align_image
 from sat2map.data.footprint import footprint_groups
 from sat2map.data.ground_cells import CLASS_FOLDER, Cell, CellWriter, PredictedRoads, Reason
 from sat2map.data.ground_file import DATA_FILE, GroundFile, write_ground_file
@@ -24,7 +25,7 @@ from sat2map.scene.stretch import NOTHING_SHARED
 from sat2map.vector.draw import Counts, open_vector_map
 from sat2map.vector.draw_style import DrawStyle
 
-ALIGN_FILE = "alignment.csv"
+ALIGN_FILE, ALIGN_IMAGE = "alignment.csv", "alignment.png"
 PAIR_PX = 600
 BLOCK_PAIRS = 2
 """Side of a block, in pairs."""
@@ -131,7 +132,11 @@ def _write_scenes(
             drawn = open_vector_map(vectors, style, source.grid, scene, options.layers)
             counts[scene] = drawn.counts
             sides_m.append((drawn.frame.x_m * drawn.frame.y_m) ** 0.5)
-            cells += CellWriter(source, drawn, work, name, predicted).write_all(scene, options.size_px)
+            found = CellWriter(source, drawn, work, name, predicted).write_all(scene, options.size_px)
+            if aligned := [cell for cell in found if cell.shift is not None]:
+                image = work / (ALIGN_IMAGE if len(scenes) == 1 else f"{name}_{ALIGN_IMAGE}")
+                write_align_image(image, source, aligned, drawn.roads, sides_m[-1])
+            cells += found
     return cells, counts, float(np.median(sides_m))
 
 

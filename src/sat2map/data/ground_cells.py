@@ -80,8 +80,8 @@ class CellWriter(NamedTuple):
         margin = margin_px(px_m)
         found = []
         for window in windows:
-            drawn = self.drawn.is_road[self.drawn.draw(window.grown(margin))]
-            found.append(estimate_shift(drawn, self.predicted(window), px_m))
+            roads = self.drawn.roads(window.grown(margin))
+            found.append(estimate_shift(roads, self.predicted(window), px_m))
         return smooth_shifts(windows, found, px_m)
 
     def _write(self, cell: Cell, shifts: Shifts | None) -> Cell:

@@ -15,8 +15,9 @@ from rio_tiler.io import Reader
 from sat2map.model.card import Card
 from sat2map.scene.gdal import stem_of
 from sat2map.scene.georeference import Box, Grid
+from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
-from sat2map.scene.source import open_scene
+from sat2map.scene.source import Source, open_scene
 from sat2map.serve.earth import bounds_in_degrees, georeferenced
 from sat2map.serve.layers import MAP, LayerMaker, MapLayer, has_confidence
 from sat2map.serve.map_cache import MapCache
@@ -120,12 +121,11 @@ class Scenes:
             layers = maker.layers(with_confidence=self._has_confidence, temporary=temporary)
             with Reader(str(layers[MAP].path)) as reader:
                 zooms = reader.minzoom, reader.maxzoom
-            shown, own = drawing.plan.model_grid, source.grid
             scene = Scene(
                 id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid,
-                has_georeference=own.crs is not None and own.transform is not None, layers=layers, bounds=bounds,
-                notices=(*source.remarks, *([shown.reason] if shown.is_doubtful else [])), zooms=zooms,
-                resources=stack.pop_all(),
+                has_georeference=None not in (source.grid.crs, source.grid.transform), layers=layers,
+                notices=_notices(source, drawing.plan.model_grid), zooms=zooms,
+                bounds=bounds, resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
         return scene
@@ -151,3 +151,8 @@ class Scenes:
         plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "scene"
         names = (plain if i == 1 else f"{plain}-{i}" for i in range(1, len(self.by_id) + 2))
         return next(name for name in names if name not in self.by_id)
+
+
+def _notices(source: Source, shown: ModelGrid) -> tuple[str, ...]:
+    """What `translate` would warn of."""
+    return (*source.remarks, *([shown.reason] if shown.is_doubtful else []))

@@ -28,6 +28,8 @@ from sat2map.vector.mend import AREAL, LINEAR, mend, reproject
 from sat2map.vector.read import Features, Objects, VectorLayer, read_features, vector_layers
 
 QUADRANT_SEGMENTS = 4
+LARGE, CLIP_PX = 500, 4
+"""Shapes of more points are cut to the window and so many pixels more: painting takes time by the point."""
 KINDS = {"area": AREAL, "line": LINEAR, "coastline": (*AREAL, *LINEAR)}
 """Types of shapes that rules of each geometry draw."""
 
@@ -120,11 +122,24 @@ class VectorMap:
         background = self.style.background_colour
         if not len(near):
             return np.full(shape, background, np.uint8)
-        painted = zip(self.shapes[near], self.colours[near].tolist(), strict=True)
+        shapes = self.shapes[near]
+        large = shapely.get_num_coordinates(shapes) > LARGE
+        around = self.frame.x_m * CLIP_PX, self.frame.y_m * CLIP_PX
+        box = west - around[0], south - around[1], east + around[0], north + around[1]
+        shapes[large] = shapely.clip_by_rect(shapes[large], *box)
+        colours = self.colours[near]
+        kept = ~shapely.is_empty(shapes)
+        if not kept.any():
+            return np.full(shape, background, np.uint8)
+        painted = zip(shapes[kept], colours[kept].tolist(), strict=True)
         drawn: UInt8 = rasterio.features.rasterize(
             painted, out_shape=shape, fill=background, transform=transform, dtype=np.uint8
         )
         return drawn
+
+    def roads(self, window: Window, shift_m: tuple[float, float] = (0.0, 0.0)) -> Bool:
+        """Where roads are drawn in a window, as of `draw`: bool, shape (height, width)."""
+        return self.is_road[self.draw(window, shift_m)]
 
 
 def open_vector_map(
