@@ -77,7 +77,7 @@ def test_command_is_where_the_table_says(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stderr"),
     [
-        (["translat"], "error: no such command 'translat'\nhint: sat2map --help\n"),
+        (["translat"], "error: no such command 'translat'. Did you mean 'translate'?\nhint: sat2map --help\n"),
         (["--verbos"], "error: no such option '--verbos'. Did you mean '--version'?\nhint: sat2map --help\n"),
         (["model", "inf"], "error: no such command 'inf'. Did you mean 'info'?\nhint: sat2map model --help\n"),
         (["model", "info", "--jso"], "error: no such option '--jso'"),
