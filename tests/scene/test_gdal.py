@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import tarfile
@@ -14,10 +15,14 @@ import pytest
 from PIL import Image
 from rasterio import Affine
 
+from sat2map.errors import SceneError
 from sat2map.scene.source import open_scene
+from sat2map.tiling import Window
 
-from .rasters import random_bands
+from .rasters import PLACE, random_bands, write_raster
 
+COMPRESSION, JPEG_2000 = 259, 34712
+"""A tag of TIFF, and a value of it that no build of GDAL's wheels knows."""
 WORLD = Affine(2, 0, 100, 0, -2, 200)
 
 
@@ -52,3 +57,38 @@ def test_world_file_in_an_archive_is_seen(tmp_path: Path, image: Path, form: str
 def test_world_file_on_a_server_is_seen(image: Path, server: str) -> None:
     with open_scene(f"{server}/{image.name}") as source:
         assert source.grid.transform == WORLD
+
+
+def test_server_without_ranges_is_named_as_the_cause(tmp_path: Path, server: str) -> None:
+    write_raster(tmp_path / "a.tif", random_bands(3, 3000, 3000), tiled=True, **PLACE)
+    with pytest.raises(SceneError, match="Range downloading not supported") as caught, open_scene(f"{server}/a.tif"):
+        pass
+    assert "download it" in (caught.value.hint or "")
+
+
+def test_missing_codec_is_named_as_the_cause(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "a.tif", random_bands(3), compress="deflate", **PLACE)
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack("<I", content[4:8])
+    (n_tags,) = struct.unpack("<H", content[first : first + 2])
+    for tag in range(first + 2, first + 2 + 12 * n_tags, 12):
+        if content[tag : tag + 2] == struct.pack("<H", COMPRESSION):
+            content[tag + 8 : tag + 10] = struct.pack("<H", JPEG_2000)
+    path.write_bytes(content)
+    with pytest.raises(SceneError, match="missing codec") as caught, open_scene(path):
+        pass
+    assert "truncated" not in (caught.value.hint or "")
+
+
+def test_missing_member_of_a_mosaic_is_named_as_the_cause(tmp_path: Path) -> None:
+    member = write_raster(tmp_path / "member.tif", random_bands(3), **PLACE)
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{i}"><SimpleSource><SourceFilename relativeToVRT="1">member.tif'
+        f"</SourceFilename><SourceBand>{i}</SourceBand></SimpleSource></VRTRasterBand>"
+        for i in (1, 2, 3)
+    )
+    vrt = tmp_path / "a.vrt"
+    vrt.write_text(f'<VRTDataset rasterXSize="50" rasterYSize="40">{bands}</VRTDataset>')
+    member.unlink()
+    with open_scene(vrt) as scene, pytest.raises(SceneError, match=r"cannot be read .*member\.tif"):
+        scene.read(Window(0, 0, 40, 50))

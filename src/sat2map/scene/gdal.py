@@ -101,15 +101,16 @@ def open_raster(source: str | Path) -> Any:
                     return rasterio.open(source)
             return dataset
     except RasterioError as error:
-        if is_remote(source) and not is_named_by_gdal(source):
-            raise SceneError(
-                f"URL cannot be read ({_reason(error)})", source, hint="is it right, and is the server there?"
-            ) from error
-        raise SceneError(
-            f"raster cannot be opened ({_reason(error)})",
-            source,
-            hint="rio info tells what GDAL makes of it; is it truncated?",
-        ) from error
+        raise _not_opened(source, reason_of(error)) from error
+
+
+def _not_opened(source: str | Path, reason: str) -> SceneError:
+    if is_remote(source) and not is_named_by_gdal(source):
+        has_no_ranges = "ange" in reason and "not supported" in reason
+        hint = "download it, and give the file" if has_no_ranges else "is it right, and is the server there?"
+        return SceneError(f"URL cannot be read ({reason})", source, hint=hint)
+    hint = "rio info tells what GDAL makes of it" + ("" if NOT_CORRUPT.search(reason) else "; is it truncated?")
+    return SceneError(f"raster cannot be opened ({reason})", source, hint=hint)
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def read_errors(name: str | Path, where: str) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        reason = _reason(error)
+        reason = reason_of(error)
         if is_remote(name):
             found, hint = f"reading failed {where} ({reason})", "run it again"
         elif NOT_CORRUPT.search(reason):
@@ -133,7 +134,7 @@ def read_errors(name: str | Path, where: str) -> Iterator[None]:
         raise SceneError(found, name, hint=hint) from error
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What GDAL says went wrong, on one line."""
     while error.__cause__ is not None:
         error = error.__cause__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import OutputError
 from sat2map.files import replacing
+from sat2map.scene.gdal import reason_of
 from sat2map.tiling import Window
 
+FULL_DISK = re.compile(r"space|writ|disk|quota", re.I)
+"""In GDAL's reasons."""
 BLOCK_PX = 512
 ENVIRONMENT = {
     "GDAL_TIFF_INTERNAL_MASK": True,
@@ -119,4 +123,6 @@ def one_line(path: Path) -> Iterator[None]:
             yield
         # rasterio.shutil lets GDAL's own errors through.
         except (RasterioError, CPLE_BaseError) as error:
-            raise OutputError("map cannot be written", path, hint="is the disk full?") from error
+            reason = reason_of(error)
+            hint = "is the disk full?" if FULL_DISK.search(reason) else "choose another format or place with `out`"
+            raise OutputError(f"map cannot be written ({reason})", path, hint=hint) from error

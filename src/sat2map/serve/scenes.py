@@ -108,9 +108,7 @@ class Scenes:
         with rasterio.Env(), ExitStack() as stack:
             if temporary:
                 stack.callback(Path(path).unlink, missing_ok=True)
-            settings, reading = self._settings, self._reading
-            if temporary:
-                settings, reading = dataclasses.replace(settings, gsd_m=None), DEFAULT_READ_OPTIONS
+            settings, reading = self._asked_for(temporary=temporary)
             source = stack.enter_context(open_scene(path, reading, self._translator.stretch_rule))
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
@@ -129,6 +127,12 @@ class Scenes:
             )  # fmt: skip
         self.by_id[scene.id] = scene
         return scene
+
+    def _asked_for(self, *, temporary: bool) -> tuple[Settings, ReadOptions]:
+        """How a scene is drawn and read: what is asked of those that were named says nothing of an upload."""
+        if temporary:
+            return dataclasses.replace(self._settings, gsd_m=None), DEFAULT_READ_OPTIONS
+        return self._settings, self._reading
 
     def remove(self, scene: Scene, forget: Callable[[SparseMap], None] = lambda _: None) -> None:
         """Close a scene and take it off the list.
