@@ -55,7 +55,7 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
     "--tile",
     "tile_px",
     type=click.IntRange(min=16),
-    default=512,
+    default=1024,
     show_default=True,
     metavar="PX",
     help="Side of the images that a plain file takes.",
