@@ -52,3 +52,16 @@ def test_below_the_command_line_a_hint_names_parameters_and_no_options() -> None
     ]
     assert len(hints) > 50
     assert [hint for hint in hints if OPTION.search(hint) and not OTHER_PROGRAM.search(hint)] == []
+
+
+def test_no_hint_tells_anyone_to_delete_data() -> None:
+    hints = [
+        ast.unparse(keyword.value)
+        for file in MODULES
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "hint"
+    ]
+    assert len(hints) > 80
+    assert [hint for hint in hints if re.search(r"\b(remove|delete|erase|rm)\b", hint, re.IGNORECASE)] == []

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SMALLEST_PX = 64
 SYNTHETIC_GSD_M = 0.9
+MAPS_GSD_M = 0.9
 SHARE = click.FloatRange(0, 1, max_open=True)
 
 
@@ -234,7 +235,7 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
     with _bytes_told(quiet) as tell:
         fetched = fetch(MAPS, folder, by_hand=archive, progress=tell)
     counts = ", ".join(f"{n} in {part}" for part, n in MAPS.folders.items())
-    training = ("train", fetched / "train", "--recipe", "paper", "--out", "runs/paper")
+    training = ("train", fetched / "train", "--recipe", "paper", "--gsd", MAPS_GSD_M, "--out", "runs/paper")
     say_written(f"{fetched}: {counts}", *training, quiet=quiet)
 
 

@@ -55,7 +55,7 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
     help="For other tools, such as QGIS's Deepness or OpenCV: float32 NCHW of a fixed size, classes out.",
 )  # fmt: skip
 @click.option(
-    "--tile", "tile_px", type=click.IntRange(min=16), default=512, show_default=True, metavar="PX",
+    "--tile", "tile_px", type=click.IntRange(min=16), default=1024, show_default=True, metavar="PX",
     help="Side of the images that a plain file takes.",
 )  # fmt: skip
 @overwrite_option
