@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sat2map.arrays import Float64
-from sat2map.vector.roads_network import Int64, Network
+from sat2map.vector.roads_network import Int64, RoadLines
 
 UNTRUSTED = 0.05
 
@@ -32,25 +32,25 @@ class Ends:
     """... if the line between them is no longer than as many widths."""
 
 
-def with_ends(net: Network, how: Ends, height_px: int, width_px: int) -> Network:
+def with_ends(net: RoadLines, settings: Ends, height_px: int, width_px: int) -> RoadLines:
     """Leave out what thinning bends at the ends of lines, and move nodes to where the rest of the lines points to.
 
     Args:
         net: the network.
-        how: how much is not to be trusted.
+        settings: how much is not to be trusted.
         height_px: of the scene.
         width_px: of the scene.
     """
     if not len(net.ends):
         return net
-    cuts = _cuts(net, how)
-    at, ahead = _approaches(net, cuts, how)
-    moved = _junctions_moved(net, cuts, at, ahead, how)
+    cuts = _cuts(net, settings)
+    at, ahead = _approaches(net, cuts, settings)
+    moved = _junctions_moved(net, cuts, at, ahead, settings)
     moved[_dead(net)] = _dead_ends_moved(net, at, ahead, height_px, width_px)
     return replace(_trimmed(net, cuts), xy=moved)
 
 
-def one_node_a_meeting(net: Network, how: Ends) -> Network:
+def one_node_a_meeting(net: RoadLines, settings: Ends) -> RoadLines:
     """Contract short lines between junctions that lie in one position when they lie where the roads point to.
 
     Thinning makes two junctions of a crossing, the farther apart the more slanting it is.
@@ -58,28 +58,28 @@ def one_node_a_meeting(net: Network, how: Ends) -> Network:
     if not len(net.ends):
         return net
     joint = (net.degrees > 2)[net.ends].all(1) & (net.ends[:, 0] != net.ends[:, 1])
-    cuts = _cuts(net, how)
-    xy = _junctions_moved(net, cuts, *_approaches(net, cuts, how), how)
+    cuts = _cuts(net, settings)
+    xy = _junctions_moved(net, cuts, *_approaches(net, cuts, settings), settings)
     apart = np.hypot(*(xy[net.ends[:, 0]] - xy[net.ends[:, 1]]).T)
     width = 2 * net.radius_px[net.ends].max(1)
-    is_one = joint & (apart < how.meeting * width) & (net.lengths_px() < how.slanting * width)
+    is_one = joint & (apart < settings.meeting * width) & (net.lengths_px() < settings.slanting * width)
     return net.contracted(is_one).joined()
 
 
-def _cuts(net: Network, how: Ends) -> Int64:
+def _cuts(net: RoadLines, settings: Ends) -> Int64:
     """Points that are left out at both ends of each line, shape (E, 2)."""
-    cuts = np.stack([_cut(net, side, how) for side in (0, 1)], -1)
+    cuts = np.stack([_cut(net, side, settings) for side in (0, 1)], -1)
     return np.minimum(cuts, ((net.counts - 1) // 2)[:, None])
 
 
-def _dead(net: Network) -> Int64:
+def _dead(net: RoadLines) -> Int64:
     """Nodes where roads end, in the order in which lines end there: those at which they begin first."""
     nodes = net.ends.T.ravel()
     dead: Int64 = nodes[net.degrees[nodes] == 1]
     return dead
 
 
-def _cut(net: Network, side: int, how: Ends) -> Int64:
+def _cut(net: RoadLines, side: int, settings: Ends) -> Int64:
     """Points that are left out at one end of each line."""
     along, of, n = net.along_px(), net.line_of_point, net.counts
     nth: Int64 = np.arange(len(of)) - net.offsets[:-1][of]
@@ -88,8 +88,8 @@ def _cut(net: Network, side: int, how: Ends) -> Int64:
     node = net.ends[of, side]
     radius = net.radius_px[node]
     junction = net.degrees[node] > 2
-    usual = how.wider * _usual_radius(net)[of] + 0.5
-    fine = (along >= how.trim * radius) & ((net.points["radius"] <= usual) | (along >= how.longest * radius))
+    usual = settings.wider * _usual_radius(net)[of] + 0.5
+    fine = (along >= settings.trim * radius) & ((net.points["radius"] <= usual) | (along >= settings.longest * radius))
     # Towards a dead end the line bends to a corner of the road, over about half its width.
     tip = net.points["radius"][np.where(side, net.offsets[1:] - 1, net.offsets[:-1])][of]
     fine = np.where(junction, fine, (net.degrees[node] == 2) | (along >= 1.5 * tip))
@@ -97,25 +97,25 @@ def _cut(net: Network, side: int, how: Ends) -> Int64:
     return cut
 
 
-def _usual_radius(net: Network) -> Float64:
+def _usual_radius(net: RoadLines) -> Float64:
     """Median along each line, shape (E,)."""
     order = np.lexsort((net.points["radius"], net.line_of_point))
     median: Float64 = net.points["radius"][order][net.offsets[:-1] + net.counts // 2].astype(np.float64)
     return median
 
 
-def _approaches(net: Network, cuts: Int64, how: Ends) -> tuple[Float64, Float64]:
+def _approaches(net: RoadLines, cuts: Int64, settings: Ends) -> tuple[Float64, Float64]:
     """Where each end of a line is trusted from, and the direction towards its node: shapes (2 E, 2), starts first."""
     xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
     first, last = net.offsets[:-1], net.offsets[1:] - 1
-    far = round(how.straight_px)
+    far = round(settings.straight_px)
     start, end = first + cuts[:, 0], last - cuts[:, 1]
     at = np.concatenate((xy[start], xy[end]))
     ahead = at - np.concatenate((xy[np.minimum(start + far, end)], xy[np.maximum(end - far, start)]))
     return at, ahead / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
 
 
-def _junctions_moved(net: Network, cuts: Int64, at: Float64, ahead: Float64, how: Ends) -> Float64:
+def _junctions_moved(net: RoadLines, cuts: Int64, at: Float64, ahead: Float64, settings: Ends) -> Float64:
     """Positions of the nodes, junctions nearest to all the lines that lead there, by least squares."""
     n, node = len(net.xy), net.ends.T.ravel()
     # A line of which nothing is to be trusted has little to say.
@@ -130,14 +130,14 @@ def _junctions_moved(net: Network, cuts: Int64, at: Float64, ahead: Float64, how
     right = [np.bincount(node, off * normal[:, i], minlength=n) for i in (0, 1)]
     det = a * d - b * b
     move = np.stack(((d * right[0] - b * right[1]) / det, (a * right[1] - b * right[0]) / det), -1)
-    size, limit = np.hypot(*move.T), np.maximum(how.move * net.radius_px, 1)
+    size, limit = np.hypot(*move.T), np.maximum(settings.move * net.radius_px, 1)
     move *= np.minimum(1, limit / np.maximum(size, 1e-9))[:, None]
     move[net.degrees < 3] = 0
     moved: Float64 = net.xy + move
     return moved
 
 
-def _dead_ends_moved(net: Network, at: Float64, ahead: Float64, height_px: int, width_px: int) -> Float64:
+def _dead_ends_moved(net: RoadLines, at: Float64, ahead: Float64, height_px: int, width_px: int) -> Float64:
     """Dead ends go straight on to where the road ends, or the scene: thinning takes half a width from a road."""
     node = net.ends.T.ravel()
     dead = net.degrees[node] == 1
@@ -152,7 +152,7 @@ def _dead_ends_moved(net: Network, at: Float64, ahead: Float64, height_px: int, 
     return moved
 
 
-def _trimmed(net: Network, cuts: Int64) -> Network:
+def _trimmed(net: RoadLines, cuts: Int64) -> RoadLines:
     nth = np.arange(len(net.points)) - np.repeat(net.offsets[:-1], net.counts)
     kept = (nth >= np.repeat(cuts[:, 0], net.counts)) & (nth < np.repeat(net.counts - cuts[:, 1], net.counts))
     offsets = np.append(0, np.cumsum(kept))[net.offsets]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sat2map.arrays import Array, Bool, Float64
-from sat2map.vector.roads_network import POINT, Int64, Network
+from sat2map.vector.roads_network import POINT, Int64, RoadLines
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class _Bridges(NamedTuple):
     """Index of the point it leads to."""
 
 
-def gaps_closed(net: Network, how: Closing) -> Network:
+def gaps_closed(net: RoadLines, settings: Closing) -> RoadLines:
     """Add inferred lines from dead ends to others that face them, and to lines that lie before them."""
-    ends = _dead_ends(net, how)
-    if how.reach_px <= 0 or not len(ends.node):
+    ends = _dead_ends(net, settings)
+    if settings.reach_px <= 0 or not len(ends.node):
         return net
-    chosen = _chosen(_candidates(net, ends, how), len(ends.node))
+    chosen = _chosen(_candidates(net, ends, settings), len(ends.node))
     if not len(chosen.end):
         return net
     line = net.line_of_point[chosen.point]
@@ -68,14 +68,14 @@ def gaps_closed(net: Network, how: Closing) -> Network:
     return split.with_lines(pairs, points.astype(POINT))
 
 
-def _dead_ends(net: Network, how: Closing) -> _DeadEnds:
+def _dead_ends(net: RoadLines, settings: Closing) -> _DeadEnds:
     dead = (net.degrees == 1)[net.ends] & ~net.is_inferred[:, None]
     line, side = np.nonzero(dead)
     order = np.argsort(net.ends[line, side], kind="stable")
     line, side = line[order], side[order]
     first, last = net.offsets[line], net.offsets[line + 1] - 1
     point = np.where(side == 0, first, last)
-    back = np.round(np.maximum(how.look_back_px, 2 * net.points["radius"][point])).astype(np.int64)
+    back = np.round(np.maximum(settings.look_back_px, 2 * net.points["radius"][point])).astype(np.int64)
     # The very tip of a thinned line leans towards a corner of the road.
     tip = np.minimum(2, last - first)
     sign = np.where(side == 0, 1, -1)
@@ -90,26 +90,28 @@ def _dead_ends(net: Network, how: Closing) -> _DeadEnds:
     return _DeadEnds(net.ends[line, side][used], line[used], xy[point][used], ahead[used], radius[used], point[used])
 
 
-def _candidates(net: Network, ends: _DeadEnds, how: Closing) -> _Bridges:
-    index = _points_nearby(net, ends, how.reach_px)
+def _candidates(net: RoadLines, ends: _DeadEnds, settings: Closing) -> _Bridges:
+    index = _points_nearby(net, ends, settings.reach_px)
     xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
-    near = cKDTree(ends.xy).sparse_distance_matrix(cKDTree(xy[index]), how.reach_px + 1, output_type="ndarray")
+    near = cKDTree(ends.xy).sparse_distance_matrix(cKDTree(xy[index]), settings.reach_px + 1, output_type="ndarray")
     near = near[np.lexsort((near["j"], near["i"]))]
     end, point = near["i"].astype(np.int64), index[near["j"]]
     of = net.line_of_point
     way = xy[point] - ends.xy[end]
     distance = np.hypot(*way.T)
     along = (way * ends.ahead[end]).sum(1)
-    in_view = (distance <= how.reach_px) & (along >= np.cos(np.radians(how.turn_deg)) * distance) & (distance > 0)
+    in_view = (
+        (distance <= settings.reach_px) & (along >= np.cos(np.radians(settings.turn_deg)) * distance) & (distance > 0)
+    )
     in_view &= (of[point] != ends.line[end]) & ~net.is_inferred[of[point]]
     end, point, way, distance = end[in_view], point[in_view], way[in_view], distance[in_view]
     number = np.full(len(net.points), -1)
     number[ends.point] = np.arange(len(ends.point))
     other = number[point]
-    facing = (other >= 0) & _faces(ends, end, other, way, distance, how)
+    facing = (other >= 0) & _faces(ends, end, other, way, distance, settings)
     ahead = _direction(net, xy, point)
     cross = np.abs(ahead[:, 0] * ends.ahead[end][:, 1] - ahead[:, 1] * ends.ahead[end][:, 0])
-    meeting = (other < 0) & (cross >= np.sin(np.radians(how.crossing_deg)))
+    meeting = (other < 0) & (cross >= np.sin(np.radians(settings.crossing_deg)))
     # Of all points of a line the one straight ahead is meant, not the nearest one.
     aside = np.abs(way[:, 0] * ends.ahead[end][:, 1] - way[:, 1] * ends.ahead[end][:, 0])
     cost = distance + np.where(facing, 0.5, 1.0) * aside
@@ -117,7 +119,7 @@ def _candidates(net: Network, ends: _DeadEnds, how: Closing) -> _Bridges:
     return _Bridges(cost[used], end[used], np.where(facing, other, -1)[used], point[used])
 
 
-def _points_nearby(net: Network, ends: _DeadEnds, reach_px: float) -> Int64:
+def _points_nearby(net: RoadLines, ends: _DeadEnds, reach_px: float) -> Int64:
     """Points of lines in the cells around dead ends: few of all."""
     side = reach_px + 1
 
@@ -130,18 +132,20 @@ def _points_nearby(net: Network, ends: _DeadEnds, reach_px: float) -> Int64:
     return np.flatnonzero(np.isin(cell(net.points["x"].astype(np.float64), net.points["y"].astype(np.float64)), around))
 
 
-def _faces(ends: _DeadEnds, end: Int64, other: Int64, way: Float64, distance: Float64, how: Closing) -> Bool:
+def _faces(ends: _DeadEnds, end: Int64, other: Int64, way: Float64, distance: Float64, settings: Closing) -> Bool:
     back = -(way * ends.ahead[other]).sum(1)
     turn = -(ends.ahead[end] * ends.ahead[other]).sum(1)
     wide = np.maximum(ends.radius[end], ends.radius[other]) / np.minimum(ends.radius[end], ends.radius[other])
-    limit = np.cos(np.radians(how.turn_deg))
+    limit = np.cos(np.radians(settings.turn_deg))
     faces: Bool = (
-        (back >= limit * distance) & (turn >= np.cos(np.radians(1.5 * how.turn_deg))) & (wide <= how.width_ratio)
+        (back >= limit * distance)
+        & (turn >= np.cos(np.radians(1.5 * settings.turn_deg)))
+        & (wide <= settings.width_ratio)
     )
     return faces
 
 
-def _direction(net: Network, xy: Float64, point: Int64) -> Float64:
+def _direction(net: RoadLines, xy: Float64, point: Int64) -> Float64:
     """Of a line at its points."""
     of = net.line_of_point[point]
     after = np.minimum(point + 4, net.offsets[of + 1] - 1)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from sat2map.arrays import Bool
-from sat2map.vector.roads_network import Network, links_matrix
+from sat2map.vector.roads_network import RoadLines, links_matrix
 
 ROUNDS = 4
 """Where a spur goes, a shorter one may be left; after as many rounds none is, in all that was seen."""
@@ -26,49 +26,49 @@ class Tidying:
     """Roads that meet no other and are shorter are none."""
 
 
-def tidied(net: Network, how: Tidying) -> Network:
+def tidied(net: RoadLines, settings: Tidying) -> RoadLines:
     """Make one node of each junction, and drop spurs and specks."""
-    net = without_spurs(one_node_a_place(net), how)
-    net = one_node_a_junction(net, how)
-    net = without_spurs(net, how)
-    return without_specks(net, how).without_idle_nodes()
+    net = without_spurs(one_node_a_place(net), settings)
+    net = one_node_a_junction(net, settings)
+    net = without_spurs(net, settings)
+    return without_specks(net, settings).without_idle_nodes()
 
 
-def one_node_a_place(net: Network) -> Network:
+def one_node_a_place(net: RoadLines) -> RoadLines:
     """Contract the rings that thinning leaves around the cores of wide places."""
     beside = np.bincount(net.line_of_point, net.points["beside_core"], minlength=len(net.ends))
     return without_small_rings(net.contracted(2 * beside > net.counts))
 
 
-def one_node_a_junction(net: Network, how: Tidying) -> Network:
+def one_node_a_junction(net: RoadLines, settings: Tidying) -> RoadLines:
     """Contract lines between junctions that are nearer than the roads are wide."""
     joint = net.degrees > 2
     width = 2 * np.maximum(*net.radius_px[net.ends].T)
-    short = (net.lengths_px() <= np.maximum(how.clump * width, 2.0)) & joint[net.ends].all(1)
+    short = (net.lengths_px() <= np.maximum(settings.clump * width, 2.0)) & joint[net.ends].all(1)
     return without_small_rings(net.contracted(short & (net.ends[:, 0] != net.ends[:, 1]))).joined()
 
 
-def without_small_rings(net: Network) -> Network:
+def without_small_rings(net: RoadLines) -> RoadLines:
     """Without lines that come back to their node within the place that it stands for."""
     ring, node = net.ends[:, 0] == net.ends[:, 1], net.ends[:, 0]
     return net.keep(~(ring & (net.lengths_px() < 8 * net.radius_px[node]) & (net.degrees[node] > 2)))
 
 
-def without_spurs(net: Network, how: Tidying) -> Network:
+def without_spurs(net: RoadLines, settings: Tidying) -> RoadLines:
     """Without dead ends that are shorter than the road is wide."""
     for _ in range(ROUNDS):
-        spurs = _spurs(net, how)
+        spurs = _spurs(net, settings)
         if not spurs.any():
             break
         net = net.keep(~spurs).joined()
     return net
 
 
-def _spurs(net: Network, how: Tidying) -> Bool:
+def _spurs(net: RoadLines, settings: Tidying) -> Bool:
     dead = (net.degrees == 1)[net.ends]
     root = np.where(dead[:, 0], net.ends[:, 1], net.ends[:, 0])
     lengths = net.lengths_px()
-    spurs: Bool = (dead.sum(1) == 1) & (lengths < how.spur * 2 * net.radius_px[root]) & (net.degrees[root] > 2)
+    spurs: Bool = (dead.sum(1) == 1) & (lengths < settings.spur * 2 * net.radius_px[root]) & (net.degrees[root] > 2)
     # Where a node has nothing but spurs, the longest one stays.
     order = np.lexsort((np.arange(len(root)), -lengths, root))
     order = order[spurs[order]]
@@ -78,9 +78,9 @@ def _spurs(net: Network, how: Tidying) -> Bool:
     return spurs
 
 
-def without_specks(net: Network, how: Tidying) -> Network:
+def without_specks(net: RoadLines, settings: Tidying) -> RoadLines:
     """Without roads that meet no other and are short."""
     _, group = connected_components(links_matrix(len(net.xy), net.ends), directed=False)
     of = group[net.ends[:, 0]]
     total = np.bincount(of, net.lengths_px(), minlength=len(net.xy) + 1)
-    return net.keep(total[of] >= how.speck_px)
+    return net.keep(total[of] >= settings.speck_px)

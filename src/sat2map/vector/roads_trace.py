@@ -15,7 +15,7 @@ from sat2map.arrays import Array, Bool, UInt8
 from sat2map.classes import ROAD_CLASSES
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
-from sat2map.vector.roads_network import POINT, UNKNOWN, Int64, Network
+from sat2map.vector.roads_network import POINT, UNKNOWN, Int64, RoadLines
 
 FORWARD = ((0, 1), (1, 1), (1, 0), (1, -1))
 """Steps (rows, columns) to the neighbours that come later, row by row."""
@@ -45,7 +45,9 @@ class Tracing:
         return self.hole_side_px + 2 * self.closing_px + 4 * self.core_px
 
 
-def trace_window(values: ClassWindow, read: Window, core: Window, width_px: int, how: Tracing) -> tuple[Int64, Network]:
+def trace_window(
+    values: ClassWindow, read: Window, core: Window, width_px: int, settings: Tracing
+) -> tuple[Int64, RoadLines]:
     """Trace the lines that begin in a core window.
 
     Args:
@@ -53,25 +55,25 @@ def trace_window(values: ClassWindow, read: Window, core: Window, width_px: int,
         read: the core window and its margin, which may lie beyond the scene.
         core: what lines are wanted of.
         width_px: of the scene.
-        how: how centre lines are found.
+        settings: how centre lines are found.
 
     Returns:
         Key of each node (its pixel in the scene, counted row by row), and the lines, in pixels of the scene. A line
         ends where others meet it, and where it leaves the window.
     """
-    road = filled(is_road(values, how), values.valid_hw, how)
-    square = squared_distance(road, how.core_px + 1)
-    core_hw = road & (square > how.core_px**2)
+    road = filled(is_road(values, settings), values.valid_hw, settings)
+    square = squared_distance(road, settings.core_px + 1)
+    core_hw = road & (square > settings.core_px**2)
     thin: Bool = skeletonize(road & ~core_hw)
     one, other, degree = _links(thin, core.inside(read))
     pixels, number = np.unique(np.stack((one, other), -1), return_inverse=True)
     number = number.reshape(-1, 2)
-    points = _points(values, road, square, core_hw, pixels, how)
+    points = _points(values, road, square, core_hw, pixels, settings)
     points["x"] += read.col
     points["y"] += read.row
     rows, cols = np.divmod(pixels, thin.shape[1])
     keys = (rows + read.row) * width_px + cols + read.col
-    net = Network(
+    net = RoadLines(
         xy=np.zeros((len(pixels), 2)),
         radius_px=np.zeros(len(pixels)),
         ends=number,
@@ -83,12 +85,12 @@ def trace_window(values: ClassWindow, read: Window, core: Window, width_px: int,
     return keys[used], net.without_idle_nodes()
 
 
-def is_road(values: ClassWindow, how: Tracing) -> Bool:
+def is_road(values: ClassWindow, settings: Tracing) -> Bool:
     """Where there is road: bool, shape (H, W)."""
     table = np.zeros(256, bool)
-    table[list(how.road_classes)] = True
+    table[list(settings.road_classes)] = True
     road: Bool = table[values.classes_hw] & values.valid_hw
-    return closed(road, how.closing_px) & values.valid_hw if how.closing_px else road
+    return closed(road, settings.closing_px) & values.valid_hw if settings.closing_px else road
 
 
 def closed(road: Bool, radius_px: int) -> Bool:
@@ -110,11 +112,11 @@ def _dilated(mask: Bool) -> Bool:
     return out
 
 
-def filled(road: Bool, valid: Bool, how: Tracing) -> Bool:
+def filled(road: Bool, valid: Bool, settings: Tracing) -> Bool:
     """Fill small holes; holes that touch the array's border, or no data, stay."""
     holes, _ = label(~road)
     areas = np.bincount(holes.ravel())
-    small = areas < how.hole_px
+    small = areas < settings.hole_px
     small[0] = False
     for edge in (holes[0], holes[-1], holes[:, 0], holes[:, -1], holes[~valid]):
         small[edge] = False
@@ -126,7 +128,7 @@ def filled(road: Bool, valid: Bool, how: Tracing) -> Bool:
     starts = np.flatnonzero(np.append(True, which[1:] != which[:-1]))
     for place in np.divmod(at, road.shape[1]):
         side = np.maximum.reduceat(place, starts) - np.minimum.reduceat(place, starts) + 1
-        small[which[starts[side > how.hole_side_px]]] = False
+        small[which[starts[side > settings.hole_side_px]]] = False
     full: Bool = road | small[holes]
     return full
 
@@ -180,7 +182,7 @@ def _links(thin: Bool, core: Window) -> tuple[Int64, Int64, UInt8]:
     return one, other, degree[1:-1, 1:-1]
 
 
-def _points(values: ClassWindow, road: Bool, square: Array, core: Bool, pixels: Int64, how: Tracing) -> Array:
+def _points(values: ClassWindow, road: Bool, square: Array, core: Bool, pixels: Int64, settings: Tracing) -> Array:
     """The points of lines that these pixels of the window become: `POINT`."""
     height, width = road.shape
     rows, cols = np.divmod(pixels, width)
@@ -201,10 +203,10 @@ def _points(values: ClassWindow, road: Bool, square: Array, core: Bool, pixels: 
     points["x"], points["y"] = cols + 0.5 + shift[0], rows + 0.5 + shift[1]
     points["radius"] = np.maximum(here + np.hypot(*shift) - 0.5, 0.5)
     kind = values.classes_hw[rows, cols]
-    points["kind"] = np.where(np.isin(kind, how.road_classes) & values.valid_hw[rows, cols], kind, UNKNOWN)
+    points["kind"] = np.where(np.isin(kind, settings.road_classes) & values.valid_hw[rows, cols], kind, UNKNOWN)
     points["confidence"] = 0 if values.confidence_hw is None else values.confidence_hw[rows, cols]
     if core.any():
         # Halfway between the edge and the core, and a little more.
-        near = squared_distance(~core, how.core_px // 2 + 3) < (how.core_px // 2 + 3) ** 2
+        near = squared_distance(~core, settings.core_px // 2 + 3) < (settings.core_px // 2 + 3) ** 2
         points["beside_core"] = near[rows, cols]
     return points
