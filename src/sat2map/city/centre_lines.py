@@ -90,7 +90,7 @@ def _planned_lines(shapely: Any, layout: Layout, box: Points) -> tuple[Any, Any]
     avenues = list(layout.avenues(box))
     straight = [*(a.line for a in avenues), *layout.streets(box), *_lanes(layout, box)]
     noded = shapely.get_parts(shapely.union_all(shapely.linestrings(straight), grid_size=GRID_M))
-    coloured = shapely.multilinestrings([shapely.linestrings(a.line) for a in avenues if a.colour is not None])
+    coloured = shapely.union_all([shapely.LineString(a.line) for a in avenues if a.colour is not None])
     middles = shapely.line_interpolate_point(noded, 0.5, normalized=True)
     is_major = shapely.dwithin(middles, coloured, 5 * GRID_M)
     bent = [shapely.linestrings(layout.bend.line(shapely.get_coordinates(line)[[0, -1]], 3.0)) for line in noded]

@@ -17,7 +17,7 @@ from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.road_graph import RoadGraph
 from sat2map.vector.roads_ends import Ends, one_node_a_meeting, with_ends
 from sat2map.vector.roads_gaps import Closing, gaps_closed
-from sat2map.vector.roads_network import UNKNOWN, Int64, RoadNetwork, in_order, stitched
+from sat2map.vector.roads_network import UNKNOWN, Int64, RoadLines, in_order, stitched
 from sat2map.vector.roads_shape import smooth_lines
 from sat2map.vector.roads_tidy import Tidying, one_node_a_junction, tidied
 from sat2map.vector.roads_trace import Tracing, trace_window
@@ -62,12 +62,12 @@ def trace_roads(
     return _graph(with_ends(net, settings.ends, grid.height, grid.width), grid, settings, gsd_m)
 
 
-def _traced(raster: ClassRaster, settings: Tracing, window_px: int, n_workers: int) -> RoadNetwork:
+def _traced(raster: ClassRaster, settings: Tracing, window_px: int, n_workers: int) -> RoadLines:
     """The lines of all windows, joined."""
     height, width = raster.grid.height, raster.grid.width
     lock = Lock()
 
-    def trace(core: Window) -> tuple[Int64, RoadNetwork]:
+    def trace(core: Window) -> tuple[Int64, RoadLines]:
         read = core.grown(settings.margin_px)
         with lock:
             values = _read(raster, read)
@@ -95,7 +95,7 @@ def _windows(height: int, width: int, side: int) -> Iterator[Window]:
             yield Window(row, col, side, side).clipped(height, width)
 
 
-def _graph(net: RoadNetwork, grid: Grid, settings: RoadSettings, gsd_m: float) -> RoadGraph:
+def _graph(net: RoadLines, grid: Grid, settings: RoadSettings, gsd_m: float) -> RoadGraph:
     xy, offsets = smooth_lines(net, sigma_px=settings.sigma_px, tolerance_px=settings.tolerance_px)
     steps = np.hypot(*np.diff(xy, axis=0, prepend=xy[:1]).T)
     steps[offsets[:-1]] = 0
@@ -117,14 +117,14 @@ def _graph(net: RoadNetwork, grid: Grid, settings: RoadSettings, gsd_m: float) -
     )
 
 
-def _widths(net: RoadNetwork) -> tuple[Float64, Float64]:
+def _widths(net: RoadLines) -> tuple[Float64, Float64]:
     """Median and tenth percentile of each line's width in pixels, of its points that lie in no junction."""
     order = np.lexsort((net.points["radius"], net.line_of_point))
     width = 2 * net.points["radius"][order].astype(np.float64)
     return width[net.offsets[:-1] + net.counts // 2], width[net.offsets[:-1] + net.counts // 10]
 
 
-def _classes(net: RoadNetwork, settings: Tracing) -> Array:
+def _classes(net: RoadLines, settings: Tracing) -> Array:
     """The class of most points of each line, the first of the road classes where that is not decided."""
     votes = np.stack(
         [
@@ -135,7 +135,7 @@ def _classes(net: RoadNetwork, settings: Tracing) -> Array:
     return np.array(settings.road_classes, np.uint8)[votes.argmax(0)] if len(net.ends) else np.zeros(0, np.uint8)
 
 
-def _confidence(net: RoadNetwork) -> Float64:
+def _confidence(net: RoadLines) -> Float64:
     known = net.points["kind"] != UNKNOWN
     total = np.bincount(net.line_of_point, np.where(known, net.points["confidence"], 0), minlength=len(net.ends))
     n = np.bincount(net.line_of_point, known, minlength=len(net.ends))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sat2map.arrays import Float64
-from sat2map.vector.roads_network import Int64, RoadNetwork
+from sat2map.vector.roads_network import Int64, RoadLines
 
 UNTRUSTED = 0.05
 
@@ -32,7 +32,7 @@ class Ends:
     """... if the line between them is no longer than as many widths."""
 
 
-def with_ends(net: RoadNetwork, settings: Ends, height_px: int, width_px: int) -> RoadNetwork:
+def with_ends(net: RoadLines, settings: Ends, height_px: int, width_px: int) -> RoadLines:
     """Leave out what thinning bends at the ends of lines, and move nodes to where the rest of the lines points to.
 
     Args:
@@ -50,7 +50,7 @@ def with_ends(net: RoadNetwork, settings: Ends, height_px: int, width_px: int) -
     return replace(_trimmed(net, cuts), xy=moved)
 
 
-def one_node_a_meeting(net: RoadNetwork, settings: Ends) -> RoadNetwork:
+def one_node_a_meeting(net: RoadLines, settings: Ends) -> RoadLines:
     """Contract short lines between junctions that lie in one position when they lie where the roads point to.
 
     Thinning makes two junctions of a crossing, the farther apart the more slanting it is.
@@ -66,20 +66,20 @@ def one_node_a_meeting(net: RoadNetwork, settings: Ends) -> RoadNetwork:
     return net.contracted(is_one).joined()
 
 
-def _cuts(net: RoadNetwork, settings: Ends) -> Int64:
+def _cuts(net: RoadLines, settings: Ends) -> Int64:
     """Points that are left out at both ends of each line, shape (E, 2)."""
     cuts = np.stack([_cut(net, side, settings) for side in (0, 1)], -1)
     return np.minimum(cuts, ((net.counts - 1) // 2)[:, None])
 
 
-def _dead(net: RoadNetwork) -> Int64:
+def _dead(net: RoadLines) -> Int64:
     """Nodes where roads end, in the order in which lines end there: those at which they begin first."""
     nodes = net.ends.T.ravel()
     dead: Int64 = nodes[net.degrees[nodes] == 1]
     return dead
 
 
-def _cut(net: RoadNetwork, side: int, settings: Ends) -> Int64:
+def _cut(net: RoadLines, side: int, settings: Ends) -> Int64:
     """Points that are left out at one end of each line."""
     along, of, n = net.along_px(), net.line_of_point, net.counts
     nth: Int64 = np.arange(len(of)) - net.offsets[:-1][of]
@@ -97,14 +97,14 @@ def _cut(net: RoadNetwork, side: int, settings: Ends) -> Int64:
     return cut
 
 
-def _usual_radius(net: RoadNetwork) -> Float64:
+def _usual_radius(net: RoadLines) -> Float64:
     """Median along each line, shape (E,)."""
     order = np.lexsort((net.points["radius"], net.line_of_point))
     median: Float64 = net.points["radius"][order][net.offsets[:-1] + net.counts // 2].astype(np.float64)
     return median
 
 
-def _approaches(net: RoadNetwork, cuts: Int64, settings: Ends) -> tuple[Float64, Float64]:
+def _approaches(net: RoadLines, cuts: Int64, settings: Ends) -> tuple[Float64, Float64]:
     """Where each end of a line is trusted from, and the direction towards its node: shapes (2 E, 2), starts first."""
     xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
     first, last = net.offsets[:-1], net.offsets[1:] - 1
@@ -115,7 +115,7 @@ def _approaches(net: RoadNetwork, cuts: Int64, settings: Ends) -> tuple[Float64,
     return at, ahead / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
 
 
-def _junctions_moved(net: RoadNetwork, cuts: Int64, at: Float64, ahead: Float64, settings: Ends) -> Float64:
+def _junctions_moved(net: RoadLines, cuts: Int64, at: Float64, ahead: Float64, settings: Ends) -> Float64:
     """Positions of the nodes, junctions nearest to all the lines that lead there, by least squares."""
     n, node = len(net.xy), net.ends.T.ravel()
     # A line of which nothing is to be trusted has little to say.
@@ -137,7 +137,7 @@ def _junctions_moved(net: RoadNetwork, cuts: Int64, at: Float64, ahead: Float64,
     return moved
 
 
-def _dead_ends_moved(net: RoadNetwork, at: Float64, ahead: Float64, height_px: int, width_px: int) -> Float64:
+def _dead_ends_moved(net: RoadLines, at: Float64, ahead: Float64, height_px: int, width_px: int) -> Float64:
     """Dead ends go straight on to where the road ends, or the scene: thinning takes half a width from a road."""
     node = net.ends.T.ravel()
     dead = net.degrees[node] == 1
@@ -152,7 +152,7 @@ def _dead_ends_moved(net: RoadNetwork, at: Float64, ahead: Float64, height_px: i
     return moved
 
 
-def _trimmed(net: RoadNetwork, cuts: Int64) -> RoadNetwork:
+def _trimmed(net: RoadLines, cuts: Int64) -> RoadLines:
     nth = np.arange(len(net.points)) - np.repeat(net.offsets[:-1], net.counts)
     kept = (nth >= np.repeat(cuts[:, 0], net.counts)) & (nth < np.repeat(net.counts - cuts[:, 1], net.counts))
     offsets = np.append(0, np.cumsum(kept))[net.offsets]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sat2map.arrays import Array, Bool, Float64
-from sat2map.vector.roads_network import POINT, Int64, RoadNetwork
+from sat2map.vector.roads_network import POINT, Int64, RoadLines
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Bridges(NamedTuple):
     """Index of the point it leads to."""
 
 
-def gaps_closed(net: RoadNetwork, settings: Closing) -> RoadNetwork:
+def gaps_closed(net: RoadLines, settings: Closing) -> RoadLines:
     """Add inferred lines from dead ends to others that face them, and to lines that lie before them."""
     ends = _dead_ends(net, settings)
     if settings.reach_px <= 0 or not len(ends.node):
@@ -68,7 +68,7 @@ def gaps_closed(net: RoadNetwork, settings: Closing) -> RoadNetwork:
     return split.with_lines(pairs, points.astype(POINT))
 
 
-def _dead_ends(net: RoadNetwork, settings: Closing) -> _DeadEnds:
+def _dead_ends(net: RoadLines, settings: Closing) -> _DeadEnds:
     dead = (net.degrees == 1)[net.ends] & ~net.is_inferred[:, None]
     line, side = np.nonzero(dead)
     order = np.argsort(net.ends[line, side], kind="stable")
@@ -90,7 +90,7 @@ def _dead_ends(net: RoadNetwork, settings: Closing) -> _DeadEnds:
     return _DeadEnds(net.ends[line, side][used], line[used], xy[point][used], ahead[used], radius[used], point[used])
 
 
-def _candidates(net: RoadNetwork, ends: _DeadEnds, settings: Closing) -> _Bridges:
+def _candidates(net: RoadLines, ends: _DeadEnds, settings: Closing) -> _Bridges:
     index = _points_nearby(net, ends, settings.reach_px)
     xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
     near = cKDTree(ends.xy).sparse_distance_matrix(cKDTree(xy[index]), settings.reach_px + 1, output_type="ndarray")
@@ -119,7 +119,7 @@ def _candidates(net: RoadNetwork, ends: _DeadEnds, settings: Closing) -> _Bridge
     return _Bridges(cost[used], end[used], np.where(facing, other, -1)[used], point[used])
 
 
-def _points_nearby(net: RoadNetwork, ends: _DeadEnds, reach_px: float) -> Int64:
+def _points_nearby(net: RoadLines, ends: _DeadEnds, reach_px: float) -> Int64:
     """Points of lines in the cells around dead ends: few of all."""
     side = reach_px + 1
 
@@ -145,7 +145,7 @@ def _faces(ends: _DeadEnds, end: Int64, other: Int64, way: Float64, distance: Fl
     return faces
 
 
-def _direction(net: RoadNetwork, xy: Float64, point: Int64) -> Float64:
+def _direction(net: RoadLines, xy: Float64, point: Int64) -> Float64:
     """Of a line at its points."""
     of = net.line_of_point[point]
     after = np.minimum(point + 4, net.offsets[of + 1] - 1)

@@ -23,7 +23,7 @@ UNKNOWN = 255
 
 
 @dataclass(frozen=True)
-class RoadNetwork:
+class RoadLines:
     """Lines between nodes; a line's points run from its first node to its second one."""
 
     xy: Float64
@@ -67,7 +67,7 @@ class RoadNetwork:
         """Of the lines, shape (E,)."""
         return self.along_px()[self.offsets[1:] - 1]
 
-    def keep(self, lines: Array) -> RoadNetwork:
+    def keep(self, lines: Array) -> RoadLines:
         """Only those lines (a mask or their numbers in a new order); all nodes stay."""
         chosen = np.flatnonzero(lines) if lines.dtype == bool else lines
         index, offsets = _spread(self.offsets, chosen, np.zeros(len(chosen), bool))
@@ -79,13 +79,13 @@ class RoadNetwork:
             is_inferred=self.is_inferred[chosen],
         )
 
-    def without_idle_nodes(self) -> RoadNetwork:
+    def without_idle_nodes(self) -> RoadLines:
         """Without the nodes that no line ends at."""
         used = self.degrees > 0
         number = np.cumsum(used) - 1
         return replace(self, xy=self.xy[used], radius_px=self.radius_px[used], ends=number[self.ends])
 
-    def joined(self, through: Bool | None = None) -> RoadNetwork:
+    def joined(self, through: Bool | None = None) -> RoadLines:
         """Join the two lines that meet at a node where no other does; what is inferred stays a line of its own.
 
         Args:
@@ -116,7 +116,7 @@ class RoadNetwork:
             self, ends=ends, offsets=offsets, points=points[kept], is_inferred=self.is_inferred[lines[first]]
         )
 
-    def contracted(self, lines: Bool) -> RoadNetwork:
+    def contracted(self, lines: Bool) -> RoadLines:
         """Make one node of all nodes that these lines connect, in their middle, and drop the lines."""
         n = len(self.xy)
         _, group = connected_components(links_matrix(n, self.ends[lines]), directed=False)
@@ -133,7 +133,7 @@ class RoadNetwork:
         np.maximum.at(radius, group, self.radius_px)
         return replace(self, xy=xy, radius_px=radius, ends=group[self.ends]).keep(~lines)
 
-    def split(self, lines: Int64, at: Int64) -> tuple[RoadNetwork, Int64]:
+    def split(self, lines: Int64, at: Int64) -> tuple[RoadLines, Int64]:
         """Split lines at points within them, and make nodes there.
 
         Args:
@@ -165,9 +165,9 @@ class RoadNetwork:
         cut = self.points[cuts]
         xy = np.concatenate((self.xy, np.stack((cut["x"], cut["y"]), -1)))
         radius = np.concatenate((self.radius_px, cut["radius"]))
-        return RoadNetwork(xy, radius, ends, offsets, points, self.is_inferred[line]), nodes
+        return RoadLines(xy, radius, ends, offsets, points, self.is_inferred[line]), nodes
 
-    def with_lines(self, ends: Int64, points: Array) -> RoadNetwork:
+    def with_lines(self, ends: Int64, points: Array) -> RoadLines:
         """The network and further lines of two points each, all of them inferred.
 
         Args:
@@ -184,7 +184,7 @@ class RoadNetwork:
         )
 
 
-def stitched(parts: Sequence[tuple[Int64, RoadNetwork]], width_px: int) -> RoadNetwork:
+def stitched(parts: Sequence[tuple[Int64, RoadLines]], width_px: int) -> RoadLines:
     """Join the lines of windows into one network that does not tell where the windows were.
 
     Args:
@@ -200,11 +200,11 @@ def stitched(parts: Sequence[tuple[Int64, RoadNetwork]], width_px: int) -> RoadN
     for index, row in ((number[:, 0], offsets[:-1]), (number[:, 1], offsets[1:] - 1)):
         xy[index] = np.stack((points["x"][row], points["y"][row]), -1)
         radius[index] = points["radius"][row]
-    whole = RoadNetwork(xy, radius, number, offsets, points, np.zeros(len(number), bool)).joined()
+    whole = RoadLines(xy, radius, number, offsets, points, np.zeros(len(number), bool)).joined()
     return in_order(_rings_turned(whole, width_px), width_px).without_idle_nodes()
 
 
-def in_order(net: RoadNetwork, width_px: int) -> RoadNetwork:
+def in_order(net: RoadLines, width_px: int) -> RoadLines:
     """The same lines, each in the direction and all in the order that their pixels tell."""
     key = _pixel_keys(net.points, width_px)
     head, tail = net.offsets[:-1], net.offsets[1:] - 1
@@ -217,7 +217,7 @@ def in_order(net: RoadNetwork, width_px: int) -> RoadNetwork:
     return straight.keep(np.lexsort((key[np.minimum(head + 1, tail)], key[head])))
 
 
-def _rings_turned(net: RoadNetwork, width_px: int) -> RoadNetwork:
+def _rings_turned(net: RoadLines, width_px: int) -> RoadLines:
     """Rings that no other line meets begin at their first pixel: of them alone, windows decide where they begin."""
     alone = (net.ends[:, 0] == net.ends[:, 1]) & (net.degrees[net.ends[:, 0]] == 2)
     points, xy, radius = net.points.copy(), net.xy.copy(), net.radius_px.copy()
@@ -231,7 +231,7 @@ def _rings_turned(net: RoadNetwork, width_px: int) -> RoadNetwork:
     return _nodes_in_order(replace(net, xy=xy, radius_px=radius, points=points), width_px)
 
 
-def _nodes_in_order(net: RoadNetwork, width_px: int) -> RoadNetwork:
+def _nodes_in_order(net: RoadLines, width_px: int) -> RoadLines:
     """The same network with its nodes in the order of their pixels."""
     key = np.floor(net.xy[:, 1]).astype(np.int64) * width_px + np.floor(net.xy[:, 0]).astype(np.int64)
     order = np.argsort(key, kind="stable")

@@ -6,12 +6,12 @@ import numpy as np
 import shapely
 
 from sat2map.arrays import Float64
-from sat2map.vector.roads_network import Int64, RoadNetwork
+from sat2map.vector.roads_network import Int64, RoadLines
 
 SPACING_PX = 1.0
 
 
-def smooth_lines(net: RoadNetwork, *, sigma_px: float, tolerance_px: float) -> tuple[Float64, Int64]:
+def smooth_lines(net: RoadLines, *, sigma_px: float, tolerance_px: float) -> tuple[Float64, Int64]:
     """The lines from node to node, without steps of pixels.
 
     Points at equal distances are smoothed by a Gaussian, with their mirror image in the end of the line beyond it, so
@@ -27,7 +27,7 @@ def smooth_lines(net: RoadNetwork, *, sigma_px: float, tolerance_px: float) -> t
     return _simplified(_smoothed(xy, offsets, sigma_px), offsets, tolerance_px)
 
 
-def _from_node_to_node(net: RoadNetwork) -> tuple[Float64, Int64]:
+def _from_node_to_node(net: RoadLines) -> tuple[Float64, Int64]:
     """The points of each line and its two nodes."""
     offsets = net.offsets + 2 * np.arange(len(net.offsets))
     out = np.empty((offsets[-1], 2))

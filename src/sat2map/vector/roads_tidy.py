@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from sat2map.arrays import Bool
-from sat2map.vector.roads_network import RoadNetwork, links_matrix
+from sat2map.vector.roads_network import RoadLines, links_matrix
 
 ROUNDS = 4
 """Where a spur goes, a shorter one may be left; after as many rounds none is, in all that was seen."""
@@ -26,7 +26,7 @@ class Tidying:
     """Roads that meet no other and are shorter are none."""
 
 
-def tidied(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
+def tidied(net: RoadLines, settings: Tidying) -> RoadLines:
     """Make one node of each junction, and drop spurs and specks."""
     net = without_spurs(one_node_a_place(net), settings)
     net = one_node_a_junction(net, settings)
@@ -34,13 +34,13 @@ def tidied(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
     return without_specks(net, settings).without_idle_nodes()
 
 
-def one_node_a_place(net: RoadNetwork) -> RoadNetwork:
+def one_node_a_place(net: RoadLines) -> RoadLines:
     """Contract the rings that thinning leaves around the cores of wide places."""
     beside = np.bincount(net.line_of_point, net.points["beside_core"], minlength=len(net.ends))
     return without_small_rings(net.contracted(2 * beside > net.counts))
 
 
-def one_node_a_junction(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
+def one_node_a_junction(net: RoadLines, settings: Tidying) -> RoadLines:
     """Contract lines between junctions that are nearer than the roads are wide."""
     joint = net.degrees > 2
     width = 2 * np.maximum(*net.radius_px[net.ends].T)
@@ -48,13 +48,13 @@ def one_node_a_junction(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
     return without_small_rings(net.contracted(short & (net.ends[:, 0] != net.ends[:, 1]))).joined()
 
 
-def without_small_rings(net: RoadNetwork) -> RoadNetwork:
+def without_small_rings(net: RoadLines) -> RoadLines:
     """Without lines that come back to their node within the place that it stands for."""
     ring, node = net.ends[:, 0] == net.ends[:, 1], net.ends[:, 0]
     return net.keep(~(ring & (net.lengths_px() < 8 * net.radius_px[node]) & (net.degrees[node] > 2)))
 
 
-def without_spurs(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
+def without_spurs(net: RoadLines, settings: Tidying) -> RoadLines:
     """Without dead ends that are shorter than the road is wide."""
     for _ in range(ROUNDS):
         spurs = _spurs(net, settings)
@@ -64,7 +64,7 @@ def without_spurs(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
     return net
 
 
-def _spurs(net: RoadNetwork, settings: Tidying) -> Bool:
+def _spurs(net: RoadLines, settings: Tidying) -> Bool:
     dead = (net.degrees == 1)[net.ends]
     root = np.where(dead[:, 0], net.ends[:, 1], net.ends[:, 0])
     lengths = net.lengths_px()
@@ -78,7 +78,7 @@ def _spurs(net: RoadNetwork, settings: Tidying) -> Bool:
     return spurs
 
 
-def without_specks(net: RoadNetwork, settings: Tidying) -> RoadNetwork:
+def without_specks(net: RoadLines, settings: Tidying) -> RoadLines:
     """Without roads that meet no other and are short."""
     _, group = connected_components(links_matrix(len(net.xy), net.ends), directed=False)
     of = group[net.ends[:, 0]]

@@ -15,7 +15,7 @@ from sat2map.arrays import Array, Bool, UInt8
 from sat2map.classes import ROAD_CLASSES
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
-from sat2map.vector.roads_network import POINT, UNKNOWN, Int64, RoadNetwork
+from sat2map.vector.roads_network import POINT, UNKNOWN, Int64, RoadLines
 
 FORWARD = ((0, 1), (1, 1), (1, 0), (1, -1))
 """Steps (rows, columns) to the neighbours that come later, row by row."""
@@ -47,7 +47,7 @@ class Tracing:
 
 def trace_window(
     values: ClassWindow, read: Window, core: Window, width_px: int, settings: Tracing
-) -> tuple[Int64, RoadNetwork]:
+) -> tuple[Int64, RoadLines]:
     """Trace the lines that begin in a core window.
 
     Args:
@@ -73,7 +73,7 @@ def trace_window(
     points["y"] += read.row
     rows, cols = np.divmod(pixels, thin.shape[1])
     keys = (rows + read.row) * width_px + cols + read.col
-    net = RoadNetwork(
+    net = RoadLines(
         xy=np.zeros((len(pixels), 2)),
         radius_px=np.zeros(len(pixels)),
         ends=number,
