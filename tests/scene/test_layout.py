@@ -11,7 +11,8 @@ import rasterio
 
 from sat2map.errors import SceneError
 from sat2map.scene.georeference import Grid
-from sat2map.scene.layout import NodataMask, OwnMask, RasterLayout, raster_layout
+from sat2map.scene.layout import RasterLayout, raster_layout
+from sat2map.scene.mask import NodataMask, OwnMask
 from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions, parse_mask
 from sat2map.scene.source import open_scene
 from sat2map.tiling import Window

@@ -24,7 +24,7 @@ from sat2map.model.card import Card
 from sat2map.nn import UNetGenerator, build
 from sat2map.nn.geometry import geometry
 from sat2map.nn.normalization import freeze_statistics
-from sat2map.scene.mask import fill_gaps
+from sat2map.scene.gaps import fill_gaps
 from sat2map.scene.source import ReadOptions
 from sat2map.translate import Settings
 from sat2map.translate.scene_drawing import FILL_PX

@@ -139,3 +139,13 @@ def reason_of(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).split())[:160]
+
+
+def check_band(band: int, count: int, name: str | Path) -> None:
+    """Refuse a band that a scene has not.
+
+    Raises:
+        SceneError: bands are counted from 1 to `count`.
+    """
+    if not 1 <= band <= count:
+        raise SceneError(f"scene has no band {band} (it has {count})", name, hint="count from 1")

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError
 from sat2map.scene.georeference import Grid
-from sat2map.scene.mask import ENOUGH_PX, LARGEST_SAMPLE_PX
+from sat2map.scene.sampling import ENOUGH_PX, LARGEST_SAMPLE_PX
 from sat2map.scene.stretch import SharedStretch, StretchRule, decide_stretch
 from sat2map.tiling import Window
 

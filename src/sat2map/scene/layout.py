@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 
 from sat2map.errors import SceneError
-from sat2map.scene.gdal import read_errors
+from sat2map.scene.gdal import check_band
 from sat2map.scene.georeference import Grid, box_window, raster_grid
-from sat2map.scene.mask import alpha_is_a_mask
-from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
+from sat2map.scene.mask import ValidWhere, find_mask
+from sat2map.scene.options import NoMask, ReadOptions
 from sat2map.tiling import Window
 
 LARGEST_BLOCK_MIB = 512
@@ -28,31 +28,6 @@ RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 Palette = tuple[tuple[int, int, int], ...]
 """RGB of each value from 0; the last one is that of all values beyond."""
-
-
-@dataclass(frozen=True)
-class NodataMask:
-    """Pixels are invalid where every band used holds one value.
-
-    Attributes:
-        value: that value.
-    """
-
-    value: float
-
-
-@dataclass(frozen=True)
-class OwnMask:
-    """Pixels are valid where the file says so: by its nodata value, or its mask.
-
-    Attributes:
-        bands: that say so, counted from 1; all the others would make every pixel valid.
-    """
-
-    bands: tuple[int, ...]
-
-
-ValidWhere = NoMask | MaskBand | MaskFile | NodataMask | OwnMask
 
 
 @dataclass(frozen=True)
@@ -105,7 +80,7 @@ def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> Raste
     bands = _bands(dataset, options.bands, name, remarks)
     dtype = _dtype(dataset, bands, name)
     palette = _palette(dataset, bands[0])
-    valid_where = _valid_where(dataset, options, bands, name, remarks)
+    valid_where = find_mask(dataset, options, bands, name, remarks)
     white_is_zero = palette is None and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
     return RasterLayout(window, whole.part(window), bands, dtype, palette, valid_where, tuple(remarks), white_is_zero)
 
@@ -157,14 +132,9 @@ def _bands_asked_for(count: int, wanted: Sequence[int], name: str | Path) -> tup
     if len(wanted) not in (1, 3):
         raise SceneError("`bands` takes one band or three", ",".join(map(str, wanted)), hint="`bands` 3,2,1")
     for band in wanted:
-        _check_band(band, count, name)
+        check_band(band, count, name)
     red, green, blue = [*wanted] * (3 // len(wanted))
     return red, green, blue
-
-
-def _check_band(band: int, count: int, name: str | Path) -> None:
-    if not 1 <= band <= count:
-        raise SceneError(f"scene has no band {band} (it has {count})", name, hint="count from 1")
 
 
 def _dtype(dataset: Any, bands: Sequence[int], name: str | Path) -> np.dtype[Any]:
@@ -196,35 +166,3 @@ def _palette(dataset: Any, band: int) -> Palette | None:
     for value, (red, green, blue, _) in of_value.items():
         colours[value] = (red, green, blue)
     return tuple(colours)
-
-
-def _valid_where(
-    dataset: Any, options: ReadOptions, bands: Sequence[int], name: str | Path, remarks: list[str]
-) -> ValidWhere:
-    """What is asked for wins over the file: first a mask, then a nodata value."""
-    if options.mask is not None:
-        if isinstance(options.mask, MaskBand):
-            _check_band(options.mask.band, dataset.count, name)
-        return options.mask
-    if options.nodata is not None:
-        return NodataMask(options.nodata)
-    alpha = _alpha(dataset, name, remarks)
-    if alpha is not None:
-        return MaskBand(alpha)
-    # The flag of alpha is on every band of a raster with an alpha band, whether it is a mask or not.
-    nothing_said = {MaskFlags.alpha, MaskFlags.all_valid}
-    saying = [i for i, flags in enumerate(dataset.mask_flag_enums, start=1) if not nothing_said & {*flags}]
-    return OwnMask(tuple(saying)) if {*bands} & {*saying} else NoMask()
-
-
-def _alpha(dataset: Any, name: str | Path, remarks: list[str]) -> int | None:
-    """The band that is a mask and tagged so; what a sample of its values says counts for more than the tag."""
-    colours = list(dataset.colorinterp)
-    if ColorInterp.alpha not in colours:
-        return None
-    band = colours.index(ColorInterp.alpha) + 1
-    with read_errors(name, "in its alpha band"):
-        if alpha_is_a_mask(dataset, band):
-            return band
-    remarks.append(f"band {band} is tagged alpha but is no mask (near infrared?), so it is ignored")
-    return None

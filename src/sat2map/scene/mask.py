@@ -1,25 +1,91 @@
-"""Which pixels of a raster hold data, and where to look for what is decided once for all of it."""
+"""Which pixels of a raster hold data: by what is asked, its alpha band, its mask, or its nodata value."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rasterio.enums import ColorInterp, MaskFlags
 
-from sat2map.arrays import Bool, UInt8
+from sat2map.scene.gdal import check_band, read_errors
+from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
+from sat2map.scene.sampling import sample_windows
 from sat2map.tiling import Window
 
-LARGEST_SAMPLE_PX = 1024
-STRIP_PX = 256
-SAMPLE_GRID, SAMPLE_PX = 12, 96
-"""Without overviews a decimated read would decode all: so many windows a side, of that many px, instead."""
-LOOKED_THROUGH_PX, LOOK_PX = 2**24, 2048
-"""Where such a sample holds next to no data, all of the raster is looked through: so many pixels of it, read by windows
-of that side."""
-ENOUGH_PX = 10_000
-"""Valid pixels with which a sample is enough."""
 SMALLEST_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class NodataMask:
+    """Pixels are invalid where every band used holds one value.
+
+    Attributes:
+        value: that value.
+    """
+
+    value: float
+
+
+@dataclass(frozen=True)
+class OwnMask:
+    """Pixels are valid where the file says so: by its nodata value, or its mask.
+
+    Attributes:
+        bands: that say so, counted from 1; all the others would make every pixel valid.
+    """
+
+    bands: tuple[int, ...]
+
+
+ValidWhere = NoMask | MaskBand | MaskFile | NodataMask | OwnMask
+
+
+def find_mask(
+    dataset: Any, options: ReadOptions, bands: Sequence[int], name: str | Path, remarks: list[str]
+) -> ValidWhere:
+    """Find what says where a raster holds data.
+
+    What is asked for wins over the file: first a mask, then a nodata value.
+
+    Args:
+        dataset: a rasterio dataset, open for reading.
+        options: what is asked.
+        bands: of red, green and blue, counted from 1.
+        name: of the raster, for errors.
+        remarks: gets what is odd and should be told.
+
+    Raises:
+        SceneError: there is no such band, or the alpha band cannot be read.
+    """
+    if options.mask is not None:
+        if isinstance(options.mask, MaskBand):
+            check_band(options.mask.band, dataset.count, name)
+        return options.mask
+    if options.nodata is not None:
+        return NodataMask(options.nodata)
+    alpha = _alpha(dataset, name, remarks)
+    if alpha is not None:
+        return MaskBand(alpha)
+    # The flag of alpha is on every band of a raster with an alpha band, whether it is a mask or not.
+    nothing_said = {MaskFlags.alpha, MaskFlags.all_valid}
+    saying = [i for i, flags in enumerate(dataset.mask_flag_enums, start=1) if not nothing_said & {*flags}]
+    return OwnMask(tuple(saying)) if {*bands} & {*saying} else NoMask()
+
+
+def _alpha(dataset: Any, name: str | Path, remarks: list[str]) -> int | None:
+    """The band that is a mask and tagged so; what a sample of its values says counts for more than the tag."""
+    colours = list(dataset.colorinterp)
+    if ColorInterp.alpha not in colours:
+        return None
+    band = colours.index(ColorInterp.alpha) + 1
+    with read_errors(name, "in its alpha band"):
+        if alpha_is_a_mask(dataset, band):
+            return band
+    remarks.append(f"band {band} is tagged alpha but is no mask (near infrared?), so it is ignored")
+    return None
 
 
 def alpha_is_a_mask(dataset: Any, band: int) -> bool:
@@ -48,62 +114,3 @@ def _opaque_values(dataset: Any, band: int) -> list[float]:
         return [1, 255]
     n_bits = int(dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 8))
     return [255, 2**n_bits - 1, int(np.iinfo(dtype).max)]
-
-
-def look_through(area: Window) -> list[tuple[Window, tuple[int, int]]]:
-    """Windows that together are all of `area`, and the shape that each is read in, as of `sample_windows`."""
-    step = max(1, math.ceil(math.sqrt(area.height * area.width / LOOKED_THROUGH_PX)))
-    windows = [
-        Window(area.row + row, area.col + col, min(LOOK_PX, area.height - row), min(LOOK_PX, area.width - col))
-        for row in range(0, area.height, LOOK_PX)
-        for col in range(0, area.width, LOOK_PX)
-    ]
-    return [(window, (-(-window.height // step), -(-window.width // step))) for window in windows]
-
-
-def sample_windows(dataset: Any, area: Window) -> list[tuple[Window, tuple[int, int]]]:
-    """Windows whose pixels stand for those of `area`, and the shape that each is read in.
-
-    One of everything, decimated, where overviews make that cheap or the area is small; else a grid of small ones.
-    """
-    if dataset.overviews(1) or max(area.height, area.width) <= LARGEST_SAMPLE_PX:
-        return [(area, (min(area.height, LARGEST_SAMPLE_PX), min(area.width, LARGEST_SAMPLE_PX)))]
-    rows, cols = (
-        sorted({min(int(start), side - 1) for start in np.linspace(0, max(side - SAMPLE_PX, 0), SAMPLE_GRID)})
-        for side in (area.height, area.width)
-    )
-    windows = [Window(r, c, SAMPLE_PX, SAMPLE_PX).clipped(area.height, area.width) for r in rows for c in cols]
-    moved = [Window(w.row + area.row, w.col + area.col, w.height, w.width) for w in windows]
-    return [(window, (window.height, window.width)) for window in moved]
-
-
-def fill_gaps(rgb_hwc: UInt8, valid: Bool, distance_px: int, far: UInt8) -> UInt8:
-    """Continue what is there into what is not, so that a network sees no edge where only the data end.
-
-    Each pixel takes that of the nearest one in its row, else in its column; a window read `distance_px` wider on
-    each side is filled as the whole scene is.
-
-    Args:
-        rgb_hwc: uint8, shape (h, w, 3).
-        valid: bool, shape (h, w).
-        distance_px: how far pixels are carried along each axis.
-        far: uint8, shape (3,): what lies beyond.
-    """
-    filled, known = rgb_hwc.copy(), valid.copy()
-    for axis in (1, 0):
-        # In strips, since positions take many times the bytes of pixels.
-        for start in range(0, known.shape[1 - axis], STRIP_PX):
-            strip = np.s_[start : start + STRIP_PX] if axis else np.s_[:, start : start + STRIP_PX]
-            filled[strip], known[strip] = _carried(filled[strip], known[strip], axis, distance_px)
-    filled[~known] = far
-    return filled
-
-
-def _carried(rgb_hwc: UInt8, known: Bool, axis: int, distance_px: int) -> tuple[UInt8, Bool]:
-    position = np.arange(known.shape[axis]).reshape(-1, 1) if axis == 0 else np.arange(known.shape[axis])
-    before = np.maximum.accumulate(np.where(known, position, -(2**30)), axis)
-    after = np.flip(np.minimum.accumulate(np.flip(np.where(known, position, 2**30), axis), axis), axis)
-    nearest = np.where(position - before <= after - position, before, after)
-    reached = np.abs(nearest - position) <= distance_px
-    safe = np.where(reached, nearest, position)
-    return np.take_along_axis(rgb_hwc, safe[..., None], axis), reached

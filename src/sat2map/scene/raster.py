@@ -14,9 +14,10 @@ import rasterio.windows
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import SceneError
 from sat2map.scene.gdal import read_errors
-from sat2map.scene.layout import NodataMask, OwnMask, raster_layout
-from sat2map.scene.mask import ENOUGH_PX, look_through, sample_windows
+from sat2map.scene.layout import raster_layout
+from sat2map.scene.mask import NodataMask, OwnMask
 from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
+from sat2map.scene.sampling import ENOUGH_PX, look_through, sample_windows
 from sat2map.scene.stretch import SharedStretch, StretchOption, StretchRange, StretchRule, decide_stretch
 from sat2map.tiling import Window
 

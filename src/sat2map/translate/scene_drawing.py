@@ -10,7 +10,7 @@ import numpy as np
 from sat2map.arrays import Bool, UInt8
 from sat2map.classes import COLOURS_RGB, classify, nearest_colour
 from sat2map.engine import Engine, choose_head
-from sat2map.scene.mask import fill_gaps
+from sat2map.scene.gaps import fill_gaps
 from sat2map.scene.model_grid import ResampledSource, choose_model_grid
 from sat2map.scene.source import Source
 from sat2map.scene.stretch import DEFAULT_LEVELS

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sat2map.scene.mask import fill_gaps
+from sat2map.scene.gaps import fill_gaps
 from sat2map.tiling import Window
 
 FAR = np.array([9, 9, 9], np.uint8)
