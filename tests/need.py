@@ -10,7 +10,10 @@ from types import ModuleType
 
 import pytest
 
-EXTRAS = ("torch", "torchmetrics", "onnx", "onnxscript", "tensorboard", "pooch", "matplotlib", "distributed", "pmtiles")
+EXTRAS = (
+    "torch", "torchmetrics", "onnx", "onnxscript", "tensorboard", "pooch", "matplotlib", "distributed", "pmtiles",
+    "shapely", "pyogrio", "pyarrow", "osmium",
+)  # fmt: skip
 """Packages that an extra brings, or that are there for tests of what it brings: the base install has none of them."""
 
 
