@@ -129,7 +129,8 @@ def _traced(raster: ClassRaster, path: Path, settings: VectorSettings, table: Se
     if not road_rows(table):
         words = f"class table has no class {' or '.join(map(repr, ROAD_NAMES))}"
         if not made:
-            raise DataError(f"{words}, so there are no {wanted[0]}", ", ".join(c.name for c in table))
+            names = ", ".join(kind.name for kind in table)
+            raise DataError(f"{words}, so there are no {wanted[0]}", names, hint="name the class of roads 'road'")
         log.warning("%s: roads and junctions are left out", words)
         return made
     roads = trace_road_layers(raster, table, settings.roads, window_px=areas.window_px, n_workers=areas.n_threads)
