@@ -366,6 +366,19 @@ CASES: dict[str, tuple[Make, str]] = {
         "c.toml",
     ),
     "vectors of another ending": (lambda d: _vectorize(_classes(d / "a.tif"), d / "o.shp"), "o.shp"),
+    "one layer of a GeoPackage": (
+        lambda d: _vectorize(_classes(d / "a.tif"), d / "o.gpkg", "--layer", "roads"), "holds all layers",
+    ),
+    "vectors of an unknown layer": (
+        lambda d: _vectorize(_classes(d / "a.tif"), d / "o.fgb", "--layer", "rails"), "rails",
+    ),
+    "roads of other classes": (
+        lambda d: _vectorize(
+            _classes(d / "a.tif"), d / "o.fgb", "--layer", "roads", "--class-table",
+            str(_file(d / "c.toml", b'classes = [{name = "sea", colours_rgb = [[0, 0, 9]]}]')),
+        ),
+        "'road' or 'major road'",
+    ),
     "vectors that exist": (lambda d: _vectorize(_classes(d / "a.tif"), _file(d / "o.gpkg", b"x")), "exists"),
     "vectors in a missing folder": (lambda d: _vectorize(_classes(d / "a.tif"), d / "no" / "o.gpkg"), "no"),
     "vectors of a folder": (lambda d: _translate(_made(d / "empty", Path.mkdir), d / "o.gpkg"), "one scene"),

@@ -13,13 +13,16 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from click.testing import CliRunner
 
+from sat2map.arrays import UInt8
 from sat2map.city import write_scene
 from sat2map.cli.main import sat2map
 from sat2map.vector.write import SUFFIXES
 from tests.peak import PRINT_PEAK_MIB
+from tests.vector.road_fields import drawn
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,21 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def truth(city: Path) -> Path:
     return city.with_name("city_truth.tif")
+
+
+def write_classes(path: Path, classes_hw: UInt8) -> Path:
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(1, 0, 5e5, 0, -1, 5e6)}
+    height, width = classes_hw.shape
+    with rasterio.open(path, "w", "GTiff", width, height, 1, dtype="uint8", **place) as dataset:
+        dataset.write(classes_hw, 1)
+    return path
+
+
+def crossing(path: Path) -> Path:
+    """A road and a major road that cross; the road has a gap of 10 m."""
+    field = drawn(200, 200, [([(0, 100), (200, 100)], 9, 1), ([(100, 0), (100, 200)], 9, 2)])
+    field[:, 40:50] = 0
+    return write_classes(path, field)
 
 
 def run(*arguments: object) -> str:
@@ -60,7 +78,8 @@ def test_every_format_has_the_same_areas(city: Path, tmp_path: Path, suffix: str
     out = tmp_path / f"a{suffix}"
     told = json.loads(run("vectorize", truth(city), "-o", out, "--min-area", 50, "--json", "--quiet"))
     read = geopandas.read_parquet(out) if suffix == ".parquet" else geopandas.read_file(out, layer=0)
-    assert told["features"] == {"areas": len(read)}
+    assert told["features"]["areas"] == len(read)
+    assert list(told["features"]) == (["areas", "roads", "junctions"] if suffix == ".gpkg" else ["areas"])
     assert told["outputs"] == [str(out)]
     assert list(read.columns) == ["area_id", "class", "area_m2", "confidence", *read.columns[4:]]
     assert read["area_m2"].min() >= 45
@@ -91,6 +110,71 @@ def test_confidence_of_a_map_is_that_of_its_areas(city: Path, tmp_path: Path) ->
     assert confidence.between(0.1, 1).all()
     assert confidence.mean() > 0.4
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("layer", ["roads", "junctions"])
+def test_roads_of_a_city_are_the_same_in_any_windows(city: Path, tmp_path: Path, layer: str) -> None:
+    texts = set()
+    for window, workers in ((256, 1), (256, 3), (704, 1), (704, 3)):
+        out = tmp_path / f"{window}_{workers}.geojsonl"
+        run("vectorize", truth(city), "-o", out, "--layer", layer, "--window", window, "--workers", workers)
+        texts.add(out.read_bytes())
+    assert len(texts) == 1
+    run("vectorize", truth(city), "-o", tmp_path / "a.gpkg")
+    assert len(geopandas.read_file(tmp_path / "a.gpkg", layer=layer)) == len(texts.pop().splitlines()) > 10
+
+
+def test_a_crossing_has_its_roads_and_junctions(tmp_path: Path) -> None:
+    source, out = crossing(tmp_path / "a.tif"), tmp_path / "a.gpkg"
+    told = json.loads(run("vectorize", source, "-o", out, "--json", "--quiet"))
+    assert told["features"] == {"areas": 7, "roads": 6, "junctions": 7}
+    roads, junctions = (geopandas.read_file(out, layer=layer) for layer in ("roads", "junctions"))
+    assert sorted(roads["class"]) == ["major road"] * 2 + ["road"] * 4
+    assert roads["is_inferred"].sum() == 1
+    assert roads["length_m"].to_numpy() == pytest.approx(roads.length.to_numpy(), rel=1e-3)
+    assert roads["width_m"].to_numpy() == pytest.approx(9, abs=1.1)
+    assert roads["confidence"].isna().all()
+    assert sorted(junctions["degree"]) == [1, 1, 1, 1, 2, 2, 4]
+
+
+def test_gaps_stay_open_where_none_is_to_be_closed(tmp_path: Path) -> None:
+    source, out = crossing(tmp_path / "a.tif"), tmp_path / "a.fgb"
+    run("vectorize", source, "-o", out, "--layer", "roads", "--close-gaps", 0)
+    assert not geopandas.read_file(out)["is_inferred"].any()
+
+
+def test_confidence_goes_to_the_roads_too(tmp_path: Path) -> None:
+    source = crossing(tmp_path / "a.tif")
+    with rasterio.open(source) as dataset:
+        profile = dataset.profile
+    with rasterio.open(tmp_path / "a_confidence.tif", "w", **profile) as dataset:
+        dataset.write(np.full((200, 200), 204, np.uint8), 1)
+    run("vectorize", source, "-o", tmp_path / "a.parquet", "--layer", "roads")
+    roads = geopandas.read_parquet(tmp_path / "a.parquet")
+    assert roads["confidence"].to_numpy() == pytest.approx(np.where(roads["is_inferred"], 0, 0.8))
+
+
+@pytest.mark.parametrize("names", [("land", "forest", "sea"), ("land", "sea", "road")])
+def test_roads_are_found_by_the_names_of_other_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    table = "".join(f'[[classes]]\nname = "{name}"\ncolours_rgb = [[{i}, 0, 0]]\n' for i, name in enumerate(names))
+    (tmp_path / "c.toml").write_text(table)
+    command = ["vectorize", crossing(tmp_path / "a.tif"), "-o", tmp_path / "a.gpkg"]
+    result = CliRunner().invoke(sat2map, [str(a) for a in [*command, "--class-table", tmp_path / "c.toml", "--json"]])
+    assert result.exit_code == 0, result.output
+    has_roads = "road" in names
+    assert ("roads" in json.loads(result.stdout)["features"]) == has_roads
+    if has_roads:
+        assert set(geopandas.read_file(tmp_path / "a.gpkg", layer="roads")["class"]) == {"road"}
+
+
+def test_ground_without_roads_has_empty_layers(tmp_path: Path) -> None:
+    source = write_classes(tmp_path / "a.tif", np.zeros((50, 50), np.uint8))
+    for layer in ("roads", "junctions"):
+        for suffix in (".fgb", ".parquet", ".geojsonl"):
+            run("vectorize", source, "-o", tmp_path / f"{layer}{suffix}", "--layer", layer)
+    told = run("vectorize", source, "-o", tmp_path / "a.gpkg", "--json")
+    assert json.loads(told)["features"] == {"areas": 1, "roads": 0, "junctions": 0}
+    assert len(geopandas.read_file(tmp_path / "a.gpkg", layer="roads")) == 0
 
 
 @pytest.mark.slow
@@ -131,8 +215,6 @@ def test_memory_does_not_grow_with_the_raster(tmp_path: Path) -> None:
 
 def repeated(path: Path, n: int) -> str:
     """A map of 1,000 px, n times in each direction."""
-    import rasterio
-
     with rasterio.open(path) as dataset:
         t, wkt = dataset.transform, dataset.crs.to_wkt()
     bands = []

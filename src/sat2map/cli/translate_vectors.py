@@ -33,7 +33,7 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
         given: all other options of `translate`.
     """
     from sat2map.cli.vectorize import say_vectors
-    from sat2map.vector.vectorize import LAYERS, vectorize_file
+    from sat2map.vector.vectorize import vectorize_file
     from sat2map.vector.write import check_vector_destination
 
     out, also, overwrite, as_json = outputs
@@ -41,7 +41,7 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
         raise click.UsageError("--also goes with vectors: -o map.gpkg --also map.tif")
     if len(sources) != 1 or Path(sources[0]).is_dir():
         raise click.UsageError("vectors are made of one scene: translate a folder to maps, then use vectorize")
-    check_vector_destination(out, LAYERS, overwrite=overwrite)
+    check_vector_destination(out, overwrite=overwrite)
     # Of a fixed name, by which an interrupted run goes on.
     raster = also or out.with_name(f".{out.stem}_map.tif")
     once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}

@@ -14,6 +14,9 @@ from sat2map.errors import import_extra
 if TYPE_CHECKING:
     from sat2map.vector.vectorize import WrittenVectors
 
+LAYERS = ("areas", "roads", "junctions")
+"""Known here without importing what makes them."""
+
 
 @click.command()
 @click.argument("source", metavar="MAP")
@@ -25,6 +28,14 @@ if TYPE_CHECKING:
 @click.option(
     "--min-area", "min_area_m2", type=click.FloatRange(min=0), default=0, metavar="M2",
     help="Smaller areas, in square metres, go to the neighbour with the longest common border.  [default: 0]",
+)  # fmt: skip
+@click.option(
+    "--close-gaps", "close_gaps_m", type=click.FloatRange(min=0), default=20, show_default=True, metavar="M",
+    help="Longest gap in a road, in metres, that a line marked as inferred closes; 0: none.",
+)  # fmt: skip
+@click.option(
+    "--layer", type=click.Choice(LAYERS),
+    help="What a format of one layer holds; GeoPackage holds all.  [default: areas]",
 )  # fmt: skip
 @click.option(
     "--class-table", "class_table", type=click.Path(path_type=Path), metavar="FILE",
@@ -44,6 +55,8 @@ def vectorize(
     out: Path,
     simplify_m: float | None,
     min_area_m2: float,
+    close_gaps_m: float,
+    layer: str | None,
     class_table: Path | None,
     confidence: str | None,
     window_px: int | None,
@@ -55,16 +68,19 @@ def vectorize(
     """Make vectors of MAP: a map of `sat2map translate`, or one band of numbers of classes from 0.
 
     OUT's ending decides: GeoPackage (.gpkg, with colours for QGIS), FlatGeobuf (.fgb), GeoParquet (.parquet) or
-    GeoJSON text sequence (.geojsonl). Areas share their borders, and windows leave no trace in them.
+    GeoJSON text sequence (.geojsonl). Areas share their borders, roads are one network of lines between junctions, and
+    windows leave no trace in them.
     """
     for module in ("shapely", "pyogrio", "pyarrow"):
         import_extra(module, "vector")
     from sat2map.vector.areas import AreaSettings
     from sat2map.vector.class_file import read_class_table
-    from sat2map.vector.vectorize import vectorize_file
+    from sat2map.vector.roads import RoadSettings
+    from sat2map.vector.vectorize import VectorSettings, vectorize_file
 
     window_px, n_workers = window_px or AreaSettings.window_px, n_workers or AreaSettings.n_threads
-    settings = AreaSettings(simplify_m, min_area_m2, window_px, n_workers)
+    areas = AreaSettings(simplify_m, min_area_m2, window_px, n_workers)
+    settings = VectorSettings(areas, RoadSettings(close_gaps_m=close_gaps_m), layer)
     table = None if class_table is None else read_class_table(class_table)
     written = vectorize_file(source, out, settings, table=table, confidence=confidence, overwrite=overwrite)
     say_vectors(source, written, as_json, quiet)
@@ -72,9 +88,12 @@ def vectorize(
 
 def say_vectors(source: str, written: WrittenVectors, as_json: bool, quiet: bool) -> None:
     """Say what was written: to programs on stdout, to people on stderr."""
-    files = [str(path) for path in written.files]
     if as_json:
-        click.echo(json.dumps({"source": source, "outputs": files, "features": dict(written.n_features)}, indent=2))
+        click.echo(
+            json.dumps(
+                {"source": source, "outputs": [str(written.path)], "features": dict(written.n_features)}, indent=2
+            )
+        )
     if not quiet:
         counted = ", ".join(f"{n} {name}" for name, n in written.n_features.items())
-        click.echo(f"{source} -> {', '.join(files)}: {counted}", err=True)
+        click.echo(f"{source} -> {written.path}: {counted}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +60,12 @@ class RoadGraph:
         points: Array = shapely.points(self._placed(self.node_xy))
         return points
 
-    def road_columns(self) -> dict[str, Array]:
-        """Attributes of the lines, as the layer `roads` has them."""
+    def road_columns(self, class_names: Sequence[str] = CLASS_NAMES) -> dict[str, Array]:
+        """Attributes of the lines, as the layer `roads` has them; the names are those of the class table."""
         return {
             "start_node": self.ends[:, 0],
             "end_node": self.ends[:, 1],
-            "class": np.array(CLASS_NAMES, object)[self.road_class],
+            "class": np.array(class_names, object)[self.road_class],
             "width_m": self.width_m,
             "width_p10_m": self.width_p10_m,
             "length_m": self.length_m,

@@ -2,34 +2,75 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from sat2map.classes import CLASSES, MapClass
+from sat2map.errors import DataError, OutputError
 from sat2map.scene.destination import check_no_input
 from sat2map.vector.areas import DEFAULT_AREA_SETTINGS, AreaSettings, trace_areas
 from sat2map.vector.class_file import open_class_raster
 from sat2map.vector.class_raster import ClassRaster
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
-from sat2map.vector.write import check_vector_destination, write_layers
+from sat2map.vector.road_layers import ROAD_NAMES, road_rows, trace_road_layers
+from sat2map.vector.roads import RoadSettings
+from sat2map.vector.write import check_vector_destination, holds_layers, write_layers
 
-LAYERS = ("areas",)
+LAYERS = ("areas", "roads", "junctions")
+
+log = logging.getLogger(__name__)
 
 
 class WrittenVectors(NamedTuple):
     """What was written."""
 
-    files: list[Path]
+    path: Path
     n_features: Mapping[str, int]
     """Of each layer."""
+
+
+@dataclass(frozen=True)
+class VectorSettings:
+    """What is made of a raster of classes.
+
+    Attributes:
+        areas: how areas are made; its windows and threads are those of the roads, too.
+        roads: how roads are made.
+        layer: what a file of one layer holds; None: `areas`, and all in a GeoPackage.
+    """
+
+    areas: AreaSettings = DEFAULT_AREA_SETTINGS
+    roads: RoadSettings = field(default_factory=RoadSettings)
+    layer: str | None = None
+
+    def layers(self, path: Path) -> tuple[str, ...]:
+        """The layers that a file is to hold.
+
+        Raises:
+            OutputError: there is no such layer, or the format holds all of them.
+        """
+        if self.layer not in (None, *LAYERS):
+            raise OutputError("no such layer", self.layer, hint=f"`layer` is one of {', '.join(LAYERS)}")
+        if not holds_layers(path):
+            return (self.layer or LAYERS[0],)
+        if self.layer is not None:
+            raise OutputError(
+                "GeoPackage holds all layers, so `layer` has nothing to choose", path,
+                hint="leave `layer` out, or write .fgb, .parquet or .geojsonl",
+            )  # fmt: skip
+        return LAYERS
+
+
+DEFAULT_VECTOR_SETTINGS = VectorSettings()
 
 
 def vectorize_file(
     source: str | Path,
     destination: str | Path,
-    settings: AreaSettings = DEFAULT_AREA_SETTINGS,
+    settings: VectorSettings = DEFAULT_VECTOR_SETTINGS,
     *,
     table: Sequence[MapClass] | None = None,
     confidence: str | Path | None = None,
@@ -40,17 +81,19 @@ def vectorize_file(
     Args:
         source: a map, or one band of numbers of classes.
         destination: its ending decides the format.
-        settings: how areas are made.
+        settings: what is made, and how.
         table: the classes; None: those of the bundled model.
         confidence: a raster on the same grid; None: that which `translate` writes beside a map, if it is there.
         overwrite: whether an output that exists is replaced.
 
     Raises:
         SceneError: the raster cannot be read, holds no classes, or has no place.
+        DataError: roads alone are wanted, and the table has none.
         OutputError: the destination cannot be written.
     """
     path = Path(destination)
-    check_vector_destination(path, LAYERS, overwrite=overwrite)
+    check_vector_destination(path, overwrite=overwrite)
+    settings.layers(path)
     check_no_input(path, [Path(source)])
     with open_class_raster(source, table, confidence) as raster:
         return vectorize_raster(raster, path, settings, table=table or CLASSES, overwrite=overwrite)
@@ -59,7 +102,7 @@ def vectorize_file(
 def vectorize_raster(
     raster: ClassRaster,
     path: Path,
-    settings: AreaSettings = DEFAULT_AREA_SETTINGS,
+    settings: VectorSettings = DEFAULT_VECTOR_SETTINGS,
     *,
     table: Sequence[MapClass] = CLASSES,
     overwrite: bool = False,
@@ -68,11 +111,30 @@ def vectorize_raster(
 
     Raises:
         SceneError: the raster has no place or no data.
+        DataError: roads alone are wanted, and the table has none.
         OutputError: the destination cannot be written.
     """
-    counts: dict[str, int] = {}
-    layers = [_counted(trace_areas(raster, table, path.parent, settings), counts)]
-    return WrittenVectors(write_layers(path, layers, overwrite=overwrite), counts)
+    made = _traced(raster, path, settings, table)
+    counts = dict.fromkeys((layer.name for layer in made), 0)
+    write_layers(path, [_counted(layer, counts) for layer in made], overwrite=overwrite)
+    return WrittenVectors(path, counts)
+
+
+def _traced(raster: ClassRaster, path: Path, settings: VectorSettings, table: Sequence[MapClass]) -> list[FeatureLayer]:
+    """The layers that are wanted."""
+    wanted, areas = settings.layers(path), settings.areas
+    made = [trace_areas(raster, table, path.parent, areas)] if "areas" in wanted else []
+    if wanted == ("areas",):
+        return made
+    if not road_rows(table):
+        words = f"class table has no class {' or '.join(map(repr, ROAD_NAMES))}"
+        if not made:
+            names = ", ".join(kind.name for kind in table)
+            raise DataError(f"{words}, so there are no {wanted[0]}", names, hint="name the class of roads 'road'")
+        log.warning("%s: roads and junctions are left out", words)
+        return made
+    roads = trace_road_layers(raster, table, settings.roads, window_px=areas.window_px, n_workers=areas.n_threads)
+    return made + [layer for layer in roads if layer.name in wanted]
 
 
 def _counted(layer: FeatureLayer, counts: dict[str, int]) -> FeatureLayer:
@@ -80,7 +142,7 @@ def _counted(layer: FeatureLayer, counts: dict[str, int]) -> FeatureLayer:
 
     def batches() -> Iterator[FeatureBatch]:
         for batch in layer.batches:
-            counts[layer.name] = counts.get(layer.name, 0) + len(batch.geometry)
+            counts[layer.name] += len(batch.geometry)
             yield batch
 
     return replace(layer, batches=batches())

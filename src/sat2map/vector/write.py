@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,13 @@ GPKG_OPTIONS = {"VERSION": "1.2"}
 """GDAL up to 3.7 warns of 1.4, which is what newer ones write."""
 
 
-def layer_paths(path: Path, names: Sequence[str]) -> list[Path]:
-    """The file of each layer: one for all if the format has layers, else the first in `path`, others beside it."""
-    if path.suffix.lower() == GPKG:
-        return [path] * len(names)
-    return [path, *(path.with_name(f"{path.stem}_{name}{path.suffix}") for name in names[1:])]
+def holds_layers(path: Path) -> bool:
+    """Whether a file of this ending holds any number of layers, not one alone."""
+    return path.suffix.lower() == GPKG
 
 
-def check_vector_destination(path: Path, names: Sequence[str], *, overwrite: bool) -> None:
-    """See, before any work, whether layers can be written.
+def check_vector_destination(path: Path, *, overwrite: bool) -> None:
+    """See, before any work, whether vectors can be written.
 
     Raises:
         OutputError: unknown ending, missing folder, or an output that exists.
@@ -44,36 +42,30 @@ def check_vector_destination(path: Path, names: Sequence[str], *, overwrite: boo
         raise OutputError("output is a folder", path, hint="name a file in it")
     import_extra("pyogrio", "vector")
     import_extra("pyarrow", "vector")
-    refuse_existing(*dict.fromkeys(layer_paths(path, names)), overwrite=overwrite)
+    refuse_existing(path, overwrite=overwrite)
     if not path.parent.is_dir():
         raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
 
 
-def write_layers(path: Path, layers: Sequence[FeatureLayer], *, overwrite: bool = False) -> list[Path]:
-    """Write layers; their files appear together at the end, and only then.
+def write_layers(path: Path, layers: Sequence[FeatureLayer], *, overwrite: bool = False) -> None:
+    """Write layers; their file appears at the end, and only then.
 
     Args:
-        path: of the file; GeoPackage holds all layers, of other formats there is one file a layer.
-        layers: each is read once.
-        overwrite: whether files may be replaced.
-
-    Returns:
-        The files.
+        path: of the file.
+        layers: each is read once; one alone where the format is not GeoPackage.
+        overwrite: whether the file may be replaced.
 
     Raises:
         OutputError: they cannot be written.
     """
-    paths = layer_paths(path, [layer.name for layer in layers])
-    check_vector_destination(path, [layer.name for layer in layers], overwrite=overwrite)
-    with ExitStack() as stack:
-        works = {each: stack.enter_context(replacing(each)) for each in dict.fromkeys(paths)}
-        for each, layer in zip(paths, layers, strict=True):
-            with _one_line(each):
-                _write(works[each], layer)
-        if path.suffix.lower() == GPKG:
-            with _one_line(path):
-                add_styles(works[path], layers)
-    return list(works)
+    check_vector_destination(path, overwrite=overwrite)
+    if len(layers) > 1 and not holds_layers(path):
+        raise OutputError(f"{len(layers)} layers for a format that holds one", path, hint=f"write {GPKG}")
+    with replacing(path) as work, _one_line(path):
+        for layer in layers:
+            _write(work, layer)
+        if holds_layers(path):
+            add_styles(work, layers)
 
 
 def _write(work: Path, layer: FeatureLayer) -> None:
@@ -100,7 +92,7 @@ def _write_with_gdal(work: Path, layer: FeatureLayer) -> None:
             yield record_batch(batch, schema)
 
     schema = layer_schema(layer)
-    is_gpkg = work.suffix.lower() == GPKG
+    is_gpkg = holds_layers(work)
     append = is_gpkg and work.stat().st_size > 0
     if not append:
         work.unlink()

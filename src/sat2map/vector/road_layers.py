@@ -1,0 +1,82 @@
+"""The layers `roads` and `junctions`: the network of roads as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sat2map.arrays import Array
+from sat2map.classes import CLASS_NAMES, ROAD_CLASSES, MapClass
+from sat2map.errors import SceneError
+from sat2map.tiling import Window
+from sat2map.vector.class_raster import ClassRaster
+from sat2map.vector.layer import FeatureBatch, FeatureLayer
+from sat2map.vector.ragged import batches
+from sat2map.vector.roads import RoadSettings, trace_roads
+
+ROAD_NAMES = tuple(CLASS_NAMES[i] for i in ROAD_CLASSES)
+"""By these names a class table has roads."""
+ROAD_FIELDS = {
+    "start_node": "int64", "end_node": "int64", "class": "string", "width_m": "double", "width_p10_m": "double",
+    "length_m": "double", "confidence": "double", "is_inferred": "bool",
+}  # fmt: skip
+JUNCTION_FIELDS = {"node": "int64", "degree": "int64"}
+DECIMALS = {"width_m": 2, "width_p10_m": 2, "length_m": 2, "confidence": 4}
+BATCH_POINTS = 200_000
+SHADE = 0.6
+"""Lines have the colours of their classes, darker, since else they cannot be seen on the areas of roads."""
+
+
+def road_rows(classes: Sequence[MapClass]) -> tuple[int, ...]:
+    """Rows of a class table that are roads."""
+    return tuple(i for i, kind in enumerate(classes) if kind.name in ROAD_NAMES)
+
+
+def trace_road_layers(
+    raster: ClassRaster, classes: Sequence[MapClass], settings: RoadSettings, *, window_px: int, n_workers: int
+) -> tuple[FeatureLayer, FeatureLayer]:
+    """Trace the roads of a raster, and make layers of them.
+
+    Args:
+        raster: of classes.
+        classes: the class table; its classes `road` and `major road` are roads.
+        settings: how roads become lines.
+        window_px: side of the windows that are read.
+        n_workers: threads.
+
+    Returns:
+        Roads, row by row by where they begin, and junctions: all nodes, road ends (`degree` 1) among them.
+
+    Raises:
+        SceneError: the raster has no place on Earth.
+    """
+    if raster.grid.crs is None:
+        raise SceneError("raster has no CRS, so its roads have no place", hint="give it one with rio edit-info")
+    settings = replace(settings, tracing=replace(settings.tracing, road_classes=road_rows(classes)))
+    graph = trace_roads(raster, settings, window_px=window_px, n_workers=n_workers)
+    columns = graph.road_columns([kind.name for kind in classes])
+    if raster.read(Window(0, 0, 1, 1)).confidence_hw is None:
+        columns["confidence"] = np.full(len(graph), np.nan)
+    rounded = {name: np.round(c, DECIMALS[name]) if name in DECIMALS else c for name, c in columns.items()}
+    crs = raster.grid.crs
+    roads = _batches(graph.lines(), rounded, np.diff(graph.offsets))
+    nodes = _batches(graph.points(), graph.junction_columns(), np.ones(len(graph.node_xy), np.int64))
+    return (
+        FeatureLayer("roads", "LineString", ROAD_FIELDS, crs, roads, _colours(classes)),
+        FeatureLayer("junctions", "Point", JUNCTION_FIELDS, crs, nodes),
+    )
+
+
+def _batches(geometry: Array, columns: Mapping[str, Array], n_points: Array) -> Iterator[FeatureBatch]:
+    for some in batches(n_points, BATCH_POINTS):
+        yield FeatureBatch(geometry[some], {name: column[some] for name, column in columns.items()})
+
+
+def _colours(classes: Sequence[MapClass]) -> dict[str, tuple[int, int, int]]:
+    shown = {}
+    for row in road_rows(classes):
+        red, green, blue = classes[row].colours_rgb[0]
+        shown[classes[row].name] = (round(red * SHADE), round(green * SHADE), round(blue * SHADE))
+    return shown
