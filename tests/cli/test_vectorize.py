@@ -221,6 +221,7 @@ def repeated(path: Path, n: int) -> str:
     for band, colour in enumerate(("Red", "Green", "Blue"), 1):
         sources = "".join(
             f'<SimpleSource><SourceFilename relativeToVRT="0">{path}</SourceFilename><SourceBand>{band}</SourceBand>'
+            f'<SrcRect xOff="0" yOff="0" xSize="1000" ySize="1000"/>'
             f'<DstRect xOff="{1000 * col}" yOff="{1000 * row}" xSize="1000" ySize="1000"/></SimpleSource>'
             for row in range(n)
             for col in range(n)
