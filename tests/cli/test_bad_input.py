@@ -432,7 +432,7 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: _model("halve", _not_finite(d / "m.safetensors"), d / "o.safetensors"), "not finite numbers",
     ),
     "card of a folder that is no run": (lambda d: ["model", "info", str(_made(d / "empty", Path.mkdir))], "is no run"),
-    "model of nearly that name": (lambda d: ["model", "info", "compct"], "did you mean compact?"),
+    "model of nearly that name": (lambda d: ["model", "info", "newyrk"], "Did you mean 'newyork'?"),
     "tile of another stride": (
         lambda d: [*_model("export", _not_finite(d / "m.safetensors"), d / "o.onnx"), "--plain", "--tile", "3"],
         "--tile",

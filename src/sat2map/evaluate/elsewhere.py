@@ -22,7 +22,7 @@ from sat2map.errors import DataError
 from sat2map.evaluate.bootstrap import N_DRAWS, draw_counts, ends_of
 from sat2map.evaluate.partial import PartialScore, partial_metrics, score_partial
 from sat2map.evaluate.predictor import Predictor, constant_predictor, load_baseline, load_predictor
-from sat2map.model.card import Card
+from sat2map.model.card import Card, WantedPrecision
 
 METRICS = ("allowed", "water_iou", "road_f1", "invented_water", "park")
 Tables = dict[str, dict[str, float | None]]
@@ -44,6 +44,7 @@ class PartialRequest:
         groups_file: CSV with the columns file and group; by default `groups.csv` in the set or beside it.
         every: score every n-th image.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        precision: numbers with which an 8-bit model computes.
         seed: seed of the bootstrap.
     """
 
@@ -58,6 +59,7 @@ class PartialRequest:
     groups_file: Path | None = None
     every: int = 1
     device: str = "auto"
+    precision: WantedPrecision = "auto"
     seed: int = 0
 
 
@@ -94,7 +96,7 @@ def evaluate_partial(
     if request.constant_rgb is not None:
         predictors = [constant_predictor(request.constant_rgb)]
     else:
-        predictors = [load_predictor(request.model, request.head, request.device)]
+        predictors = [load_predictor(request.model, request.head, request.device, request.precision)]
     if request.versus:
         predictors.append(load_baseline(request.versus, predictors[0], request.device))
     n_images = len(predictors) * sum(len(labelled.labels) for labelled in opened)
