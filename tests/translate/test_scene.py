@@ -182,8 +182,7 @@ def test_model_without_probabilities_is_refused_before_any_work(bundled: Transla
     class Colours:
         card = bundled.engine.card.model_copy(update={"heads": ("rgb",), "palette": None})
 
-        def run_with_confidence(self, *_: object) -> None:
-            raise ModelFileError("model gives no probabilities", "x", hint="y")
+        outputs = ("rgb",)
 
     source, _ = masked_scene(tmp_path)
     with pytest.raises(ModelFileError, match="no probabilities"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError
-from sat2map.model.onnx_file import CONFIDENCE, SWITCH, no_confidence, open_session
+from sat2map.model.onnx_file import SWITCH, open_session
 
 
 class OnnxEngine:
@@ -27,27 +28,21 @@ class OnnxEngine:
         switches = {switch.name for switch in self._session.get_overridable_initializers()}
         names = [port.name for port in self._session.get_outputs()]
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
-        self._path, self._has_confidence = path, CONFIDENCE in names
+        self._path, self.outputs = path, tuple(names)
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""
-        return self._run(sat_bhwc, [head])[0]
+        return self.run_outputs(sat_bhwc, [head])[head]
 
-    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
-        """See `Engine.run_with_confidence`."""
-        if not self._has_confidence:
-            raise no_confidence(self._path)
-        maps, confidence = self._run(sat_bhwc, [head, CONFIDENCE])
-        return maps, confidence
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        """See `Engine.run_outputs`."""
+        # Without the switches the other outputs would be computed too, and discarded.
+        wanted = {switch: np.array(name in outputs) for name, switch in self._switches.items()}
+        answers: list[UInt8] = self._session.run(list(outputs), {"satellite": sat_bhwc, **wanted})
+        return dict(zip(outputs, answers, strict=True))
 
     def with_instance_normalization(self) -> OnnxEngine:
         """See `Engine.with_instance_normalization`."""
         raise ModelFileError(
             "normalization of an exported model is fixed", self._path, hint="give the .safetensors file of the model"
         )
-
-    def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:
-        # Without the switches the other outputs would be computed too, and discarded.
-        wanted = {switch: np.array(name in outputs) for name, switch in self._switches.items()}
-        answers: list[UInt8] = self._session.run(outputs, {"satellite": sat_bhwc, **wanted})
-        return answers

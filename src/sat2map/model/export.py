@@ -16,9 +16,9 @@ from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError
 from sat2map.files import replacing
 from sat2map.model import onnx_file
-from sat2map.model.card import HEADER_KEY, Card, class_of_colour
+from sat2map.model.card import HEADER_KEY, Card, inference_arguments
 from sat2map.nn.generator import Generator
-from sat2map.nn.inference import CONFIDENCE, InferenceModel
+from sat2map.nn.inference import CONFIDENCE, FAMILIARITY, InferenceModel
 
 OPSET = 18
 LARGEST_DIFFERENCE = 1
@@ -43,7 +43,7 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
         OutputError: the folder is missing or cannot be written.
     """
     # The exporter puts all modules into the mode of the outermost one, which therefore must be in evaluation mode.
-    model = InferenceModel(generator, class_of_colour(card)).eval()
+    model = InferenceModel(generator, **inference_arguments(card)).eval()
     with replacing(path) as work:
         _write_graph(model, card, work)
         _check(model, work, images_bhwc, path)
@@ -81,7 +81,8 @@ def _make_optional(graph: Any) -> None:
     in the branches of both.
     """
     needed = {output.name: _nodes_behind(graph, output.name) for output in graph.output}
-    common = set.intersection(*needed.values())
+    # The familiarity needs a part of the network; what it does not need is no less common to the others.
+    common = set.intersection(*(nodes for name, nodes in needed.items() if name != FAMILIARITY))
     moved: set[int] = set()
     for output in graph.output:
         own = needed[output.name] - common
@@ -111,7 +112,7 @@ def _switched(graph: Any, output: Any, indices: list[int]) -> Any:
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, []))
     graph.initializer.append(helper.make_tensor(switch, TensorProto.BOOL, [], [True]))
     on = helper.make_graph([graph.node[i] for i in indices], f"{output.name}_on", [], [output])
-    n_channels = 1 if output.name == CONFIDENCE else 3
+    n_channels = 1 if output.name in (CONFIDENCE, FAMILIARITY) else 3
     nothing = helper.make_tensor("nothing", TensorProto.UINT8, [0, 0, 0, n_channels], [])
     constant = helper.make_node("Constant", [], [output.name], value=nothing)
     off = helper.make_graph([constant], f"{output.name}_off", [], [output])

@@ -15,7 +15,7 @@ from sat2map.model.card import Card
 from sat2map.scene.georeference import Box, Grid
 from sat2map.scene.source import open_scene
 from sat2map.serve.earth import bounds_in_degrees, georeferenced
-from sat2map.serve.layers import MAP, LayerMaker, MapLayer, has_confidence
+from sat2map.serve.layers import CONFIDENCE, MAP, LayerMaker, MapLayer
 from sat2map.serve.map_cache import MapCache
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.translate import Settings, Translator
@@ -66,7 +66,7 @@ class Scenes:
     ) -> None:
         self._translator, self._model_key, self._settings = translator, model_key, settings
         self._cache = MapCache(cache, cache_bytes)
-        self._has_confidence = has_confidence(translator.engine)
+        self._has_confidence = CONFIDENCE in translator.engine.outputs
         self.by_id: dict[str, Scene] = {}
 
     @property

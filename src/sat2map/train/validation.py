@@ -18,8 +18,9 @@ from sat2map.evaluate.metrics import METRICS, prepare_truth, resize, score, tota
 from sat2map.evaluate.partial import PartialScore, score_partial
 from sat2map.evaluate.protocol import Predict, by_engine
 from sat2map.nn.generator import Generator
-from sat2map.train.data import ValidationLabels
+from sat2map.train.data import TrainingData, ValidationLabels
 from sat2map.train.model_files import make_card
+from sat2map.train.recipe import Recipe
 from sat2map.train.run import Run
 
 N_GRID_ROWS = 6
@@ -89,21 +90,23 @@ def _of_labels(run: Run, predict: Predict, validation: ValidationLabels) -> dict
     """Metrics of a folder that are defined there, each image as `sat2map translate` would draw it."""
     whole = PartialScore()
     for i in range(len(validation.labels)):
-        image, sets = _as_translated(run, validation, i)
+        image, sets = as_translated(run.recipe, run.data, validation, i)
         whole += score_partial(classify(predict(image)), sets)
     return {name: value for name, value in whole.metrics().items() if not math.isnan(value)}
 
 
-def _as_translated(run: Run, validation: ValidationLabels, index: int) -> tuple[UInt8, ClassSets]:
+def as_translated(
+    recipe: Recipe, data: TrainingData, validation: ValidationLabels, index: int
+) -> tuple[UInt8, ClassSets]:
     """An image and its sets of classes at the nearest GSD that the recipe is for, stretched if its chips are."""
     source, labels = validation.source, validation.labels
     pair = labels[index]
-    finest, coarsest = run.recipe.gsd_m
+    finest, coarsest = recipe.gsd_m
     scale = source.gsd_m / min(max(source.gsd_m, finest), coarsest)
     size = [max(1, round(side * scale)) for side in reversed(pair.label_hw.shape)]
     image = Image.fromarray(pair.image_hwc).resize(size, Image.Resampling.BICUBIC)
-    if run.recipe.augmentation.stretch:
-        table = np.rint(stretch_table(levels_of(pair.image_hwc[::8, ::8]), run.data.levels)).astype(np.uint8)
+    if recipe.augmentation.stretch:
+        table = np.rint(stretch_table(levels_of(pair.image_hwc[::8, ::8]), data.levels)).astype(np.uint8)
         image = image.point(table.T.ravel().tolist())
     sets = labels.sets[np.asarray(Image.fromarray(pair.label_hw).resize(size, Image.Resampling.NEAREST))]
     return np.asarray(image), sets

@@ -11,7 +11,7 @@ from typing import Literal
 from sat2map.engine import choose_head
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
-from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
+from sat2map.scene.pieces import CLASSES, CONFIDENCE, FAMILIARITY, MAP, Product
 from sat2map.scene.resolution import ModelGrid
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
 from sat2map.tiling.blend import STEP_PX
@@ -49,6 +49,7 @@ class Settings:
         gsd_m: metres on the ground per pixel of the scene, where its file does not say so.
         classes: draw classes of ground, not colours.
         confidence: draw the probability of the class shown, too.
+        familiarity: draw how like its training data the model finds the ground, too.
     """
 
     head: str | None = None
@@ -58,11 +59,13 @@ class Settings:
     gsd_m: float | None = None
     classes: bool = False
     confidence: bool = False
+    familiarity: bool = False
 
     @property
     def products(self) -> list[Product]:
         """What is drawn, each to a file of its own."""
-        return [CLASSES if self.classes else MAP, *([CONFIDENCE] if self.confidence else [])]
+        others = [(CONFIDENCE, self.confidence), (FAMILIARITY, self.familiarity)]
+        return [CLASSES if self.classes else MAP, *(product for product, is_wanted in others if is_wanted)]
 
     def mode_for(self, card: Card) -> Mode:
         """The mode asked for, or the one that the model's normalization asks for.
