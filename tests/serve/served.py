@@ -99,10 +99,12 @@ class Server:
 
 
 @contextmanager
-def serving(cache: Path, *paths: Path, settings: Settings = SMALL, **changes: Any) -> Iterator[Server]:
+def serving(
+    cache: Path, *paths: Path, settings: Settings = SMALL, is_familiar: bool = False, **changes: Any
+) -> Iterator[Server]:
     """A server of scenes in this process."""
     serve_settings = ServeSettings(cache=cache, **{"allow_host": ("testserver",), **changes})
-    engine = QuickEngine()
+    engine = QuickEngine(is_familiar=is_familiar)
     scenes = Scenes(Translator(engine), cache, 2**30, "quick", settings)
     for path in paths:
         scenes.add(path)

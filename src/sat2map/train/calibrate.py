@@ -206,13 +206,11 @@ def _fit_familiarity(groups: Sequence[_Group], training: Sequence[npt.NDArray[np
     """Entropy and energy by their spread over training chips, and the offset by the good windows of held-out places."""
     spread = np.std(training, 0)
     rated = Familiarity(entropy=float(1 / spread[0]), energy=float(1 / spread[1]), offset=0)
-    good = [[w for w in group.windows if w.is_good] for group in groups]
-    weights = np.concatenate([np.full(len(g), 1 / max(len(g), 1)) for g in good])
+    good = [window for group in groups for window in group.windows if window.is_good]
 
     def share_below(offset: float) -> float:
         moved = rated.model_copy(update={"offset": offset})
-        below = np.array([familiarity_of(w, moved) < 0.5 for g in good for w in g])
-        return float((weights * below).sum() / weights.sum())
+        return _share(np.array([familiarity_of(window, moved) < 0.5 for window in good]))
 
     low, high = -100.0, 100.0
     for _ in range(30):
