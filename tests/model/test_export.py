@@ -13,7 +13,7 @@ import torch
 from sat2map.arrays import UInt8
 from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
-from sat2map.model.card import HEADER_KEY, Card, Familiarity, class_of_colour, inference_arguments
+from sat2map.model.card import HEADER_KEY, Card, class_of_colour, inference_arguments
 from sat2map.model.export import export
 from sat2map.model.onnx_file import open_session, read_card
 from sat2map.nn.inference import InferenceModel
@@ -81,7 +81,7 @@ def test_crisp_image_holds_palette_colours_alone(tmp_path: Path) -> None:
 
 def test_familiarity_is_exported_behind_its_own_switch(tmp_path: Path) -> None:
     model, path = tiny("compact"), tmp_path / "m.onnx"
-    card = model.card.model_copy(update={"familiarity": Familiarity(entropy=1, energy=0.2, offset=0.5)})
+    card = model.card.model_copy(update={"familiar_entropy": 0.4})
     export(model.generator, card, path, images(2, 32, 48))
     session, written = open_session(path)
     assert written == card

@@ -48,10 +48,8 @@ class Guesser(CompactGenerator):
         return logits.reshape(b, k, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4).reshape(b, k, 2 * h, w // 2)
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, TrainingData]:
-    assert CLASS_OF_COLOUR[[7, 0, 3]].tolist() == [3, 0, 1]
-    folder = tmp_path_factory.mktemp("places")
+def places(folder: Path) -> Recipe:
+    """A recipe of images with partial labels, written to a folder, that are trained on and validated on alike."""
     rng = np.random.default_rng(1)
     for part in ("image", "label"):
         (folder / part).mkdir()
@@ -64,11 +62,17 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, TrainingDa
             Image.fromarray(pixels.astype(np.uint8)).save(folder / part / f"t{i:02d}.png")
     (folder / "legend.csv").write_text("value,classes\n1,water\n2,land|park\n3,road|major road\n")
     place = {"folder": str(folder), "kind": "partial", "gsd_m": 1}
-    values: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "sources": [{**place, "share": 1}], "validation": [place], "gsd_m": [1, 1],
         "augmentation": {"load_px": [64, 64], "crop_px": 64},
     }  # fmt: skip
-    recipe = Recipe.model_validate(tiny_compact_recipe().model_dump(mode="json") | values)
+    return Recipe.model_validate(tiny_compact_recipe().model_dump(mode="json") | changes)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, TrainingData]:
+    assert CLASS_OF_COLOUR[[7, 0, 3]].tolist() == [3, 0, 1]
+    recipe = places(tmp_path_factory.mktemp("places"))
     return recipe, open_data(None, recipe, cache=tmp_path_factory.mktemp("cache"))[0]
 
 
@@ -95,7 +99,7 @@ def test_confidence_comes_nearer_to_the_truth(opened: tuple[Recipe, TrainingData
 
 def test_windows_that_are_bad_are_told_from_good_ones(opened: tuple[Recipe, TrainingData]) -> None:
     card, measured = fitted(opened, 6)
-    assert card.familiarity is not None
+    assert card.familiar_entropy is not None
     of = measured["familiarity"]
     assert (of["n_windows"], of["n_bad"]) == (N_IMAGES, N_HARD)
     assert of["auroc"] == of["flagged_bad"] == 1

@@ -16,7 +16,7 @@ from sat2map.arrays import UInt8
 from sat2map.cli.main import sat2map
 from sat2map.engine.onnx import OnnxEngine
 from sat2map.errors import ModelFileError
-from sat2map.model.card import Card, Familiarity
+from sat2map.model.card import Card
 from sat2map.model.export import export
 from sat2map.scene.job_folder import job_folder
 from sat2map.tiling import Window
@@ -24,13 +24,16 @@ from sat2map.translate.familiarity import UnfamiliarShare
 from tests.model.networks import images, tiny
 from tests.scene.rasters import PLACE, write_raster
 
+FAMILIAR_ENTROPY = 0.56
+
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has a familiarity, which is near the threshold on the scenes here."""
     model, path = tiny("compact"), tmp_path_factory.mktemp("model") / "m.onnx"
-    familiarity = Familiarity(entropy=1.0, energy=0.5, offset=0.7)
-    export(model.generator, model.card.model_copy(update={"familiarity": familiarity}), path, images(1, 32, 32))
+    export(
+        model.generator, model.card.model_copy(update={"familiar_entropy": FAMILIAR_ENTROPY}), path, images(1, 32, 32)
+    )
     return path
 
 
@@ -165,4 +168,4 @@ def test_share_is_that_of_whole_squares_whatever_parts_they_come_in(
 
 def test_card_tells_how_it_is_computed(translator: Translator) -> None:
     assert isinstance(translator.card, Card)
-    assert translator.card.familiarity == Familiarity(entropy=1.0, energy=0.5, offset=0.7)
+    assert translator.card.familiar_entropy == FAMILIAR_ENTROPY

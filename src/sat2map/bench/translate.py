@@ -37,7 +37,7 @@ class Instant:
     @property
     def outputs(self) -> tuple[str, ...]:
         """See `Engine.outputs`."""
-        return (*self.card.heads, CONFIDENCE, *([FAMILIARITY] if self.card.familiarity else []))
+        return (*self.card.heads, CONFIDENCE, *([FAMILIARITY] if self.card.familiar_entropy else []))
 
     def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
         """See `Engine.run_outputs`."""

@@ -173,11 +173,13 @@ def import_(
 
 def _in_words(measured: dict[str, Any]) -> str:
     """What a calibration measured, in one line."""
-    errors = [f"{name} {before:.3f} to {after:.3f}" for name, (before, after) in measured["ece"].items()]
     of = measured["familiarity"]
+    errors = [f"{name} {before:.3f} to {after:.3f}" for name, (before, after) in measured["ece"].items()]
+    if of is None:
+        return f"error of the confidence: {', '.join(errors)}; right nowhere, so there is no familiarity"
     return (
         f"error of the confidence: {', '.join(errors)}; of {of['n_windows']} windows {of['n_bad']} are bad, of which "
-        f"{of['flagged_bad']:.0%} look unfamiliar, and {of['flagged_good']:.0%} of the good"
+        f"{of['flagged_bad'] or 0:.0%} look unfamiliar, and {of['flagged_good'] or 0:.0%} of the good"
     )
 
 

@@ -52,11 +52,7 @@ class TranslateRun(NamedTuple):
 @options.head_option
 @click.option("--classes", is_flag=True, help="Draw classes of ground (one band, colour table, names).")
 @click.option("--confidence", is_flag=True, help="Write the probability of the class shown, too, beside the map.")
-@click.option(
-    "--familiarity",
-    is_flag=True,
-    help="Write how like its training data the model finds the ground, too, beside the map.",
-)
+@click.option("--familiarity", is_flag=True, help="Write how like its training data the ground looks, too.")
 @options.bands_option
 @options.nodata_option
 @options.mask_option

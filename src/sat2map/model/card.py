@@ -15,20 +15,6 @@ HEADER_KEY = "sat2map.card"
 """Key of the card, as JSON, in safetensors metadata and in ONNX metadata properties."""
 
 
-class Familiarity(BaseModel):
-    """How the familiarity follows from a cell's entropy H and energy E: `sigmoid(energy E - entropy H - offset)`.
-
-    It is fitted so that the mean of a window of 256 px is below 1/2 for one in ten windows of held-out places on which
-    the model is right.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    entropy: float
-    energy: float
-    offset: float
-
-
 class Card(BaseModel):
     """The card of a model, which its file holds."""
 
@@ -63,8 +49,9 @@ class Card(BaseModel):
     """Sharpness (gamma) of the softmax of the `smooth` head."""
     confidence_sharpness: float = Field(1.0, gt=0)
     """Factor of the logits in the confidence, fitted so that it is right as often as it says."""
-    familiarity: Familiarity | None = None
-    """How the familiarity is computed; None: the model has none."""
+    familiar_entropy: float | None = Field(None, gt=0)
+    """Entropy of a cell at which its familiarity is 1/2; None: the model has none. It is fitted so that the mean of a
+    window of 256 px is below 1/2 for one in ten of the windows of held-out places on which the model is right."""
     training_data: str = ""
     training_data_licence: str = ""
     recipe: dict[str, Any] = {}
@@ -107,7 +94,7 @@ def inference_arguments(card: Card) -> dict[str, Any]:
         "class_of_colour": classes,
         "part_of_colour": classes and [PART_OF_CLASS[c] for c in classes],
         "sharpness": card.confidence_sharpness,
-        "familiarity": card.familiarity and tuple(card.familiarity.model_dump().values()),
+        "familiar_entropy": card.familiar_entropy,
     }
 
 

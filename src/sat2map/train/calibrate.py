@@ -6,7 +6,7 @@ Both are fitted on what its run did not train on: the pairs that it held out, an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,18 +23,15 @@ from sat2map.errors import DataError
 from sat2map.evaluate.calibration import Reliability, part_of_sets, roc_area
 from sat2map.evaluate.metrics import resize
 from sat2map.evaluate.partial import EVERY_CLASS
-from sat2map.model.card import Card, Familiarity, inference_arguments
+from sat2map.model.card import Card, inference_arguments
 from sat2map.nn.compact import CompactGenerator
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import InferenceModel, interleave_subpixels
 from sat2map.tiling import Window, padded_size, read_padded
 from sat2map.train.data import TrainingData, ValidationLabels
-from sat2map.train.loader import draw, plan
 from sat2map.train.recipe import Recipe
 from sat2map.train.validation import as_translated
 
-N_TRAINING_CHIPS = 200
-"""Training chips that the spread of entropy and energy is measured on."""
 WINDOW_PX = 256
 GOOD = 0.8
 """A window is good where the map is allowed on at least this share of its known pixels."""
@@ -45,7 +42,7 @@ N_SAMPLED_PX = 2000
 """Known pixels of an image that the confidence is fitted on."""
 PAIRS = "pairs"
 """Name of the group of the pairs that were held out."""
-SHARPNESSES = np.geomspace(0.3, 3, 93)
+SHARPNESSES = np.geomspace(0.3, 3, 47)
 
 
 class HeldOut(NamedTuple):
@@ -56,10 +53,9 @@ class HeldOut(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """Of a window: entropy and energy of its cells, its mean confidence, and whether the map of it is good."""
+    """Of a window: the entropy of its cells, its mean confidence, and whether the map of it is good."""
 
     entropy: npt.NDArray[np.float32]
-    energy: npt.NDArray[np.float32]
     confidence: float
     is_good: bool
 
@@ -84,7 +80,8 @@ def calibrate(generator: Generator, card: Card, recipe: Recipe, data: TrainingDa
 
     Returns:
         The card with both, and what was measured: `ece` of each group of held-out images before and after, and of the
-        familiarity the area under the ROC curve, the share of good windows and of bad ones below the threshold.
+        familiarity the area under the ROC curve, the share of good windows and of bad ones below the threshold. Without
+        any good window there is no familiarity.
 
     Raises:
         DataError: nothing was held out.
@@ -96,15 +93,19 @@ def calibrate(generator: Generator, card: Card, recipe: Recipe, data: TrainingDa
             "nothing was held out of training to calibrate on", card.name, hint="set `validation` in the recipe"
         )
     groups = {name: _look_at(model, images) for name, images in held_out.items()}
-    sharpness = _fit_sharpness(model, list(groups.values()))
-    familiarity = _fit_familiarity(list(groups.values()), _training_cells(model, recipe, data))
+    # Of pairs every class is known, and the familiarity says nothing of land, park and place.
+    places = [group for name, group in groups.items() if name != PAIRS] or list(groups.values())
+    sharpness = _fit_sharpness(model, groups)
+    familiar_entropy = _fit_familiar_entropy(places)
+
+    def both(name: str) -> list[float]:
+        return [round(_ece(model, name, groups[name], of), 4) for of in (1.0, sharpness)]
+
     measured = {
-        "ece": {
-            name: [round(_ece(model, name, group, s), 4) for s in (1.0, sharpness)] for name, group in groups.items()
-        },
-        "familiarity": _measure(list(groups.values()), familiarity),
+        "ece": {name: errors for name in groups if (errors := both(name))[0] >= 0},
+        "familiarity": familiar_entropy and _measure(places, familiar_entropy),
     }
-    fitted = {"confidence_sharpness": sharpness, "familiarity": familiarity}
+    fitted = {"confidence_sharpness": sharpness, "familiar_entropy": familiar_entropy}
     return card.model_copy(update=fitted | {"metrics": {**card.metrics, "calibration": measured}}), measured
 
 
@@ -126,7 +127,7 @@ def _of_pairs(recipe: Recipe, data: TrainingData) -> Iterator[HeldOut]:
 def _look_at(model: InferenceModel, images: Iterator[HeldOut]) -> _Group:
     rng, group = np.random.default_rng(0), _Group()
     for image_hwc, sets_hw in images:
-        logits, entropy, energy = _run(model, image_hwc)
+        logits, entropy = _run(model, image_hwc)
         height, width = sets_hw.shape
         of_class = _class_probabilities(model, logits[:, :height, :width].unsqueeze(0), 1.0)[0].numpy()
         classes, confidence = of_class.argmax(0).astype(np.uint32), of_class.max(0)
@@ -136,15 +137,15 @@ def _look_at(model: InferenceModel, images: Iterator[HeldOut]) -> _Group:
             n_known = int(known[window].sum())
             if n_known >= LEAST_KNOWN * known[window].size:
                 is_good = bool(allowed[window].sum() >= GOOD * n_known)
-                group.windows.append(_Cells(entropy[cells], energy[cells], float(confidence[window].mean()), is_good))
+                group.windows.append(_Cells(entropy[cells], float(confidence[window].mean()), is_good))
         chosen = rng.permutation(np.flatnonzero(known))[:N_SAMPLED_PX]
         group.logits.append(logits[:, :height, :width].flatten(1)[:, torch.from_numpy(chosen)])
         group.sets.append(sets_hw.ravel()[chosen])
     return group
 
 
-def _run(model: InferenceModel, image_hwc: UInt8) -> tuple[Tensor, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Logits, shape (K, H, W) of the padded image, and entropy and energy of its cells, shape (h, w)."""
+def _run(model: InferenceModel, image_hwc: UInt8) -> tuple[Tensor, npt.NDArray[np.float32]]:
+    """Logits, shape (K, H, W) of the padded image, and the entropy of its cells, shape (h, w)."""
     assert isinstance(model.generator, CompactGenerator)
     height, width = image_hwc.shape[:2]
     whole = Window(0, 0, *padded_size(height, width, model.generator.stride))
@@ -152,9 +153,9 @@ def _run(model: InferenceModel, image_hwc: UInt8) -> tuple[Tensor, npt.NDArray[n
     with torch.inference_mode():
         satellite = torch.tensor(padded[None], device=model.in_part.device)
         subpixels = model.generator.subpixels(satellite.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        entropy, energy = (cells[0, 0].cpu().numpy() for cells in model.uncertainty(subpixels))
+        entropy = model.entropy(subpixels)[0, 0].cpu().numpy()
         logits = interleave_subpixels(subpixels.permute(0, 2, 3, 1))[0].permute(2, 0, 1)
-    return logits.cpu(), entropy, energy
+    return logits.cpu(), entropy
 
 
 def _windows(height: int, width: int, stride: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
@@ -175,54 +176,29 @@ def _class_probabilities(model: InferenceModel, logits_bkhw: Tensor, sharpness: 
     return torch.zeros(len(p), len(PART_OF_CLASS), *p.shape[2:]).index_add(1, classes, p)
 
 
-def _fit_sharpness(model: InferenceModel, groups: Sequence[_Group]) -> float:
-    """The sharpness of the greatest likelihood of what is known, each group counting alike."""
-    known = [(torch.cat(g.logits, 1), _bits(np.concatenate(g.sets))) for g in groups]
+def _fit_sharpness(model: InferenceModel, groups: Mapping[str, _Group]) -> float:
+    """The sharpness of the least calibration error, each group counting alike."""
 
     def loss(sharpness: float) -> float:
-        total = 0.0
-        for logits, allowed in known:
-            of_class = _class_probabilities(model, logits[None, :, :, None], sharpness)[0, :, :, 0]
-            total -= float((of_class * allowed).sum(0).clamp(min=1e-6).log().mean())
-        return total
+        errors = [_ece(model, name, group, sharpness) for name, group in groups.items()]
+        return float(np.nansum(errors))
 
     return round(float(min(SHARPNESSES, key=loss)), 3)
 
 
-def _bits(sets: ClassSets) -> Tensor:
-    return torch.from_numpy(((sets >> np.arange(len(PART_OF_CLASS), dtype=np.uint32)[:, None]) & 1).astype(np.float32))
-
-
-def _training_cells(model: InferenceModel, recipe: Recipe, data: TrainingData) -> list[npt.NDArray[np.float32]]:
-    """Mean entropy and energy of training chips, each source at its share, as they come: without jitter of colours."""
-    plain = recipe.augmentation.weakened(0)
-    runs = (
-        _run(model, draw(recipe, data, plain, of).source_hwc)[1:] for of in plan(data, recipe.seed, 0, N_TRAINING_CHIPS)
-    )
-    return [np.array([entropy.mean(), energy.mean()]) for entropy, energy in runs]
-
-
-def _fit_familiarity(groups: Sequence[_Group], training: Sequence[npt.NDArray[np.float32]]) -> Familiarity:
-    """Entropy and energy by their spread over training chips, and the offset by the good windows of held-out places."""
-    spread = np.std(training, 0)
-    rated = Familiarity(entropy=float(1 / spread[0]), energy=float(1 / spread[1]), offset=0)
+def _fit_familiar_entropy(groups: Sequence[_Group]) -> float | None:
+    """The least entropy, in steps of a hundredth of itself, at which few enough of the good windows are unfamiliar."""
     good = [window for group in groups for window in group.windows if window.is_good]
-
-    def share_below(offset: float) -> float:
-        moved = rated.model_copy(update={"offset": offset})
-        return _share(np.array([familiarity_of(window, moved) < 0.5 for window in good]))
-
-    low, high = -100.0, 100.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (low, middle) if share_below(middle) > FLAGGED else (middle, high)
-    return rated.model_copy(update={"offset": low})
+    if not good:
+        return None
+    entropies = np.geomspace(1e-3, 1, 700)
+    fitting = (e for e in entropies if np.mean([familiarity_of(w, e) < 0.5 for w in good]) <= FLAGGED)
+    return round(float(next(fitting, entropies[-1])), 5)
 
 
-def familiarity_of(window: _Cells, familiarity: Familiarity) -> float:
+def familiarity_of(window: _Cells, familiar_entropy: float) -> float:
     """Compute the mean familiarity of a window, 0..1."""
-    values = familiarity.energy * window.energy - familiarity.entropy * window.entropy - familiarity.offset
-    return float((1 / (1 + np.exp(-values.astype(np.float64)))).mean())
+    return float((familiar_entropy / (familiar_entropy + window.entropy)).mean())
 
 
 def _ece(model: InferenceModel, name: str, group: _Group, sharpness: float) -> float:
@@ -242,16 +218,16 @@ def _ece(model: InferenceModel, name: str, group: _Group, sharpness: float) -> f
     return reliability.error()
 
 
-def _measure(groups: Sequence[_Group], familiarity: Familiarity) -> dict[str, float]:
+def _measure(groups: Sequence[_Group], familiar_entropy: float) -> dict[str, float | None]:
     windows = [window for group in groups for window in group.windows]
-    value = np.array([familiarity_of(w, familiarity) for w in windows])
+    value = np.array([familiarity_of(w, familiar_entropy) for w in windows])
     confidence, is_bad = np.array([w.confidence for w in windows]), np.array([not w.is_good for w in windows])
     figures = {
         "n_windows": len(windows), "n_bad": int(is_bad.sum()),
         "auroc": roc_area(-value, is_bad), "auroc_of_confidence": roc_area(-confidence, is_bad),
         "flagged_good": _share(value[~is_bad] < 0.5), "flagged_bad": _share(value[is_bad] < 0.5),
     }  # fmt: skip
-    return {name: round(figure, 4) for name, figure in figures.items()}
+    return {name: None if math.isnan(figure) else round(figure, 4) for name, figure in figures.items()}
 
 
 def _share(is_so: npt.NDArray[np.bool_]) -> float:
