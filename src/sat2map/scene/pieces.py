@@ -52,6 +52,7 @@ class Product:
 MAP = Product("map", 3)
 CLASSES = Product("classes", 1, 255)
 CONFIDENCE = Product("confidence", 1, 0)
+FAMILIARITY = Product("familiarity", 1, 0)
 
 
 class Piece(NamedTuple):
@@ -124,5 +125,5 @@ def one_line(path: Path) -> Iterator[None]:
         # rasterio.shutil lets GDAL's own errors through.
         except (RasterioError, CPLE_BaseError) as error:
             reason = reason_of(error)
-            hint = "is the disk full?" if FULL_DISK.search(reason) else "choose another format or place with `out`"
+            hint = "is the disk full?" if FULL_DISK.search(reason) else "choose another format or folder with `out`"
             raise OutputError(f"map cannot be written ({reason})", path, hint=hint) from error
