@@ -26,6 +26,8 @@ CLASSES = (
 )
 CLASS_NAMES = tuple(c.name for c in CLASSES)
 ROAD_CLASSES = (CLASS_NAMES.index("road"), CLASS_NAMES.index("major road"))
+PART_OF_CLASS = tuple(1 if c.name == "water" else 2 if c.name in ("road", "major road") else 0 for c in CLASSES)
+"""The rest, water or roads: the parts of the classes that labels of any place tell apart."""
 COLOURS_RGB: UInt8 = np.array([rgb for c in CLASSES for rgb in c.colours_rgb], np.uint8)
 """uint8, shape (12, 3): every colour of the table, class by class."""
 CLASS_OF_COLOUR: UInt8 = np.array([i for i, c in enumerate(CLASSES) for _ in c.colours_rgb], np.uint8)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +28,7 @@ class Threshold:
         stride=8, receptive_radius_px=0, margin_px=0,
     )  # fmt: skip
 
-    precision = "float32"
+    precision, outputs = "float32", card.heads
 
     def with_precision(self, _precision: str) -> Threshold:
         return self
@@ -35,6 +36,9 @@ class Threshold:
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         grey = sat_bhwc.mean(-1, keepdims=True)
         return np.where((grey > 62) & (grey < 95), (255, 255, 255), (232, 229, 222)).astype(np.uint8)
+
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        return {name: self.run(sat_bhwc, name) for name in outputs}
 
 
 @pytest.fixture

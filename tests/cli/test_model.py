@@ -10,8 +10,10 @@ from PIL import Image
 
 from sat2map.cli.main import sat2map
 from sat2map.engine import load_engine
+from sat2map.model import safetensors_file
 from sat2map.model.card import Card
 from tests.model.networks import images, tiny
+from tests.train.test_calibrate import places
 
 
 def run(*arguments: str | Path) -> Result:
@@ -68,6 +70,32 @@ def test_halved_model_is_half_the_size_and_draws_nearly_the_same(run_folder: Pat
     image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
     maps = [engine.run(image, "rgb").astype(int) for engine in engines]
     assert 0 < np.abs(maps[0] - maps[1]).max() <= 4
+
+
+def test_calibrated_model_has_the_same_weights_and_a_familiarity(tmp_path: Path) -> None:
+    model, file, out = tiny("compact"), tmp_path / "m.safetensors", tmp_path / "c.safetensors"
+    (tmp_path / "places").mkdir()
+    recipe = places(tmp_path / "places").model_dump(mode="json")
+    legend = "value,classes\n1,land|road|major road|water|place\n2,water|land\n3,land|road|major road|water|place\n"
+    (tmp_path / "places" / "legend.csv").write_text(legend)
+    model._replace(card=model.card.model_copy(update={"recipe": recipe})).save(file)
+    result = run("calibrate", file, "-o", out, "--json")
+    assert result.exit_code == 0, result.output
+    measured = json.loads(result.stdout)
+    assert measured["familiarity"]["n_windows"] > 0
+    assert result.stderr.startswith(f"wrote {out} (error of the confidence: ")
+    weights, card = safetensors_file.load(out)
+    assert card.metrics["calibration"] == measured
+    before, _ = safetensors_file.load(file)
+    assert all(np.array_equal(weights[name], before[name]) for name in before)
+    assert run("export", out, "-o", tmp_path / "c.onnx").exit_code == 0
+    assert load_engine(tmp_path / "c.onnx").outputs == ("crisp", "smooth", "confidence", "familiarity")
+
+
+def test_model_without_probabilities_cannot_be_calibrated(run_folder: Path, tmp_path: Path) -> None:
+    refused = run("calibrate", run_folder / "generator_last.safetensors", "-o", tmp_path / "c.safetensors")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: model gives no probabilities to calibrate: ")
 
 
 def test_export_replaces_an_output_only_with_overwrite(run_folder: Path, tmp_path: Path) -> None:

@@ -105,8 +105,9 @@ def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
     from sat2map.translate.settings import TilingPlan
 
     job = TranslationJob(
-        tmp_path / "none.tif", ReadOptions(), None, HOW, TilingPlan(9, 9, [], ModelGrid(9, 9, 9, 9)), tmp_path, False
-    )
+        tmp_path / "none.tif", ReadOptions(), None, HOW, TilingPlan(9, 9, [], ModelGrid(9, 9, 9, 9)), tmp_path, False,
+        tuple(HOW.products),
+    )  # fmt: skip
     problem = _draw(job, 0, None, "auto", 1)
     assert isinstance(problem, Sat2mapError)
     assert "no such file" in str(problem)

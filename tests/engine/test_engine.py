@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sat2map.arrays import UInt8
-from sat2map.engine import Engine, choose_head, load_engine, run_whole
+from sat2map.engine import Engine, check_outputs, choose_head, load_engine, run_whole
 from sat2map.engine.onnx import OnnxEngine
 from sat2map.engine.torch import TorchEngine
 from sat2map.errors import MissingExtraError, ModelFileError, Sat2mapError
@@ -49,6 +49,26 @@ def test_both_engines_draw_the_same_maps(engines: tuple[OnnxEngine, TorchEngine]
         assert np.abs(a.astype(int) - b).max() <= 1
         drawn[output] = a
     assert len({a.tobytes() for a in drawn.values()}) == len(drawn)
+
+
+def test_several_outputs_at_once_are_those_of_one_alone(engines: tuple[OnnxEngine, TorchEngine]) -> None:
+    sat = images(1, 24, 40)
+    for engine in engines:
+        assert engine.outputs == (*engine.card.heads, *(["confidence"] if engine.card.palette else []))
+        together = engine.run_outputs(sat, engine.outputs[::-1])
+        assert list(together) == list(engine.outputs[::-1])
+        for name, drawn in together.items():
+            np.testing.assert_array_equal(drawn, engine.run_outputs(sat, [name])[name])
+        np.testing.assert_array_equal(together[engine.card.heads[0]], engine.run(sat, engine.card.heads[0]))
+
+
+def test_output_that_a_model_lacks_is_named(engines: tuple[OnnxEngine, TorchEngine]) -> None:
+    for engine in engines:
+        check_outputs(engine, [])
+        with pytest.raises(ModelFileError, match="no familiarity: 'tiny") as caught:
+            check_outputs(engine, ["familiarity"])
+        assert caught.value.hint is not None
+        assert "sat2map model calibrate" in caught.value.hint
 
 
 def test_images_of_a_batch_do_not_touch_each_other(engines: tuple[OnnxEngine, TorchEngine]) -> None:

@@ -34,6 +34,11 @@ class _Mirror:
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         return sat_bhwc
 
+    precision = "float32"
+
+    def with_precision(self, _precision: str) -> _Mirror:
+        return self
+
 
 @pytest.fixture(autouse=True)
 def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from sat2map.arrays import UInt8
 from sat2map.classes import COLOURS_RGB
 from sat2map.errors import ModelFileError
-from sat2map.model.card import HEADER_KEY, Card, class_of_colour
+from sat2map.model.card import HEADER_KEY, Card, class_of_colour, inference_arguments
 from sat2map.model.export import export
 from sat2map.model.onnx_file import open_session, read_card
 from sat2map.nn.inference import InferenceModel
@@ -77,6 +77,29 @@ def test_crisp_image_holds_palette_colours_alone(tmp_path: Path) -> None:
     palette = {tuple(colour) for colour in COLOURS_RGB.tolist()}
     assert {tuple(colour) for colour in crisp.reshape(-1, 3).tolist()} <= palette
     assert not {tuple(colour) for colour in smooth.reshape(-1, 3).tolist()} <= palette
+
+
+def test_familiarity_is_exported_behind_its_own_switch(tmp_path: Path) -> None:
+    model, path = tiny("compact"), tmp_path / "m.onnx"
+    card = model.card.model_copy(update={"familiar_entropy": 0.4})
+    export(model.generator, card, path, images(2, 32, 48))
+    session, written = open_session(path)
+    assert written == card
+    outputs = ["crisp", "smooth", "confidence", "familiarity"]
+    assert [port.name for port in session.get_outputs()] == outputs
+    sat = images(2, 24, 40)
+    expected = InferenceModel(model.generator, **inference_arguments(card))(torch.tensor(sat))[-1].numpy()
+    assert expected.shape == (2, 24 // card.stride, 40 // card.stride, 1)
+    assert expected.std() > 1
+    (got,) = session.run(["familiarity"], {"satellite": sat, **switches(outputs, "familiarity")})
+    assert np.abs(got.astype(int) - expected).max() <= 1
+    (crisp, nothing) = session.run(["crisp", "familiarity"], {"satellite": sat, **switches(outputs, "crisp")})
+    assert crisp.shape == sat.shape
+    assert nothing.size == 0
+
+
+def switches(outputs: list[str], *wanted: str) -> dict[str, np.ndarray]:
+    return {f"want_{name}": np.array(name in wanted) for name in outputs}
 
 
 def test_network_in_training_mode_is_exported_without_its_noise(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_other_tools_draw_what_sat2map_draws(
             assert np.abs(np.rint(255 * answer.transpose(1, 2, 0)) - drawn).max() <= 1
             continue
         assert answer.sum(0) == pytest.approx(np.ones((TILE_PX, TILE_PX)), abs=1e-4)
-        _, confidence = engine.run_with_confidence(image[None], "crisp")
+        confidence = engine.run_outputs(image[None], ["confidence"])["confidence"]
         # The most probable class is at least as probable as that of the most probable colour.
         assert (np.rint(255 * answer.max(0)) >= confidence[0, ..., 0].astype(int) - 1).all()
         assert len(np.unique(answer.argmax(0))) > 1

@@ -95,9 +95,9 @@ def test_both_precisions_draw_nearly_what_the_model_draws(quantized: Path, groun
     assert 0 < differing[1] < 0.03
     assert 0 < differing[0] < 0.04
     for engine in (integers, floats):
-        crisp, confidence = engine.run_with_confidence(sat, "crisp")
+        crisp, confidence = engine.run_outputs(sat, ("crisp", "confidence")).values()
         np.testing.assert_array_equal(crisp, engine.run(sat, "crisp"))
-        assert np.abs(confidence.astype(int) - wanted.run_with_confidence(sat, "crisp")[1]).mean() < 8
+        assert np.abs(confidence.astype(int) - wanted.run_outputs(sat, ["confidence"])["confidence"]).mean() < 8
         assert np.abs(engine.run(sat, "smooth").astype(int) - wanted.run(sat, "smooth")).mean() < 2
 
 
@@ -164,6 +164,23 @@ def test_other_networks_are_quantized_too(architecture: str, tmp_path: Path) -> 
     for precision in ("int8", "float32"):
         drawn = engine.with_precision(precision).run(sat, head)
         assert np.abs(drawn.astype(int) - wanted.run(sat, head)).mean() < 8
+
+
+def test_familiarity_is_in_the_file_in_both_precisions(tmp_path: Path) -> None:
+    model = tiny("compact")
+    card = model.card.model_copy(update={"familiar_entropy": 0.5, "confidence_sharpness": 0.5})
+    export(model.generator, card, tmp_path / "m.onnx", images(1, 32, 32))
+    quantize(tmp_path / "m.onnx", tmp_path / "int8.onnx", list(images(3, 32, 48)), "noise")
+    wanted, engine = OnnxEngine(tmp_path / "m.onnx"), OnnxEngine(tmp_path / "int8.onnx")
+    for sat in (images(2, 48, 32), images(1, card.stride, card.stride)):
+        for precision in ("int8", "float32"):
+            this = engine.with_precision(precision)
+            assert this.outputs == wanted.outputs
+            drawn, of_floats = (e.run_outputs(sat, e.outputs) for e in (this, wanted))
+            for name in ("confidence", "familiarity"):
+                assert drawn[name].shape == of_floats[name].shape
+                assert np.abs(drawn[name].astype(int) - of_floats[name]).mean() < 8
+                np.testing.assert_array_equal(this.run_outputs(sat, [name])[name], drawn[name])
 
 
 def test_quantized_model_is_not_quantized_again(quantized: Path, ground: UInt8, tmp_path: Path) -> None:

@@ -119,3 +119,39 @@ def test_confidence_is_the_probability_of_the_class_whose_colour_is_shown(
     expected = (probability * (classes == shown[..., None])).sum(-1) * 255
     assert expected.std() > 5
     assert np.abs(confidence.numpy()[..., 0] - expected).max() <= 0.5 + 1e-2
+
+
+def test_familiarity_is_of_the_entropy_of_one_pixel_in_sixteen_of_a_cell(images: Tensor) -> None:
+    torch.manual_seed(0)
+    network = CompactGenerator(palette=PALETTE, widths=(4, 4, 4, 4), normalization="frozen")
+    nn.init.normal_(network.head.weight, std=2)
+    parts = [i % 3 for i in range(len(PALETTE))]
+    with torch.no_grad():
+        model = InferenceModel(network, part_of_colour=parts, familiar_entropy=0.3)
+        *_, familiarity = model(images)
+        logits = network(images.permute(0, 3, 1, 2) / 127.5 - 1).permute(0, 2, 3, 1).numpy().astype(np.float64)
+    assert model.outputs == ("crisp", "smooth", "confidence", "familiarity")
+    assert familiarity.dtype == torch.uint8
+    assert familiarity.shape == (2, 1, 2, 1)
+    p = np.exp(logits[:, ::4, ::4])
+    p /= p.sum(-1, keepdims=True)
+    entropy = np.zeros((2, 4, 8))
+    for part, weight in ((1, 1.0), (2, 0.5)):
+        q = p[..., np.array(parts) == part].sum(-1)
+        entropy -= weight * (q * np.log(q) + (1 - q) * np.log(1 - q))
+    cells = entropy.reshape(2, 1, 4, 2, 4).mean((2, 4))
+    expected = 255 * 0.3 / (0.3 + cells)
+    assert expected.std() > 1
+    assert np.abs(familiarity.numpy()[..., 0] - expected).max() <= 0.5 + 1e-2
+
+
+def test_sharpness_changes_the_confidence_alone(images: Tensor) -> None:
+    torch.manual_seed(0)
+    network = CompactGenerator(palette=PALETTE, widths=(4, 4), dilations=((1,),), normalization="frozen")
+    nn.init.normal_(network.head.weight, std=2)
+    with torch.no_grad():
+        plain, soft = InferenceModel(network)(images), InferenceModel(network, sharpness=0.5)(images)
+    assert torch.equal(plain[0], soft[0])
+    assert torch.equal(plain[1], soft[1])
+    assert (plain[2] >= soft[2]).all()
+    assert not torch.equal(plain[2], soft[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ class QuickEngine:
     """Gives each pixel the colour of the table that the brightness around it points to; counts what it is asked for."""
 
     n_runs: int = 0
+    is_familiar: bool = False
     card: Card = field(
         default_factory=lambda: Card(
             name="quick", architecture="compact", configuration={}, gsd_m=(0.5, 2), normalization="frozen",
@@ -52,9 +53,14 @@ class QuickEngine:
         around = grey[:, 4:, 2:-2] + grey[:, :-4, 2:-2] + grey[:, 2:-2, 4:] + grey[:, 2:-2, :-4]
         return COLOURS_RGB[around // 7 % len(COLOURS_RGB)]
 
-    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
-        self.n_runs -= not sat_bhwc.any()  # whether it can, which is asked at the start
-        return self.run(sat_bhwc, output), sat_bhwc[..., :1]
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (*self.card.heads, "confidence", *(["familiarity"] if self.is_familiar else []))
+
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        cells = np.maximum(sat_bhwc[:, ::STRIDE, ::STRIDE, :1], 1)
+        all_outputs = {"crisp": self.run(sat_bhwc, "crisp"), "confidence": sat_bhwc[..., :1], "familiarity": cells}
+        return {name: all_outputs[name] for name in outputs}
 
     precision: Precision = "float32"
 
@@ -104,11 +110,12 @@ def serving(
     *paths: Path | str,
     settings: Settings = SMALL,
     reading: ReadOptions = DEFAULT_READ_OPTIONS,
+    is_familiar: bool = False,
     **changes: Any,
 ) -> Iterator[Server]:
     """A server of scenes in this process."""
     serve_settings = ServeSettings(cache=cache, **{"allow_host": ("testserver",), **changes})
-    engine = QuickEngine()
+    engine = QuickEngine(is_familiar=is_familiar)
     scenes = Scenes(Translator(engine), cache, 2**30, "quick", settings, reading)
     for path in paths:
         scenes.add(path)

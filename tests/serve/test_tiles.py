@@ -191,6 +191,23 @@ def test_scene_without_overviews_bands_or_place_is_shown(tmp_path: Path) -> None
     np.testing.assert_array_equal(pixels[..., 2], band)
 
 
+def test_description_tells_the_share_that_looks_unfamiliar(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene.tif", 300, 300, masked=True)
+    with serving(tmp_path / "plain", scene) as server:
+        assert server.client.get("/scenes/scene").json()["unfamiliar_share"] is None
+    for _ in range(2):
+        with serving(tmp_path / "cache", scene, is_familiar=True) as server:
+            before = server.client.get("/scenes/scene").json()
+            server.client.get("/scenes/scene/map/preview.png")
+            server.wait()
+            after = server.client.get("/scenes/scene").json()
+            done = after["n_windows_done"] == after["n_windows"]
+            assert done
+            assert 0 <= after["unfamiliar_share"] <= 1
+    # The second server finds what the first one drew.
+    assert before["unfamiliar_share"] == after["unfamiliar_share"]
+
+
 def test_confidence_is_a_layer_that_draws_the_map_with_it(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene.tif", 200, 150, masked=True)
     with serving(tmp_path / "cache", scene) as server:

@@ -41,6 +41,7 @@ def test_restored_moments_lie_as_their_weights() -> None:
         "step": 1,
         "best": None,
         "metrics": {},
+        "init": (),
         "random": torch.get_rng_state(),
         "random_cuda": [],
     }

@@ -184,13 +184,10 @@ def test_model_without_probabilities_is_refused_before_any_work(bundled: Transla
     class Colours:
         card = bundled.engine.card.model_copy(update={"heads": ("rgb",), "palette": None})
 
-        precision = "float32"
+        precision, outputs = "float32", ("rgb",)
 
         def with_precision(self, _precision: str) -> Colours:
             return self
-
-        def run_with_confidence(self, *_: object) -> None:
-            raise ModelFileError("model gives no probabilities", "x", hint="y")
 
     source, _ = masked_scene(tmp_path)
     with pytest.raises(ModelFileError, match="no probabilities"):
@@ -244,15 +241,15 @@ def test_interrupted_scene_goes_on_where_it_stopped(
     how = Settings(core_px=64)
     expected = drawn(bundled, source, tmp_path / "whole.tif", how)
     engine, runs = type(bundled.engine), []
-    plain = engine.run
+    plain = engine.run_outputs
 
-    def stops(self: Any, *arguments: Any) -> np.ndarray:
+    def stops(self: Any, *arguments: Any) -> dict[str, np.ndarray]:
         runs.append(1)
         if len(runs) == 9:
             raise KeyboardInterrupt
         return plain(self, *arguments)
 
-    monkeypatch.setattr(engine, "run", stops)
+    monkeypatch.setattr(engine, "run_outputs", stops)
     with pytest.raises(KeyboardInterrupt):
         bundled.translate_file(source, tmp_path / "map.tif", how)
     assert not (tmp_path / "map.tif").exists()

@@ -183,8 +183,8 @@ def test_windows_without_data_are_not_computed(
     mask[:100, :100] = True
     source = write_raster(tmp_path / "scene.tif", random_bands(3, 512, 512), mask=mask, **PLACE)
     runs = []
-    plain = type(bundled.engine).run
-    monkeypatch.setattr(type(bundled.engine), "run", lambda *a: runs.append(1) or plain(*a))
+    plain = type(bundled.engine).run_outputs
+    monkeypatch.setattr(type(bundled.engine), "run_outputs", lambda *a: runs.append(1) or plain(*a))
     done = []
     bundled.translate_file(
         source,

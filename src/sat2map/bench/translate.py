@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from sat2map.arrays import UInt8
 from sat2map.classes import COLOURS_RGB
 from sat2map.engine import Engine
 from sat2map.model.card import Card, WantedPrecision
+from sat2map.model.onnx_file import CONFIDENCE, FAMILIARITY
 from sat2map.scene.source import open_scene
 from sat2map.tiling.blending import TILE_PX
 from sat2map.translate import Settings, Translator
@@ -33,9 +34,16 @@ class Instant:
         drawn: UInt8 = self._table[sat_bhwc[..., 1]]
         return drawn
 
-    def run_with_confidence(self, sat_bhwc: UInt8, output: str) -> tuple[UInt8, UInt8]:
-        """See `Engine.run_with_confidence`."""
-        return self.run(sat_bhwc, output), sat_bhwc[..., :1]
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """See `Engine.outputs`."""
+        return (*self.card.heads, CONFIDENCE, *([FAMILIARITY] if self.card.familiar_entropy else []))
+
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        """See `Engine.run_outputs`."""
+        stride = self.card.stride
+        others = {CONFIDENCE: sat_bhwc[..., :1], FAMILIARITY: sat_bhwc[:, ::stride, ::stride, :1]}
+        return {name: others[name] if name in others else self.run(sat_bhwc, name) for name in outputs}
 
     def with_precision(self, _precision: WantedPrecision) -> Engine:
         """See `Engine.with_precision`."""

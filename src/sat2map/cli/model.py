@@ -1,4 +1,4 @@
-"""The command `sat2map model`, which shows, exports, quantizes, halves and imports model files."""
+"""The command `sat2map model`, which shows, exports, quantizes, calibrates, halves and imports model files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from sat2map.cli.model_calibrate import calibrate
+from sat2map.cli.model_files import refuse_onnx, refuse_output
 from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
 from sat2map.cli.written import say_written
 from sat2map.errors import import_extra
@@ -21,7 +23,10 @@ CHECK_STARTS_PX = ((0, 0), (60, 80))
 
 @click.group()
 def model() -> None:
-    """Show, export, quantize, halve or import model files."""
+    """Show, export, quantize, calibrate, halve or import model files."""
+
+
+model.add_command(calibrate)
 
 
 @model.command()
@@ -70,7 +75,7 @@ def export(
 
     A plain file takes RGB, 0..1, and gives the probability of each class, or of a U-Net RGB, 0..1.
     """
-    _refuse_output(out, ".onnx", overwrite)
+    refuse_output(out, ".onnx", overwrite)
     if plain and calibration_folder:
         raise click.UsageError("give either --plain or --int8")
     if calibration_folder is None:
@@ -94,7 +99,7 @@ def quantize(file: Path, data: Path, out: Path, overwrite: bool, quiet: bool) ->
     The ranges of its activations are measured on up to 40 images from all over DATA: a folder of pairs or of images, or
     of partial labels. The file also computes in floats: --precision of other commands chooses.
     """
-    _refuse_output(out, ".onnx", overwrite)
+    refuse_output(out, ".onnx", overwrite)
     _quantize(file, out, data)
     say_written(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)", *_use_of(out), quiet=quiet)
 
@@ -119,7 +124,7 @@ def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> 
 
 
 def _export(run_or_file: Path, out: Path, licence: str | None, tile_px: int | None = None) -> None:
-    _refuse_onnx(run_or_file)
+    refuse_onnx(run_or_file)
     for module in ("torch", "onnx", "onnxscript"):
         import_extra(module, "train")
     from sat2map.engine.torch import load_generator
@@ -127,7 +132,7 @@ def _export(run_or_file: Path, out: Path, licence: str | None, tile_px: int | No
     from sat2map.model.export import export as export_onnx
 
     file = resolve(run_or_file)
-    _refuse_onnx(file)
+    refuse_onnx(file)
     generator, card = load_generator(file)
     if licence:
         card = card.model_copy(update={"licence": licence})
@@ -156,9 +161,9 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
     from sat2map.model import safetensors_file
     from sat2map.model.bundled import resolve
 
-    _refuse_output(out, ".safetensors", overwrite)
+    refuse_output(out, ".safetensors", overwrite)
     path = resolve(file)
-    _refuse_onnx(path)
+    refuse_onnx(path)
     tensors, card = safetensors_file.load(path)
     safetensors_file.save(out, safetensors_file.halved(tensors), card)
     say_written(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)", *_use_of(out, card.role), quiet=quiet)
@@ -195,7 +200,7 @@ def import_(
     import_extra("torch", "torch")
     from sat2map.model.import_pix2pix import import_weights
 
-    _refuse_output(out, ".safetensors", overwrite)
+    refuse_output(out, ".safetensors", overwrite)
     card = import_weights(
         weights, out, normalization="frozen" if normalization == "frozen" else "instance", gsd_m=gsd_m
     )
@@ -208,22 +213,6 @@ def _use_of(file: Path, role: str = "generator") -> tuple[object, ...]:
     if role == "generator":
         return "translate", "scene.tif", "-o", "map.tif", "--model", file
     return "train", "DATA", "--recipe", "paper", "--out", "runs/next", "--init", file
-
-
-def _refuse_output(out: Path, suffix: str, overwrite: bool) -> None:
-    from sat2map.errors import OutputError
-    from sat2map.files import refuse_existing
-
-    if out.suffix != suffix:
-        raise OutputError(f"what is written here ends in {suffix}", out, hint=f"-o {out.with_suffix(suffix)}")
-    refuse_existing(out, overwrite=overwrite)
-
-
-def _refuse_onnx(file: Path) -> None:
-    from sat2map.errors import ModelFileError
-
-    if file.suffix == ".onnx":
-        raise ModelFileError("model is ONNX already", file, hint="give the .safetensors file that it was made from")
 
 
 def _check_images(stride: int, shape_px: tuple[int, int] = CHECK_SHAPE_PX) -> Any:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TIMED_PX = 2**22
 """The time of larger scenes is estimated before they are drawn; the estimate itself takes half a second."""
+LEAST_SHARE_TOLD = 0.2
+"""Unfamiliar share of a scene from which on it is told: of familiar ground, too, a tenth is taken for unfamiliar."""
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class TranslateRun(NamedTuple):
 @options.head_option
 @click.option("--classes", is_flag=True, help="Draw classes of ground (one band, colour table, names).")
 @click.option("--confidence", is_flag=True, help="Write the probability of the class shown, too, beside the map.")
+@click.option("--familiarity", is_flag=True, help="Write how like its training data the ground looks, too.")
 @click.option("--also", type=click.Path(path_type=Path), metavar="FILE", help="Where the map goes if OUT is vectors.")
 @options.bands_option
 @options.nodata_option
@@ -152,7 +155,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     return Settings(
         head=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
         mode=given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
-        confidence=given["confidence"], precision=given["precision"],
+        confidence=given["confidence"], familiarity=given["familiarity"], precision=given["precision"],
     )  # fmt: skip
 
 
@@ -213,6 +216,10 @@ def _translate_one(run: TranslateRun, task: Task, draw_rows: DrawRows) -> Transl
         mode = run.settings.mode_for(run.translator.card)
         against = "the exact margin" if mode == "fast" else "the same tiling half a window further"
         click.echo(f"mode {mode}: against {against}, {result.mode_difference}, measured on this scene", err=True)
+    share = result.unfamiliar_share or 0
+    if share >= LEAST_SHARE_TOLD and not run.quiet:
+        what = f"{share:.0%} of this scene looks" if share < 1 else "this scene looks"
+        click.echo(f"{task.source}: {what} unlike anything the model has seen: expect errors there", err=True)
     return result
 
 
@@ -224,6 +231,7 @@ def _as_record(task: Task, result: TranslationResult) -> dict[str, Any]:
         "resolution": result.plan.model_grid.reason, "stretch": result.stretch, "seconds": round(result.seconds, 3),
         "px_per_s": round(n_px / result.seconds),
         "mode_difference": result.mode_difference and result.mode_difference._asdict(),
+        "unfamiliar_share": None if result.unfamiliar_share is None else round(result.unfamiliar_share, 3),
     }  # fmt: skip
 
 

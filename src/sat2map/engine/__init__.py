@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +10,20 @@ from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError, import_extra
 from sat2map.model.bundled import resolve
 from sat2map.model.card import Card, Precision, WantedPrecision
+from sat2map.model.onnx_file import CONFIDENCE, FAMILIARITY
 from sat2map.tiling import Window, padded_size, read_padded
+
+NO_OUTPUT = {
+    CONFIDENCE: (
+        "model gives no probabilities, so there is no confidence",
+        "give a model with a palette head, exported by this version: sat2map model export",
+    ),
+    FAMILIARITY: (
+        "model does not know what it was trained on, so there is no familiarity",
+        "sat2map model calibrate adds it to a model of the compact network",
+    ),
+}
+"""What is found, and a hint, where a model lacks an output."""
 
 
 class Engine(Protocol):
@@ -23,6 +37,10 @@ class Engine(Protocol):
     def precision(self) -> Precision:
         """With what numbers it computes."""
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All that the model can give: its heads, and of `confidence` and `familiarity` those that it has."""
+
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """Draw maps.
 
@@ -34,19 +52,16 @@ class Engine(Protocol):
             uint8, shape (B, H, W, 3), RGB.
         """
 
-    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
-        """Draw maps with their confidence.
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        """Compute several outputs at once, and no others.
 
         Args:
             sat_bhwc: as for `run`.
-            head: as for `run`.
+            outputs: names, each one of `outputs`.
 
         Returns:
-            The maps as from `run`, and the confidence: uint8, shape (B, H, W, 1), 0..255, probability of the class
-            that the map shows.
-
-        Raises:
-            ModelFileError: the model has no confidence output.
+            By name: the map of a head as from `run`; `confidence`, uint8, shape (B, H, W, 1), 0..255, the probability
+            of the class that the map shows; `familiarity`, uint8, shape (B, H / stride, W / stride, 1), 1..255.
         """
 
     def with_instance_normalization(self) -> Engine:
@@ -108,6 +123,18 @@ def choose_head(card: Card, head: str | None) -> str:
     if head not in card.heads:
         raise ModelFileError("model has no such head", head, hint=f"set head to one of: {', '.join(card.heads)}")
     return head
+
+
+def check_outputs(engine: Engine, outputs: Sequence[str]) -> None:
+    """See that a model has all outputs of some names.
+
+    Raises:
+        ModelFileError: it lacks one.
+    """
+    for name in outputs:
+        if name not in engine.outputs:
+            found, hint = NO_OUTPUT[name]
+            raise ModelFileError(found, engine.card.name, hint=hint)
 
 
 def run_whole(engine: Engine, image_hwc: UInt8, head: str | None = None) -> UInt8:

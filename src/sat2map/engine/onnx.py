@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Precision, WantedPrecision
-from sat2map.model.onnx_file import CONFIDENCE, SWITCH, check_float32, no_confidence, open_session
+from sat2map.model.onnx_file import SWITCH, check_float32, open_session
 
 
 class OnnxEngine:
@@ -32,7 +33,7 @@ class OnnxEngine:
         switches = {switch.name for switch in self._session.get_overridable_initializers()}
         names = [port.name for port in self._session.get_outputs()]
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
-        self._path, self._has_confidence = path, CONFIDENCE in names
+        self._path, self.outputs = path, tuple(names)
 
     def __reduce__(self) -> tuple[type[OnnxEngine], tuple[Path, int | None, Precision]]:
         """Cross to another process, or be copied, as the file that is opened there: a session cannot be."""
@@ -40,14 +41,14 @@ class OnnxEngine:
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""
-        return self._run(sat_bhwc, [head])[0]
+        return self.run_outputs(sat_bhwc, [head])[head]
 
-    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
-        """See `Engine.run_with_confidence`."""
-        if not self._has_confidence:
-            raise no_confidence(self._path)
-        maps, confidence = self._run(sat_bhwc, [head, CONFIDENCE])
-        return maps, confidence
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        """See `Engine.run_outputs`."""
+        # Without the switches the other outputs would be computed too, and discarded.
+        wanted = {switch: np.array(name in outputs) for name, switch in self._switches.items()}
+        answers: list[UInt8] = self._session.run(list(outputs), {"satellite": sat_bhwc, **wanted})
+        return dict(zip(outputs, answers, strict=True))
 
     def with_instance_normalization(self) -> OnnxEngine:
         """See `Engine.with_instance_normalization`."""
@@ -69,9 +70,3 @@ class OnnxEngine:
             other._others = self._others
             self._others[precision] = other
         return self._others[precision]
-
-    def _run(self, sat_bhwc: UInt8, outputs: list[str]) -> list[UInt8]:
-        # Without the switches the other outputs would be computed too, and discarded.
-        wanted = {switch: np.array(name in outputs) for name, switch in self._switches.items()}
-        answers: list[UInt8] = self._session.run(outputs, {"satellite": sat_bhwc, **wanted})
-        return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -11,8 +12,8 @@ import torch
 from sat2map.arrays import UInt8
 from sat2map.errors import ModelFileError, Sat2mapError
 from sat2map.model import safetensors_file
-from sat2map.model.card import Card, Precision, WantedPrecision, class_of_colour
-from sat2map.model.onnx_file import CONFIDENCE, check_float32, no_confidence
+from sat2map.model.card import Card, Precision, WantedPrecision, inference_arguments
+from sat2map.model.onnx_file import check_float32
 from sat2map.nn import build
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import InferenceModel
@@ -69,7 +70,7 @@ class TorchEngine:
         self.card = card
         self.precision: Precision = "float32"
         self._device = pick_device(device)
-        self._model = InferenceModel(generator, class_of_colour(card)).to(self._device)
+        self._model = InferenceModel(generator, **inference_arguments(card)).to(self._device)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> Self:
@@ -83,14 +84,19 @@ class TorchEngine:
 
     def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
         """See `Engine.run`."""
-        return self._run(sat_bhwc)[head].cpu().numpy()
+        return self.run_outputs(sat_bhwc, [head])[head]
 
-    def run_with_confidence(self, sat_bhwc: UInt8, head: str) -> tuple[UInt8, UInt8]:
-        """See `Engine.run_with_confidence`."""
-        if CONFIDENCE not in self._model.outputs:
-            raise no_confidence(self.card.name)
-        answers = self._run(sat_bhwc)
-        return answers[head].cpu().numpy(), answers[CONFIDENCE].cpu().numpy()
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """See `Engine.outputs`."""
+        return self._model.outputs
+
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        """See `Engine.run_outputs`."""
+        with torch.inference_mode():
+            answers = self._model(torch.tensor(sat_bhwc, device=self._device))
+        by_name = dict(zip(self._model.outputs, answers, strict=True))
+        return {name: by_name[name].cpu().numpy() for name in outputs}
 
     def with_instance_normalization(self) -> TorchEngine:
         """See `Engine.with_instance_normalization`."""
@@ -104,8 +110,3 @@ class TorchEngine:
         """See `Engine.with_precision`."""
         check_float32(precision, self.card.name)
         return self
-
-    def _run(self, sat_bhwc: UInt8) -> dict[str, torch.Tensor]:
-        with torch.inference_mode():
-            answers = self._model(torch.tensor(sat_bhwc, device=self._device))
-        return dict(zip(self._model.outputs, answers, strict=True))

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sat2map.classes import classify
+from sat2map.classes import PART_OF_CLASS, classify
 from sat2map.errors import ModelFileError
 
 Precision = Literal["float32", "int8"]
@@ -58,6 +58,11 @@ class Card(BaseModel):
     calibration_data: str = ""
     """Images on which the ranges of 8-bit activations were measured."""
     n_calibration_images: int = 0
+    confidence_sharpness: float = Field(1.0, gt=0)
+    """Factor of the logits in the confidence, fitted so that it is right as often as it says."""
+    familiar_entropy: float | None = Field(None, gt=0)
+    """Entropy of a cell at which its familiarity is 1/2; None: the model has none. It is fitted so that the mean of a
+    window of 256 px is below 1/2 for one in ten of the windows of held-out places on which the model is right."""
     training_data: str = ""
     training_data_licence: str = ""
     init: tuple[str, ...] = ()
@@ -93,6 +98,17 @@ class Card(BaseModel):
                 path,
                 hint="update sat2map, or export the model again",
             ) from error
+
+
+def inference_arguments(card: Card) -> dict[str, Any]:
+    """Arguments of `sat2map.nn.inference.InferenceModel` beside the generator."""
+    classes = class_of_colour(card)
+    return {
+        "class_of_colour": classes,
+        "part_of_colour": classes and [PART_OF_CLASS[c] for c in classes],
+        "sharpness": card.confidence_sharpness,
+        "familiar_entropy": card.familiar_entropy,
+    }
 
 
 def class_of_colour(card: Card) -> list[int] | None:

@@ -20,9 +20,9 @@ from sat2map.classes import CLASS_NAMES
 from sat2map.errors import ModelFileError
 from sat2map.files import replacing
 from sat2map.model import onnx_file
-from sat2map.model.card import HEADER_KEY, Card, class_of_colour
+from sat2map.model.card import HEADER_KEY, Card, class_of_colour, inference_arguments
 from sat2map.nn.generator import Generator
-from sat2map.nn.inference import CONFIDENCE, InferenceModel
+from sat2map.nn.inference import CONFIDENCE, FAMILIARITY, InferenceModel
 
 OPSET = 18
 PLAIN_OPSET = 13
@@ -52,7 +52,7 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
         OutputError: the folder is missing or cannot be written.
     """
     # The exporter puts all modules into the mode of the outermost one, which therefore must be in evaluation mode.
-    model = InferenceModel(generator, class_of_colour(card)).eval()
+    model = InferenceModel(generator, **inference_arguments(card)).eval()
     _check_finite(generator, images_bhwc, path)
     with replacing(path) as work:
         _write_graph(model, card, work)
@@ -62,12 +62,13 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
 class PlainModel(nn.Module):
     """A generator as other tools call one: float, shape (1, 3, H, W), RGB, 0..1 in; (1, C, H, W) out.
 
-    Of a palette head the output is the probability of each class of the table; of any other RGB, 0..1.
+    Of a palette head the output is the probability of each class of the table, as the confidence has it; of any other
+    RGB, 0..1.
     """
 
-    def __init__(self, generator: Generator, class_of_colour: Sequence[int] | None) -> None:
+    def __init__(self, generator: Generator, class_of_colour: Sequence[int] | None, sharpness: float = 1.0) -> None:
         super().__init__()
-        self.generator = generator.eval()
+        self.generator, self.sharpness = generator.eval(), sharpness
         weight = None
         if class_of_colour is not None:
             weight = torch.zeros(len(CLASS_NAMES), len(class_of_colour), 1, 1)
@@ -79,7 +80,7 @@ class PlainModel(nn.Module):
         output: torch.Tensor = self.generator(rgb * 2 - 1)
         if isinstance(self.weight, torch.Tensor):
             # A sum over the colours of a class, as a convolution, which every tool knows.
-            return nn.functional.conv2d(output.softmax(1), self.weight)
+            return nn.functional.conv2d((self.sharpness * output).softmax(1), self.weight)
         return (self.generator.image(output) + 1) / 2
 
 
@@ -103,7 +104,7 @@ def export_plain(generator: Generator, card: Card, path: Path, images_bhwc: UInt
         OutputError: the folder is missing or cannot be written.
     """
     _check_finite(generator, images_bhwc, path)
-    model = PlainModel(generator, class_of_colour(card)).eval()
+    model = PlainModel(generator, class_of_colour(card), card.confidence_sharpness).eval()
     images = torch.from_numpy(images_bhwc).permute(0, 3, 1, 2).float() / 255
     with replacing(path) as work:
         with warnings.catch_warnings():
@@ -194,7 +195,8 @@ def _make_optional(graph: Any) -> None:
     in the branches of both.
     """
     needed = {output.name: _nodes_behind(graph, output.name) for output in graph.output}
-    common = set.intersection(*needed.values())
+    # The familiarity needs a part of the network; what it does not need is no less common to the others.
+    common = set.intersection(*(nodes for name, nodes in needed.items() if name != FAMILIARITY))
     moved: set[int] = set()
     for output in graph.output:
         own = needed[output.name] - common
@@ -224,7 +226,7 @@ def _switched(graph: Any, output: Any, indices: list[int]) -> Any:
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, []))
     graph.initializer.append(helper.make_tensor(switch, TensorProto.BOOL, [], [True]))
     on = helper.make_graph([graph.node[i] for i in indices], f"{output.name}_on", [], [output])
-    n_channels = 1 if output.name == CONFIDENCE else 3
+    n_channels = 1 if output.name in (CONFIDENCE, FAMILIARITY) else 3
     nothing = helper.make_tensor("nothing", TensorProto.UINT8, [0, 0, 0, n_channels], [])
     constant = helper.make_node("Constant", [], [output.name], value=nothing)
     off = helper.make_graph([constant], f"{output.name}_off", [], [output])

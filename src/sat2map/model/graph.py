@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
-FEWEST_ROWS = 4
-"""Rows of logits that a head which is not wanted works on: none would be, but shapes cannot be inferred of nothing."""
+STRIDES_OF_ROWS = 2
+"""Rows of logits that a head which is not wanted works on, in strides: those of an image as high as one stride. None
+would be fewer, but shapes cannot be inferred of nothing, and the familiarity has no cell in fewer."""
 
 
-def split_heads(graph: Any) -> Callable[[Any], None]:
+def split_heads(graph: Any, stride: int) -> Callable[[Any], None]:
     """Take the switched heads off a graph, and make what puts them back on its quantized trunk.
 
     ONNX Runtime aborts on an `If` node whose branch takes the output of a quantizer. So the heads come back without
@@ -39,7 +40,7 @@ def split_heads(graph: Any) -> Callable[[Any], None]:
         quantized.input.extend(inputs)
         present = {tensor.name for tensor in quantized.initializer}
         quantized.initializer.extend([tensor for tensor in constants if tensor.name not in present])
-        quantized.initializer.extend(_slice_constants())
+        quantized.initializer.extend(_slice_constants(STRIDES_OF_ROWS * stride))
         for head in heads:
             _attach_head(quantized, head, logits)
 
@@ -50,8 +51,8 @@ def _branch(head: Any) -> Any:
     return next(attribute.g for attribute in head.attribute if attribute.name == "then_branch")
 
 
-def _slice_constants() -> list[Any]:
-    values = {"rows_begin": 0, "rows_few": FEWEST_ROWS, "rows_all": 2**62, "rows_axis": 2}
+def _slice_constants(n_few: int) -> list[Any]:
+    values = {"rows_begin": 0, "rows_few": n_few, "rows_all": 2**62, "rows_axis": 2}
     return [helper.make_tensor(name, TensorProto.INT64, [1], [value]) for name, value in values.items()]
 
 

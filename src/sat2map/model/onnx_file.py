@@ -15,6 +15,9 @@ SWITCH = "want_{}"
 
 CONFIDENCE = "confidence"
 """Name of the output with the confidence of a palette head: uint8, shape (batch, height, width, 1)."""
+FAMILIARITY = "familiarity"
+"""Name of the output that says how like its training data a model finds each cell of stride x stride pixels: uint8,
+shape (batch, height / stride, width / stride, 1), 1..255."""
 
 SILENT = 4
 """Level of ONNX Runtime's log at which it says nothing: what is wrong comes as an exception."""
@@ -25,12 +28,6 @@ MERGES_INTO_QUANTIZERS = ["ReluQuantRewrite", "ClipQuantRewrite"]
 
 FIRST_CHUNK_BYTES = 2**29
 """First piece of memory of the arena: a little more than a bundled model needs for a default window."""
-
-
-def no_confidence(name: object) -> ModelFileError:
-    """Make the error for a model without a confidence output."""
-    hint = "give a model with a palette head, exported by this version: sat2map model export"
-    return ModelFileError("model gives no probabilities, so there is no confidence", name, hint=hint)
 
 
 def check_float32(precision: WantedPrecision, name: object) -> None:

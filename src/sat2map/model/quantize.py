@@ -63,7 +63,7 @@ def quantize(path: Path, out: Path, images_hwc: Sequence[UInt8], calibration_dat
     card = card.model_copy(update={"precision": "int8"} | of_images)
     with replacing(out) as work, tempfile.TemporaryDirectory() as folder:
         graph = _fold(path, Path(folder))
-        attach_heads = split_heads(graph.graph)
+        attach_heads = split_heads(graph.graph, card.stride)
         _fix_reshapes(graph, card.stride)
         graph = _quantize_trunk(graph, images_hwc, Path(folder))
         attach_heads(graph.graph)

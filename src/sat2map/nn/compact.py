@@ -123,6 +123,7 @@ class CompactGenerator(Generator):
                 _conv(outer, head_width, normalization) if level == 0 else ResidualBlock(outer, normalization)
             )
         self.head = EnlargingConv2d(head_width, len(palette))
+        self.stride = 2 ** len(widths)
 
     def forward(self, sat_bchw: Tensor) -> Tensor:
         """Compute a logit for each colour of the palette in each pixel.

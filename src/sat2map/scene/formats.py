@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES as MAP_CLASSES
 from sat2map.scene.georeference import Grid
-from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, Piece, Product, one_line
+from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, FAMILIARITY, Piece, Product, one_line
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def _mosaic(
             bands.append(f"<NoDataValue>{product.nodata}</NoDataValue>")
         if product == CLASSES:
             bands.append(_colour_table())
-        if product == CONFIDENCE:
+        if product in (CONFIDENCE, FAMILIARITY):
             bands.append(f"<Scale>{1 / 255!r}</Scale><Offset>0</Offset>")
         bands += [*_sources(pieces, str(i)), "</VRTRasterBand>"]
     if product.nodata is None and (masked or as_alpha):

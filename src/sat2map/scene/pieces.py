@@ -52,6 +52,7 @@ class Product:
 MAP = Product("map", 3)
 CLASSES = Product("classes", 1, 255)
 CONFIDENCE = Product("confidence", 1, 0)
+FAMILIARITY = Product("familiarity", 1, 0)
 
 
 class Piece(NamedTuple):

@@ -14,17 +14,17 @@ import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
-from sat2map.engine import Engine, choose_head
-from sat2map.errors import ModelFileError
+from sat2map.engine import Engine
 from sat2map.scene.georeference import Grid
 from sat2map.scene.layout import bands_by_name
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
+from sat2map.scene.pieces import FAMILIARITY
 from sat2map.scene.source import Source, is_remote, open_scene
 from sat2map.scene.stretch import DEFAULT_LEVELS, StretchRule
 from sat2map.serve.filling import Draw, Write
 from sat2map.serve.map_cache import MapCache
 from sat2map.serve.sparse_map import SparseMap
-from sat2map.tiling import padded_size
+from sat2map.serve.unfamiliar import UnfamiliarWindows
 from sat2map.translate import SceneDrawing, Settings
 
 LARGEST_WITHOUT_OVERVIEWS_PX = 8192
@@ -43,12 +43,14 @@ class MapLayer:
         path: file that GDAL reads.
         sparse_map: file in which the layer is drawn; None: `path` is the scene's own file.
         draw: draws one window into `sparse_map`; None where there is no sparse map.
+        unfamiliar: of the map, where the model has a familiarity.
     """
 
     name: str
     path: Path
     sparse_map: SparseMap | None = None
     draw: Draw | None = None
+    unfamiliar: UnfamiliarWindows | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,21 @@ class LayerMaker:
     def _map(self) -> MapLayer:
         drawing = self.drawing
         sparse_map = self._sparse_map(drawing.scene, f"{MAP} {self.model_key} {self.settings}")
+        unfamiliar = None
+        if FAMILIARITY in drawing.products:
+            unfamiliar = UnfamiliarWindows(sparse_map, drawing.plan.model_grid)
 
         def draw(index: int) -> Write:
-            (image,), valid = drawing.draw(drawing.plan.windows[index])
-            return lambda: sparse_map.write(index, image, valid)
+            (image, *others), valid = drawing.draw(drawing.plan.windows[index])
 
-        return MapLayer(MAP, sparse_map.path, sparse_map, draw)
+            def write() -> None:
+                if unfamiliar is not None:
+                    unfamiliar.add(index, others[-1][..., 0], valid)
+                sparse_map.write(index, image, valid)
+
+            return write
+
+        return MapLayer(MAP, sparse_map.path, sparse_map, draw, unfamiliar)
 
     def _confidence(self, map_layer: MapLayer) -> MapLayer:
         """Make the layer of the confidence; drawing it also draws the map, which costs nothing more."""
@@ -113,11 +124,13 @@ class LayerMaker:
         drawing = SceneDrawing(source, self.engine, dataclasses.replace(self.settings, confidence=True), plan)
 
         def draw(index: int) -> Write:
-            (image, confidence), valid = drawing.draw(plan.windows[index])
+            (image, confidence, *others), valid = drawing.draw(plan.windows[index])
 
             def write() -> None:
                 sparse_map.write(index, _coloured(confidence[..., 0]), valid)
                 if map_layer.sparse_map is not None and not map_layer.sparse_map.is_done(index):
+                    if map_layer.unfamiliar is not None:
+                        map_layer.unfamiliar.add(index, others[-1][..., 0], valid)
                     map_layer.sparse_map.write(index, image, valid)
 
             return write
@@ -148,16 +161,6 @@ class LayerMaker:
         return self.resources.enter_context(
             self.cache.opened(what, source.files, self.grid, windows, with_mask=source.has_mask)
         )
-
-
-def has_confidence(engine: Engine) -> bool:
-    """Check whether a model gives a confidence, by one run on an empty image."""
-    side = padded_size(64, 64, engine.card.stride)[0]
-    try:
-        engine.run_with_confidence(np.zeros((1, side, side, 3), np.uint8), choose_head(engine.card, None))
-    except ModelFileError:
-        return False
-    return True
 
 
 def _coloured(confidence: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -61,6 +61,7 @@ def described(scene: Scene) -> dict[str, Any]:
     """Describe a scene as the page needs it."""
     sparse_map = scene.layers[MAP].sparse_map
     assert sparse_map is not None
+    unfamiliar = scene.layers[MAP].unfamiliar
     return {
         "id": scene.id, "name": scene.name, "bounds": scene.bounds, "has_georeference": scene.has_georeference,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
@@ -69,6 +70,7 @@ def described(scene: Scene) -> dict[str, Any]:
         "layers_drawn": [layer.name for layer in scene.layers.values() if layer.sparse_map],
         "n_windows": len(sparse_map.windows), "n_windows_done": sparse_map.n_done,
         "n_windows_done_all": sum(sparse_map.n_done for sparse_map in scene.sparse_maps()),
+        "unfamiliar_share": None if unfamiliar is None else unfamiliar.share,
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import Source, open_scene
 from sat2map.serve.earth import bounds_in_degrees, georeferenced
-from sat2map.serve.layers import MAP, LayerMaker, MapLayer, has_confidence
+from sat2map.serve.layers import CONFIDENCE, MAP, LayerMaker, MapLayer
 from sat2map.serve.map_cache import MapCache
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.translate import Settings, Translator
@@ -81,7 +81,7 @@ class Scenes:
         # The precision is named now: windows that are drawn later must fit those that are there.
         self._settings = settings.for_engine(translator.engine)
         self._cache = MapCache(cache, cache_bytes)
-        self._has_confidence = has_confidence(translator.engine)
+        self._has_confidence = CONFIDENCE in translator.engine.outputs
         self.by_id: dict[str, Scene] = {}
 
     @property

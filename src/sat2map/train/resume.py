@@ -70,14 +70,14 @@ def check_same_run(content: Mapping[str, Any], recipe: Mapping[str, Any], data: 
     Raises:
         CheckpointError: recipe or data differ.
     """
-    # First: of other data an epoch may have another number of steps.
-    if content["data"] != data:
+    before, now = (decisive(values, epoch) for values in (content["recipe"], recipe))
+    changed = [key for key in now if before.get(key) != now[key]]
+    # Data come first, for of other data an epoch may have another number of steps. But another seed divides them anew.
+    if content["data"] != data and "seed" not in changed:
         raise CheckpointError(
             "training data differ from those that the checkpoint was made with, in their bytes, order, groups or GSD",
             data, hint="give the same files, wherever they lie, or start another run with `init`",
         )  # fmt: skip
-    before, now = (decisive(values, epoch) for values in (content["recipe"], recipe))
-    changed = [key for key in now if before.get(key) != now[key]]
     if changed:
         raise CheckpointError(
             "recipe differs from the one that the checkpoint was made with, in", ", ".join(changed),

@@ -24,10 +24,21 @@ from sat2map.scene.formats import finish
 from sat2map.scene.identity import identity
 from sat2map.scene.job_folder import open_job_folder
 from sat2map.scene.options import ReadOptions
-from sat2map.scene.pieces import CLASSES, CONFIDENCE, ENVIRONMENT, Piece, PieceWriter, Product, open_piece
+from sat2map.scene.pieces import (
+    CLASSES,
+    CONFIDENCE,
+    ENVIRONMENT,
+    FAMILIARITY,
+    Piece,
+    PieceWriter,
+    Product,
+    one_line,
+    open_piece,
+)
 from sat2map.scene.source import Source
 from sat2map.scene.stretch import Stretch
 from sat2map.tiling import TiledWindow
+from sat2map.translate.familiarity import BLOCK_PX, LEAST_FAMILIAR, block_px_of, share_of_pieces
 from sat2map.translate.scene_drawing import ReadWindow, SceneDrawing
 from sat2map.translate.settings import Settings, TilingPlan
 
@@ -50,6 +61,7 @@ class TranslationJob:
         plan: its windows.
         folder: where its pieces appear.
         with_mask: whether pixels may be invalid.
+        products: what is drawn of it, those of the settings first.
     """
 
     source: str | Path
@@ -59,16 +71,29 @@ class TranslationJob:
     plan: TilingPlan
     folder: Path
     with_mask: bool
+    products: tuple[Product, ...]
 
     def piece(self, product: Product, row: int) -> Piece:
         """The file of a row of windows."""
         return Piece(self.folder / f"{product.name}_{row:05d}.tif", self.plan.scene_window_of_row(row))
 
+    def pieces(self, product: Product) -> list[Piece]:
+        """The files of all rows of windows."""
+        return [self.piece(product, row) for row in range(len(self.plan.rows))]
+
+    def unfamiliar_share(self) -> float | None:
+        """Share of the scene, once it is drawn, that looks unlike the model's training data; None: it cannot tell."""
+        if FAMILIARITY not in self.products:
+            return None
+        grid = self.plan.model_grid
+        with one_line(self.folder):
+            return share_of_pieces(self.pieces(FAMILIARITY), grid.scene_height, grid.scene_width, block_px_of(grid))
+
     def missing_rows(self) -> list[int]:
         """Rows of windows that are not drawn yet."""
         return [
             row for row in range(len(self.plan.rows))
-            if not all(self.piece(product, row).path.exists() for product in self.settings.products)
+            if not all(self.piece(product, row).path.exists() for product in self.products)
         ]  # fmt: skip
 
     def n_done_px(self) -> int:
@@ -112,7 +137,9 @@ def open_job(
     scene, settings = drawing.scene, drawing.settings
     with open_job_folder(destination, job_key(card, scene, reading, settings)) as folder:
         # The stretch is decided once: whoever draws a part of the scene draws it with this one.
-        yield TranslationJob(source, reading, scene.stretch, settings, drawing.plan, folder, scene.has_mask)
+        yield TranslationJob(
+            source, reading, scene.stretch, settings, drawing.plan, folder, scene.has_mask, tuple(drawing.products)
+        )
 
 
 def draw_missing_rows(drawing: SceneDrawing, job: TranslationJob, progress: Progress) -> None:
@@ -183,7 +210,7 @@ class _RowWriter:
         if row != self._row:
             self.finish()
             self._row = row
-            for product in self._job.settings.products:
+            for product in self._job.products:
                 piece = open_piece(self._job.piece(product, row), product, with_mask=self._job.with_mask)
                 self._writers.append(self._open.enter_context(piece))
         self._write_layers(read.window, layers, read.valid)
@@ -199,24 +226,28 @@ class _RowWriter:
         self._open.close()
 
 
-def assemble(scene: Source, job: TranslationJob, card: Card, paths: Sequence[Path]) -> None:
+def assemble(scene: Source, job: TranslationJob, card: Card, paths: Sequence[Path]) -> float | None:
     """Put the pieces together and let the finished files appear, the map last: where it is, all of it is.
+
+    Returns:
+        The unfamiliar share of the scene; None: the model cannot tell.
 
     Raises:
         OutputError: the files cannot be written.
     """
+    unfamiliar = job.unfamiliar_share()
     finished = job.folder / "finished"
     finished.mkdir(exist_ok=True)
     made: list[Path] = []
     for product, path in reversed(list(zip(job.settings.products, paths, strict=True))):
-        pieces = [job.piece(product, row) for row in range(len(job.plan.rows))]
-        tags = _tags(scene, job, card, product)
-        work = finished / short_name(path.name)
+        tags, work = _tags(scene, job, card, product, unfamiliar), finished / short_name(path.name)
+        pieces = job.pieces(product)
         made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=work)
     publish(made, paths)
+    return unfamiliar
 
 
-def _tags(scene: Source, job: TranslationJob, card: Card, product: Product) -> dict[str, str]:
+def _tags(scene: Source, job: TranslationJob, card: Card, product: Product, unfamiliar: float | None) -> dict[str, str]:
     from sat2map import __version__
 
     tags = {
@@ -236,4 +267,8 @@ def _tags(scene: Source, job: TranslationJob, card: Card, product: Product) -> d
         tags["SAT2MAP_CLASSES"] = ", ".join(f"{i} {name}" for i, name in enumerate(CLASS_NAMES))
     if product == CONFIDENCE:
         tags["SAT2MAP_CONFIDENCE"] = "probability of the class shown, 0 to 255 for 0 to 1"
+    if product == FAMILIARITY:
+        tags["SAT2MAP_FAMILIARITY"] = f"means of {BLOCK_PX} px below {LEAST_FAMILIAR} are unlike the training data"
+    if unfamiliar is not None:
+        tags["SAT2MAP_UNFAMILIAR_SHARE"] = f"{unfamiliar:.3f}"
     return tags

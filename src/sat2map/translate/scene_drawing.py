@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.classes import COLOURS_RGB, classify, nearest_colour
-from sat2map.engine import Engine, choose_head
+from sat2map.engine import Engine, check_outputs, choose_head
 from sat2map.scene.gaps import fill_gaps
 from sat2map.scene.model_grid import ResampledSource, choose_model_grid
+from sat2map.scene.pieces import FAMILIARITY
 from sat2map.scene.source import Source
 from sat2map.scene.stretch import DEFAULT_LEVELS
 from sat2map.tiling import TiledWindow, Window, blended, read_padded
@@ -23,25 +24,29 @@ it, classes on four parts of a masked mosaic were right on 76 % of pixels; conti
 
 Runner = Callable[[UInt8], UInt8]
 """Runs the model on an image, uint8, shape (h, w, 3). The result has the same height and width, and three channels of
-colour; where the confidence is wanted, it is the fourth."""
+colour, and one for each of the other outputs that are wanted."""
 
 
-def make_runner(engine: Engine, settings: Settings) -> Runner:
+def make_runner(engine: Engine, settings: Settings, others: Sequence[str] = ()) -> Runner:
     """Choose how the model is run on one window.
 
+    Args:
+        engine: runs the model.
+        settings: how the window is drawn.
+        others: outputs that are wanted beside the map.
+
     Raises:
-        ModelFileError: the model has no such head, no probabilities, or no such mode.
+        ModelFileError: the model has no such head, no such output, or no such mode.
     """
     engine = engine.with_precision(settings.precision)
     head, mode = choose_head(engine.card, settings.head), settings.mode_for(engine.card)
+    check_outputs(engine, others)
     if mode == "instance" and engine.card.normalization == "frozen":
         engine = engine.with_instance_normalization()
 
     def run_batch(sat_bhwc: UInt8) -> UInt8:
-        sat_bhwc = np.ascontiguousarray(sat_bhwc)
-        if settings.confidence:
-            return np.concatenate(engine.run_with_confidence(sat_bhwc, head), -1)
-        return engine.run(sat_bhwc, head)
+        drawn = engine.run_outputs(np.ascontiguousarray(sat_bhwc), [head, *others])
+        return np.concatenate([_of_pixels(drawn[name], sat_bhwc.shape[1]) for name in [head, *others]], -1)
 
     def run_blended(sat_hwc: UInt8) -> UInt8:
         result = blended(run_batch, sat_hwc)
@@ -50,6 +55,12 @@ def make_runner(engine: Engine, settings: Settings) -> Runner:
         return result
 
     return run_blended if mode == "blend" else lambda sat_hwc: run_batch(sat_hwc[None])[0]
+
+
+def _of_pixels(output_bhwc: UInt8, height: int) -> UInt8:
+    """Give each pixel the value of its cell, where an output has cells of several pixels."""
+    side_px = height // output_bhwc.shape[1]
+    return output_bhwc if side_px == 1 else output_bhwc.repeat(side_px, 1).repeat(side_px, 2)
 
 
 class ReadWindow(NamedTuple):
@@ -70,7 +81,8 @@ class SceneDrawing:
     """An open scene, its tiling plan, and the model that draws it.
 
     It knows that windows without data are skipped, how gaps are filled, on which grid the model sees the scene, and how
-    the result comes back to the scene grid. `read` and `draw_read` may run in different threads.
+    the result comes back to the scene grid. `read` and `draw_read` may run in different threads. Beside the products
+    that the settings ask for it draws the familiarity of a model that has one, which costs next to nothing.
 
     >>> from importlib.resources import files
     >>> from sat2map import Translator
@@ -79,8 +91,8 @@ class SceneDrawing:
     >>> with open_scene(str(files("sat2map.bundled") / "naip.tif"), rule=translator.stretch_rule) as scene:
     ...     drawing = SceneDrawing(scene, translator.engine, Settings())
     ...     layers, valid = drawing.draw(drawing.plan.windows[0])
-    >>> [layer.shape for layer in layers], valid
-    ([(204, 266, 3)], None)
+    >>> layers[0].shape, valid
+    ((204, 266, 3), None)
 
     Args:
         scene: open for reading.
@@ -96,7 +108,10 @@ class SceneDrawing:
         card = engine.card
         self.scene, self.settings = scene, settings.for_card(card)
         self.plan = plan or make_plan(card, settings, choose_model_grid(scene.grid, card.gsd_m, settings.gsd_m))
-        self._run = make_runner(engine, self.settings)
+        self.products = list(self.settings.products)
+        if FAMILIARITY.name in engine.outputs and FAMILIARITY not in self.products:
+            self.products.append(FAMILIARITY)
+        self._run = make_runner(engine, self.settings, [product.name for product in self.products[1:]])
         grid = self.plan.model_grid
         self._resampled = None if grid.is_scene_grid else ResampledSource(scene, grid)
         self._beyond = np.array(card.levels or DEFAULT_LEVELS).mean(1).astype(np.uint8)
@@ -109,7 +124,7 @@ class SceneDrawing:
         """Read and draw a window of the plan.
 
         Returns:
-            For each product of the settings its layer on the scene grid, uint8, shape (h, w, bands); and where the
+            For each of `products` its layer on the scene grid, uint8, shape (h, w, bands); and where the
             pixels are valid, bool, shape (h, w), None: everywhere.
 
         Raises:
@@ -121,7 +136,7 @@ class SceneDrawing:
     def draw_whole(self) -> tuple[UInt8, Bool | None]:
         """Draw all of the scene, in memory: the first product's layer and the valid pixels, as of `draw`."""
         height, width = self.scene.grid.height, self.scene.grid.width
-        whole = np.zeros((height, width, self.settings.products[0].n_bands), np.uint8)
+        whole = np.zeros((height, width, self.products[0].n_bands), np.uint8)
         whole_valid = np.zeros((height, width), bool) if self.scene.has_mask else None
         for window in self.plan.windows:
             (layer, *_), valid = self.draw(window)
@@ -146,7 +161,7 @@ class SceneDrawing:
         grid, target, window = self.plan.model_grid, self.scene_window(read.window), read.window
         if read.sat_hwc is None:
             shape = target.height, target.width
-            return [np.zeros((*shape, product.n_bands), np.uint8) for product in self.settings.products]
+            return [np.zeros((*shape, product.n_bands), np.uint8) for product in self.products]
         # Interpolation needs one pixel more on each side.
         around = window.core if grid.is_scene_grid else window.core.grown(1).clipped(grid.height, grid.width)
         result = self._run(read.sat_hwc)[around.inside(window.read).slices]
@@ -158,8 +173,8 @@ class SceneDrawing:
     def _layers(self, result: UInt8) -> list[tuple[UInt8, bool]]:
         """Each product's layer on the model grid, and whether it may be interpolated."""
         image = result[..., :3]
-        layers = [(classify(image)[..., None], False) if self.settings.classes else (image, self._is_smooth)]
-        return [*layers, (result[..., 3:], True)] if self.settings.confidence else layers
+        drawn = (classify(image)[..., None], False) if self.settings.classes else (image, self._is_smooth)
+        return [drawn, *((result[..., i : i + 1], True) for i in range(3, result.shape[-1]))]
 
     @property
     def _is_smooth(self) -> bool:

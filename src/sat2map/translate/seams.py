@@ -35,7 +35,7 @@ def mode_difference(drawing: SceneDrawing, card: Card, translate: Translate) -> 
     side = 3 * PROBE_CORE_PX
     middle = Window((plan.height - side) // 2, (plan.width - side) // 2, side, side)
     image = drawing.read_model_grid(middle.clipped(plan.height, plan.width))
-    probe = dataclasses.replace(settings, core_px=PROBE_CORE_PX, confidence=False, classes=False)
+    probe = dataclasses.replace(settings, core_px=PROBE_CORE_PX, confidence=False, familiarity=False, classes=False)
     if mode == "fast":
         return difference(translate(image, probe), translate(image, dataclasses.replace(probe, mode="exact")))
     return shift_difference(image, card, probe, translate)

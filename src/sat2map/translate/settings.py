@@ -12,7 +12,7 @@ from sat2map.engine import Engine, choose_head
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card, WantedPrecision
 from sat2map.scene.model_grid import ModelGrid
-from sat2map.scene.pieces import CLASSES, CONFIDENCE, MAP, Product
+from sat2map.scene.pieces import CLASSES, CONFIDENCE, FAMILIARITY, MAP, Product
 from sat2map.tiling import TiledWindow, Window, padded_size, plan
 from sat2map.tiling.blending import STEP_PX
 
@@ -50,6 +50,7 @@ class Settings:
         classes: draw classes of ground, not colours.
         confidence: draw the probability of the class shown, too.
         precision: with what numbers a model computes that has 8-bit integers; `auto`: the faster on this machine.
+        familiarity: draw how like its training data the model finds the ground, too.
     """
 
     head: str | None = None
@@ -60,11 +61,13 @@ class Settings:
     classes: bool = False
     confidence: bool = False
     precision: WantedPrecision = "auto"
+    familiarity: bool = False
 
     @property
     def products(self) -> list[Product]:
         """What is drawn, each to a file of its own."""
-        return [CLASSES if self.classes else MAP, *([CONFIDENCE] if self.confidence else [])]
+        others = [(CONFIDENCE, self.confidence), (FAMILIARITY, self.familiarity)]
+        return [CLASSES if self.classes else MAP, *(product for product, is_wanted in others if is_wanted)]
 
     def mode_for(self, card: Card) -> Mode:
         """The mode asked for, or the one that the model's normalization asks for.

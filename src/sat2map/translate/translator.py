@@ -19,7 +19,7 @@ from sat2map.scene.georeference import Grid
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
-from sat2map.scene.pieces import CONFIDENCE, Product
+from sat2map.scene.pieces import CONFIDENCE, FAMILIARITY, Product
 from sat2map.scene.source import Source, open_scene
 from sat2map.scene.stretch import DEFAULT_LEVELS, NOTHING_SHARED, SharedStretch, StretchOption, StretchRule
 from sat2map.tiling import Difference, padded_size, translate_windows
@@ -56,6 +56,7 @@ class TranslationResult(NamedTuple):
         seconds: how long it took.
         stretch: how the scene's numbers became bytes, in words; None: they were bytes.
         mode_difference: what the mode costs on this scene; None: it is exact.
+        unfamiliar_share: share of the scene that looks unlike the model's training data; None: the model cannot tell.
     """
 
     outputs: tuple[Path, ...]
@@ -64,14 +65,15 @@ class TranslationResult(NamedTuple):
     seconds: float
     stretch: str | None
     mode_difference: Difference | None
+    unfamiliar_share: float | None = None
 
 
 def output_path(destination: Path, product: Product) -> Path:
-    """The file of a product: the confidence lies beside the map, as a raster."""
-    if product != CONFIDENCE:
+    """The file of a product: confidence and familiarity lie beside the map, as rasters."""
+    if product not in (CONFIDENCE, FAMILIARITY):
         return destination
     suffix = destination.suffix if destination.suffix.lower() in (".tif", ".tiff", ".png") else ".tif"
-    return destination.with_name(f"{destination.stem}_confidence{suffix}")
+    return destination.with_name(f"{destination.stem}_{product.name}{suffix}")
 
 
 class Translator:
@@ -158,7 +160,7 @@ class Translator:
 
         Args:
             scene: numbers of any kind, dims band, y, x.
-            settings: how it is drawn; the confidence is left out.
+            settings: how it is drawn; confidence and familiarity are left out.
             stretch: numbers that become dark and bright, as of `ReadOptions.stretch`.
 
         Returns:
@@ -169,7 +171,7 @@ class Translator:
             SceneError: the array is no scene.
             ModelFileError: the model cannot do what the settings ask for.
         """
-        settings = dataclasses.replace(settings, confidence=False)
+        settings = dataclasses.replace(settings, confidence=False, familiarity=False)
         with open_data_array(scene, stretch, self.stretch_rule) as source:
             map_hwc, valid = self._checked_drawing(source, scene.name or "scene", settings, []).draw_whole()
         return map_like(scene, map_hwc, valid, settings.products[0])
@@ -239,9 +241,10 @@ class Translator:
             drawing = self._checked_drawing(scene, source, settings, paths)
             with open_job(source, paths[0], drawing, self.card, reading) as job:
                 cost = self._draw(job, drawing, begin, draw_rows)
-                assemble(scene, job, self.card, paths)
+                unfamiliar = assemble(scene, job, self.card, paths)
         stretch = None if scene.stretch is None else str(scene.stretch)
-        return TranslationResult(tuple(paths), drawing.plan, scene.grid, time.perf_counter() - start_s, stretch, cost)
+        seconds = time.perf_counter() - start_s
+        return TranslationResult(tuple(paths), drawing.plan, scene.grid, seconds, stretch, cost, unfamiliar)
 
     def _output_paths(
         self, source: str | Path, destination: Path, settings: Settings, *, overwrite: bool
@@ -250,7 +253,7 @@ class Translator:
         paths = [output_path(destination, product) for product in settings.products]
         for path in paths:
             check_destination(source, path, overwrite=overwrite)
-        make_runner(self.engine, settings)
+        make_runner(self.engine, settings, [product.name for product in settings.products[1:]])
         return paths
 
     def _checked_drawing(self, scene: Source, name: object, settings: Settings, paths: Sequence[Path]) -> SceneDrawing:
