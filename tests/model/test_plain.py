@@ -16,6 +16,7 @@ from sat2map.cli.main import sat2map
 from sat2map.engine.torch import TorchEngine
 from sat2map.errors import ModelFileError
 from sat2map.model.card import Card
+from sat2map.model.export import export_plain
 from sat2map.model.onnx_file import read_card
 from tests.model.networks import Model, images, tiny
 
@@ -86,6 +87,18 @@ def test_other_tools_draw_what_sat2map_draws(
         # The most probable class is at least as probable as that of the most probable colour.
         assert (np.rint(255 * answer.max(0)) >= confidence[0, ..., 0].astype(int) - 1).all()
         assert len(np.unique(answer.argmax(0))) > 1
+
+
+def test_probabilities_are_as_sharp_as_the_confidence(tmp_path: Path) -> None:
+    model, path = tiny("compact"), tmp_path / "m.onnx"
+    card = model.card.model_copy(update={"confidence_sharpness": 0.01})
+    export_plain(model.generator, card, path, images(1, TILE_PX, TILE_PX))
+    (image,) = images(1, TILE_PX, TILE_PX)
+    confidence = TorchEngine(model.generator, card, "cpu").run_outputs(image[None], ["confidence"])["confidence"]
+    answer = run_onnxruntime(path, image)[0]
+    assert confidence.max() < 200
+    assert (np.rint(255 * answer.max(0)) >= confidence[0, ..., 0].astype(int) - 1).all()
+    assert answer.max() < 0.8
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
