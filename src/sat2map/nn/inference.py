@@ -84,7 +84,8 @@ class InferenceModel(nn.Module):
         """
         assert isinstance(self.generator, CompactGenerator)
         step = SAMPLED_PX // 2
-        some = logits_bkhw.unflatten(2, (4, -1))[:, :, 0, ::step, ::step]
+        # Few are taken before their shape is asked for: of an 8-bit model, only those become floats for it.
+        some = logits_bkhw[:, :, ::step, ::step].unflatten(2, (4, -1))[:, :, 0]
         p = torch.einsum("jk,bkhw->bjhw", self.in_part, some.softmax(1)).clamp(1e-6, 1 - 1e-6)
         of_both = -(p * p.log() + (1 - p) * (1 - p).log())
         entropy = of_both[:, :1] + ENTROPY_OF_ROADS * of_both[:, 1:]
