@@ -12,7 +12,7 @@ import pytest
 
 EXTRAS = (
     "torch", "torchmetrics", "onnx", "onnxscript", "tensorboard", "pooch", "matplotlib", "distributed", "pmtiles",
-    "shapely", "pyogrio", "pyarrow", "osmium",
+    "shapely", "pyogrio", "pyarrow", "geopandas", "osmium",
 )  # fmt: skip
 """Packages that an extra brings, or that are there for tests of what it brings: the base install has none of them."""
 
