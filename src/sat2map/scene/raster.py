@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import rasterio
 import rasterio.windows
 
 from sat2map.arrays import Bool, UInt8
@@ -21,6 +22,7 @@ from sat2map.scene.sampling import ENOUGH_PX, look_through, sample_windows
 from sat2map.scene.stretch import SharedStretch, StretchOption, StretchRange, StretchRule, decide_stretch
 from sat2map.tiling import Window
 
+LOOK_CACHE_BYTES = 16 * 2**20
 FEW_PX = 1000
 """Valid pixels below which it is said that a stretch is decided from few."""
 
@@ -81,8 +83,11 @@ class RasterSource:
         windows = sample_windows(self._dataset, area)
         sample = self._valid_numbers(windows)
         is_all = sum(height * width for _, (height, width) in windows) >= area.height * area.width
-        # The data may lie between them.
-        return sample if is_all or len(sample) >= ENOUGH_PX else self._valid_numbers(look_through(area))
+        if is_all or len(sample) >= ENOUGH_PX:
+            return sample
+        # The data may lie between them. GDAL would keep a twentieth of the machine's memory of what is looked through.
+        with rasterio.Env(GDAL_CACHEMAX=LOOK_CACHE_BYTES):
+            return self._valid_numbers(look_through(area))
 
     def _valid_numbers(self, windows: list[tuple[Window, tuple[int, int]]]) -> npt.NDArray[Any]:
         return np.concatenate([self._numbers(*window)[self._valid(*window)] for window in windows])
