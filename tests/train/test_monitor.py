@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sat2map.train.monitor import STEPS_A_ROW, Monitor
 
 HEADER = "step,loss_d,d_real,d_fake,loss_g,reconstruction"
@@ -45,3 +47,10 @@ def test_run_begun_anew_begins_its_tables_anew(tmp_path: Path) -> None:
     feed(tmp_path, 0, STEPS_A_ROW, 1.0)
     feed(tmp_path, 0, STEPS_A_ROW, 2.0)
     assert rows(tmp_path) == [HEADER, f"{STEPS_A_ROW},2,,,,"]
+
+
+@pytest.mark.parametrize("left", ["", "step,lo", HEADER], ids=["empty", "cut short", "no end of line"])
+def test_table_that_a_kill_left_without_its_first_line_is_begun_anew(left: str, tmp_path: Path) -> None:
+    (tmp_path / "steps.csv").write_text(left)
+    feed(tmp_path, STEPS_A_ROW, 2 * STEPS_A_ROW, 2.0)
+    assert rows(tmp_path) == [HEADER, f"{2 * STEPS_A_ROW},2,,,,"]

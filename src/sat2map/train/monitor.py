@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-from sat2map.files import full_disk_named
+from sat2map.files import full_disk_named, replacing
 
 STEPS_A_ROW = 20
 """Steps whose mean makes one row of `steps.csv`."""
@@ -120,7 +120,12 @@ def _line(values: Mapping[str, Any]) -> str:
 def _drop_rows_after(path: Path, step: int) -> None:
     if not path.exists():
         return
-    header, *rows = path.read_text("utf-8").splitlines(keepends=True)
+    header, *rows = path.read_text("utf-8").splitlines(keepends=True) or [""]
+    if not header.endswith("\n"):
+        # A kill came before the first line was whole.
+        path.unlink()
+        return
     # A row that a kill cut short has no end.
     kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= step]
-    path.write_text("".join([header, *kept]), "utf-8")
+    with replacing(path) as work:
+        work.write_text("".join([header, *kept]), "utf-8")
