@@ -9,7 +9,7 @@ from sat2map.landscape.crops import divided
 from sat2map.landscape.farmland import farmland
 from sat2map.landscape.ground import BUILDING, MAP, Floats, Terrain, gain
 from sat2map.landscape.trees import Grove
-from sat2map.landscape.water import FRESH, fill
+from sat2map.landscape.water import fill
 from sat2map.landscape.ways import CARS, SURFACES, lane, way
 from sat2map.landscape.wild import clearing, desert, scattered_trees, scrub
 
@@ -232,16 +232,3 @@ def halls(ground: Terrain) -> list[Grove]:
         cars = cars[rng.random(len(cars)) < rng.uniform(0.1, 0.8)]
         ground.build(list(cars), CARS[rng.integers(len(CARS), size=len(cars))], np.full(len(cars), 1.5))
     return [scattered_trees(ground, 11, 0.25)]
-
-
-def tailings(ground: Terrain) -> None:
-    """A basin for sewage or salt: its water has any colour."""
-    rng = ground.rng
-    for plot in divided(ground, rng.uniform(60, 120), 5, slant=0.0)[: int(rng.integers(2, 9))]:
-        colour = FRESH[rng.integers(len(FRESH))] * rng.uniform(0.8, 1.6)
-        ground.paint(ground.covered([plot.corners]), gain((148, 138, 118), 0.06 * ground.noise(8, 2)), LAND)
-        fill(
-            ground,
-            ground.covered([plot.inset(3).corners]) if len(plot.inset(3).corners) > 2 else ground.water * 0,
-            colour,
-        )
