@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sat2map.classes import CLASS_NAMES
-from sat2map.evaluate.partial import EVERY_CLASS, PartialScore, score_partial
+from sat2map.data.partial import EVERY_CLASS
+from sat2map.evaluate.partial import PartialScore, score_partial
 
 LAND, ROAD, WATER, PARK = (CLASS_NAMES.index(name) for name in ("land", "road", "water", "park"))
 

@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.arrays import UInt8
+from sat2map.arrays import Bool, UInt8
 from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
 from sat2map.data.cache import CachedPairs, open_cached
 from sat2map.data.pairs import PairFile, TwoFolders, list_pairs
-from sat2map.errors import DataError
+from sat2map.errors import DataError, import_extra
 
 LabelKind = Literal["partial", "roads"]
 """`partial`: labels in `label/`, and `legend.csv`; `roads`: masks in `mask/`, white where a road is."""
@@ -207,3 +207,14 @@ def expand_folder(folder: str | os.PathLike[str]) -> Path:
             hint="change `folder`, or leave it out; `set` sources=[] leaves all out",
         )
     return path
+
+
+def dilated(mask: Bool, slack_px: int) -> Bool:
+    """The pixels of a mask and all that are no farther from one than `slack_px` in rows and in columns.
+
+    Args:
+        mask: bool, shape (H, W).
+        slack_px: how far.
+    """
+    grown: Bool = import_extra("scipy.ndimage", "eval").maximum_filter(mask, 2 * slack_px + 1, mode="constant")
+    return grown

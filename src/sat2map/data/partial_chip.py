@@ -10,7 +10,7 @@ from PIL import Image
 from sat2map.arrays import Bool, UInt8
 from sat2map.data.augment import Augmentation
 from sat2map.data.colour_jitter import Levels, jitter_colours, levels_of
-from sat2map.data.partial import EVERY_CLASS, ROADS, ClassSets, PartialLabels, PartialPair
+from sat2map.data.partial import EVERY_CLASS, ROADS, ClassSets, PartialLabels, PartialPair, dilated
 
 
 class PartialChip(NamedTuple):
@@ -102,7 +102,4 @@ def near_roads(roads: Bool, slack_px: int) -> Bool:
         roads: bool, shape (H, W).
         slack_px: how near.
     """
-    from scipy.ndimage import maximum_filter
-
-    grown: Bool = maximum_filter(roads, 2 * slack_px + 1, mode="constant")
-    return grown & ~roads
+    return dilated(roads, slack_px) & ~roads

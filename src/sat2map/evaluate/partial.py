@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.arrays import Bool, Float64, UInt8
+from sat2map.arrays import Float64, UInt8
 from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
-from sat2map.errors import import_extra
+from sat2map.data.partial import EVERY_CLASS, ROADS, dilated
 
 WATER = CLASS_NAMES.index("water")
 PARK = CLASS_NAMES.index("park")
-ROADS = sum(1 << c for c in ROAD_CLASSES)
-EVERY_CLASS = 2 ** len(CLASS_NAMES) - 1
 SLACK_PX = 3
 
 
@@ -85,14 +83,14 @@ def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32]) -> PartialScore:
     allowed = (sets >> classes) & 1 > 0
     water, dry = sets == 1 << WATER, (sets >> WATER) & 1 == 0
     is_water = classes == WATER
-    true_road, no_road = (sets & ~np.uint32(ROADS)) == 0, (sets & ROADS) == 0
+    true_road, no_road = (sets & ~ROADS) == 0, (sets & ROADS) == 0
     road_is_known = true_road | no_road
     roads = np.isin(classes, ROAD_CLASSES) & road_is_known
     n = {name: int(mask.sum()) for name, mask in {
         "n_known": known, "n_allowed": known & allowed,
         "water_intersection": is_water & water, "water_union": (is_water & (water | dry)) | water, "true_water": water,
-        "predicted_roads": roads, "predicted_roads_right": roads & _dilate(true_road),
-        "true_roads": true_road, "true_roads_found": true_road & _dilate(np.isin(classes, ROAD_CLASSES)),
+        "predicted_roads": roads, "predicted_roads_right": roads & dilated(true_road, SLACK_PX),
+        "true_roads": true_road, "true_roads_found": true_road & dilated(np.isin(classes, ROAD_CLASSES), SLACK_PX),
         "n_waterless": dry, "invented_water": is_water & dry, "n_park": classes == PARK,
     }.items()}  # fmt: skip
     return PartialScore(**n, n_px=classes.size)
@@ -102,10 +100,3 @@ def _ratio(part: Float64, whole: Float64) -> Float64:
     ratio = np.full(part.shape, np.nan)
     np.divide(part, whole, out=ratio, where=whole > 0)
     return ratio
-
-
-def _dilate(mask: Bool) -> Bool:
-    maximum_filter = import_extra("scipy.ndimage", "eval").maximum_filter
-
-    grown: Bool = maximum_filter(mask, 2 * SLACK_PX + 1, mode="constant")
-    return grown

@@ -17,13 +17,12 @@ from torch import Tensor
 
 from sat2map.arrays import UInt8
 from sat2map.classes import PART_OF_CLASS, classify
-from sat2map.data.partial import ClassSets
+from sat2map.data.partial import EVERY_CLASS, ClassSets
 from sat2map.engine.torch import pick_device
 from sat2map.errors import DataError
 from sat2map.evaluate.calibration import Reliability, part_of_sets, roc_area
 from sat2map.evaluate.elsewhere import as_translated
 from sat2map.evaluate.metrics import resize
-from sat2map.evaluate.partial import EVERY_CLASS
 from sat2map.model.card import Card, inference_arguments
 from sat2map.nn.compact import CompactGenerator, interleave_subpixels
 from sat2map.nn.generator import Generator
