@@ -9,8 +9,7 @@ from PIL import Image
 from sat2map.train.recipe import Recipe, parse_recipe
 
 N_PAIRS = 11
-STEPS_PER_EPOCH = 4
-"""Of eleven pairs three are held out, and two make a batch."""
+"""Three of them are held out, and two make a batch: an epoch of `tiny_recipe` has four steps."""
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from sat2map.train.open_data import open_data
 from sat2map.train.run import RunOptions
 
 from .conftest import tiny_recipe
-from .test_loop import command, wait_for_checkpoint_after
+from .test_loop import command
 
 NO_NOISE = {"architecture": "unet", "configuration": {"n_levels": 3, "width": 4, "dropout": 0}}
 
@@ -32,6 +33,13 @@ def torchrun(n: int) -> list[str]:
 
 def weights(run: Path) -> Mapping[str, np.ndarray]:
     return safetensors_file.load(run / "generator_last.safetensors")[0]
+
+
+def wait_for_checkpoint_after(run: Path, step: int, process: subprocess.Popen[str]) -> None:
+    while process.poll() is None:
+        if (run / checkpoint.FILE_NAME).exists() and checkpoint.load(run / checkpoint.FILE_NAME)["step"] > step:
+            return
+        time.sleep(0.01)
 
 
 def children(process: subprocess.Popen[str]) -> list[int]:
@@ -63,7 +71,7 @@ def test_dead_process_ends_the_run_which_resumes_bit_by_bit(
     recipe = tiny_recipe(batch_size=1, epochs=8, validate_every=8)
     start = [*torchrun(n), *command(pairs_folder, recipe, tmp_path / "run")]
     with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
-        wait_for_checkpoint_after(tmp_path / "run", 3, process)  # type: ignore[arg-type]
+        wait_for_checkpoint_after(tmp_path / "run", 3, process)
         os.kill(children(process)[victim], signal.SIGKILL)
         log = process.communicate(timeout=1000)[1]
     assert process.returncode != 0

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import csv
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +19,9 @@ from sat2map.train import checkpoint
 from sat2map.train.loop import learning_rate_factor, train
 from sat2map.train.recipe import Recipe
 from sat2map.train.run import RunOptions
+from tests.killing import run_and_kill
 
-from .conftest import N_PAIRS, STEPS_PER_EPOCH, tiny_compact_recipe, tiny_recipe
+from .conftest import N_PAIRS, tiny_compact_recipe, tiny_recipe
 
 SAT2MAP = [sys.executable, "-c", "from sat2map.cli.main import main; main()"]
 
@@ -53,31 +52,26 @@ def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def wait_for_checkpoint_after(run: Path, step: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        if (run / checkpoint.FILE_NAME).exists() and checkpoint.load(run / checkpoint.FILE_NAME)["step"] > step:
-            return
-        time.sleep(0.01)
+def kill_and_resume(
+    folder: Path | None, recipe: Recipe, tmp_path: Path, *, kills: Sequence[tuple[str, int]]
+) -> list[int]:
+    """Kill a run once and again, let it end, compare it with one that was left alone.
 
-
-def kill_and_resume(folder: Path | None, recipe: Recipe, tmp_path: Path, n_kills: int) -> list[int]:
-    """Kill a run `n_kills` times at random moments, let it end, compare it with one that was left alone.
+    Args:
+        folder: of pairs.
+        recipe: to train.
+        tmp_path: for the runs.
+        kills: which files of the run's folder each kill waits for, and how often they are opened or renamed until then.
 
     Returns:
-        The steps that it was found at.
+        The steps of the checkpoints that the kills left.
     """
     environment = os.environ | {"SAT2MAP_CACHE": str(tmp_path / "cache")}
     subprocess.run(command(folder, recipe, tmp_path / "whole"), check=True, env=environment)
-    chance, killed_at, step = random.Random(0), [], 0
-    killed = tmp_path / "killed"
-    for _ in range(n_kills):
-        process = subprocess.Popen(command(folder, recipe, killed), env=environment)
-        wait_for_checkpoint_after(killed, step, process)
-        time.sleep(chance.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
-        step = checkpoint.load(killed / checkpoint.FILE_NAME)["step"]
-        killed_at.append(step)
+    killed, steps = tmp_path / "killed", []
+    for files, nth in kills:
+        run_and_kill(command(folder, recipe, killed)[len(SAT2MAP) :], killed / files, nth, environment)
+        steps.append(checkpoint.load(killed / checkpoint.FILE_NAME)["step"])
     subprocess.run(command(folder, recipe, killed), check=True, env=environment)
     assert not list(killed.glob(".*"))
     names = sorted(p.name for p in (tmp_path / "whole").glob("*.safetensors"))
@@ -85,20 +79,25 @@ def kill_and_resume(folder: Path | None, recipe: Recipe, tmp_path: Path, n_kills
     assert "discriminator_last.safetensors" in names
     for name in names:
         assert (tmp_path / "whole" / name).read_bytes() == (killed / name).read_bytes(), name
-    return killed_at
+    return steps
 
 
 def test_killed_run_resumes_bitwise(pairs_folder: Path, tmp_path: Path) -> None:
-    killed_at = kill_and_resume(pairs_folder, tiny_recipe(epochs=16), tmp_path, n_kills=2)
-    assert any(step % STEPS_PER_EPOCH for step in killed_at)
+    # While the third checkpoint is written; and when the second epoch's networks are kept but its checkpoint is not.
+    kills = [(".checkpoint.*", 11), (".generator_last.*", 6)]
+    assert kill_and_resume(pairs_folder, tiny_recipe(epochs=4), tmp_path, kills=kills) == [2, 7]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("make", [tiny_recipe, tiny_compact_recipe], ids=["unet", "compact"])
 def test_run_killed_often_resumes_bitwise(make: type, precision: str, pairs_folder: Path, tmp_path: Path) -> None:
-    killed_at = kill_and_resume(pairs_folder, make(epochs=50, precision=precision), tmp_path, n_kills=6)
-    assert any(step % STEPS_PER_EPOCH for step in killed_at)
+    kills = [
+        (".checkpoint.*", 11), (".generator_last.*", 5), (".checkpoint.*", 1), (".checkpoint.*", 24),
+        (".generator_last.*", 9), (".checkpoint.*", 38),
+    ]  # fmt: skip
+    recipe = make(epochs=10, precision=precision)
+    assert kill_and_resume(pairs_folder, recipe, tmp_path, kills=kills) == [2, 7, 7, 12, 23, 32]
 
 
 def test_run_leaves_what_it_promises(pairs_folder: Path, tmp_path: Path) -> None:
