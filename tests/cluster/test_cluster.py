@@ -49,7 +49,7 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
         resampled = write_raster(tmp_path / "fine.tif", ground(300, 200), **PLACE)
         alone.translate_file(resampled, tmp_path / "fine_alone.tif", HOW)
         alone.translate_file(resampled, tmp_path / "fine_three.tif", HOW, draw_rows=draw_rows)
-        killed = []
+        killed: list[int] = []
 
         def draw_rows_and_kill(drawing: SceneDrawing, job: TranslationJob, progress: Progress) -> None:
             def kill_at_the_first_row(n_px: int) -> None:
