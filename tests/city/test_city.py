@@ -214,7 +214,6 @@ def test_scene_of_many_windows_has_no_seam(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_scene_memory_does_not_grow(tmp_path: Path) -> None:
     def peak_mib(side_px: int) -> int:
         code = (

@@ -234,7 +234,7 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "unknown recipe": (
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")],
-        "did you mean paper?",
+        "Did you mean 'paper'?",
     ),
     "unknown recipe key": (
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "paper", "--out", str(d / "run"), "--set",

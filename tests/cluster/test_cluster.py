@@ -6,8 +6,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -51,18 +49,18 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
         resampled = write_raster(tmp_path / "fine.tif", ground(300, 200), **PLACE)
         alone.translate_file(resampled, tmp_path / "fine_alone.tif", HOW)
         alone.translate_file(resampled, tmp_path / "fine_three.tif", HOW, draw_rows=draw_rows)
-        killed = []
+        killed: list[int] = []
 
-        def kill() -> None:
-            time.sleep(1.5)
-            victim = next(iter(client.run(os.getpid).values()))
-            os.kill(victim, signal.SIGKILL)
-            killed.append(victim)
+        def draw_rows_and_kill(drawing: SceneDrawing, job: TranslationJob, progress: Progress) -> None:
+            def kill_at_the_first_row(n_px: int) -> None:
+                if not killed:
+                    killed.append(next(iter(client.run(os.getpid).values())))
+                    os.kill(killed[0], signal.SIGKILL)
+                progress(n_px)
 
-        killer = threading.Thread(target=kill)
-        killer.start()
-        alone.translate_file(scene, tmp_path / "killed.tif", HOW, draw_rows=draw_rows)
-        killer.join()
+            draw_rows(drawing, job, kill_at_the_first_row)
+
+        alone.translate_file(scene, tmp_path / "killed.tif", HOW, draw_rows=draw_rows_and_kill)
     assert killed
     for end in ("", "_confidence"):
         expected = read(tmp_path / f"alone{end}.tif")

@@ -165,7 +165,7 @@ def recoloured_level(level: int, n: int = 300, **changes: float) -> UInt8:
     return np.stack([chip.source_hwc[0, 0] for chip in drawn])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     level=st.integers(0, 255),
     gain=st.floats(0, 0.99),

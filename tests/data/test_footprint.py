@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
@@ -23,7 +23,6 @@ def square(left: float, bottom: float, side: float = 10, crs: str = UTM) -> Foot
 whole = st.integers(-30, 30)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(whole, whole, st.integers(1, 20), st.sampled_from("ab")), max_size=12))
 def test_shared_ground_is_that_of_every_two_places(boxes: list[tuple[int, int, int, str]]) -> None:
     places = [square(x, y, side, crs) for x, y, side, crs in boxes]

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sat2map.data.pairs import TwoFiles, list_pairs
@@ -18,7 +18,6 @@ PLAIN = "file,group\n1.jpg,a\n2.jpg,b\n3.jpg,a\n"
 WITH_SPLIT = "split,file,group,x_px\ntrain,1.jpg,a,0\nval,1.jpg,z,0\nval,2.jpg,z,1\ntrain,2.jpg,b,1\ntrain,3.jpg,a,2\n"
 
 
-@settings(deadline=None)
 @given(
     groups=st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=60),
     share=st.floats(0, 0.5),
@@ -130,7 +129,6 @@ def test_file_without_the_columns_is_refused(tmp_path: Path, case: str) -> None:
     assert "columns file, group" in str(caught.value.hint)
 
 
-@settings(deadline=None)
 @given(
     groups=st.lists(st.sampled_from("abcdefghijklmnop"), min_size=8, max_size=60),
     val=st.floats(0.01, 0.3),

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sat2map.arrays import UInt8
@@ -129,7 +129,6 @@ class _Echo:
         return sat_bhwc
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_whole_image_is_mirrored_up_to_the_stride_and_cropped(height: int, width: int) -> None:
     (image,) = images(1, height, width)

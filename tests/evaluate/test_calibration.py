@@ -20,7 +20,7 @@ def _by_hand(confidence: np.ndarray, right: np.ndarray, n_bins: int) -> float:
     return sum(abs(right[part].mean() - confidence[part].mean()) * len(part) for part in parts) / len(order)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_error_is_that_of_bins_of_equal_mass(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def test_labels_tell_the_part_where_all_they_allow_is_of_one() -> None:
     assert part_of_sets(sets).tolist() == [[1, 2, 2], [0, -1, -1]]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_roc_area_is_the_rank_statistic(seed: int) -> None:
     rng = np.random.default_rng(seed)

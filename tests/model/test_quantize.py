@@ -202,7 +202,6 @@ def test_quantizing_says_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_logits_are_the_same_on_a_processor_without_vnni(quantized: Path, ground: UInt8, tmp_path: Path) -> None:
     import shutil
 

@@ -71,7 +71,7 @@ def dilations(draw: st.DrawFn) -> tuple[tuple[int, ...], ...]:
     return tuple(draw(rates) for _ in range(draw(st.integers(1, 3))))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(dilations())
 def test_geometry_of_any_compact_generator_is_what_a_nan_shows(dilations: tuple[tuple[int, ...], ...]) -> None:
     network = compact(dilations)

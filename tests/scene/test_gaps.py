@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sat2map.scene.gaps import fill_gaps
@@ -21,7 +21,6 @@ def test_gap_takes_the_nearest_of_its_row_then_of_its_column_and_no_further_than
     assert fill_gaps(rgb, valid, 4, FAR)[0, 4, 0] == 50, "the one before wins a tie"
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 60), st.floats(0, 1), st.integers(0, 12), st.integers(0, 99), st.data())
 def test_window_read_wider_by_the_reach_is_filled_as_the_whole(
     height: int, width: int, density: float, reach: int, seed: int, data: st.DataObject

@@ -162,7 +162,7 @@ def noise(height: int, width: int, seed: int) -> np.ndarray:
 sides = st.one_of(st.just(1), st.integers(1, 90))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(sides, sides, st.floats(0.1, 2), st.booleans(), st.integers(0, 2**32 - 1), st.data())
 def test_windows_of_the_resampled_scene_agree_with_the_whole(
     height: int, width: int, factor: float, masked: bool, seed: int, data: st.DataObject
@@ -209,7 +209,7 @@ def test_no_dark_fringe_appears_beside_what_is_not_there(factor: float) -> None:
     assert 0 < (~seen).mean() < (~valid).mean() + 0.02
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sides, sides, sides, sides, st.integers(9, 40), st.booleans(), st.integers(0, 99))
 def test_laid_back_windows_are_a_partition_and_agree_with_the_whole(
     height: int, width: int, seen_h: int, seen_w: int, core: int, smooth: bool, seed: int

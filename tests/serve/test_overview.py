@@ -20,9 +20,7 @@ from ..scene.rasters import PLACE
 LARGEST_BLOCK_PX = 512
 
 
-@settings(
-    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     # From 4 px on, no axis has shrunk to one pixel before the last level: see `sat2map.serve.overview`.
     st.integers(4, 700), st.integers(513, 1300), st.booleans(), st.integers(40, 400), st.booleans(),

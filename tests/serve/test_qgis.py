@@ -63,7 +63,7 @@ def test_qgis_reads_xyz_and_wmts(tmp_path: Path) -> None:
     box = [*to_metres(west, south), *to_metres(east, north)]
     with running(create_app(scenes, Filler(32), ServeSettings(cache=tmp_path / "cache"))) as url:
         result = subprocess.run(
-            [PYTHON, "-c", PROGRAM, url, *map(str, box)], env=environment, capture_output=True, text=True, timeout=240
+            [PYTHON, "-c", PROGRAM, url, *map(str, box)], env=environment, capture_output=True, text=True
         )
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.split() == ["xyz", "reads", "wmts", "reads"]

@@ -33,7 +33,7 @@ def test_no_request_is_answered_500(tmp_path: Path) -> None:
         assert len(operations) > 15
         for operation in operations:
             quick = settings(
-                max_examples=N_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None,
+                max_examples=N_EXAMPLES, suppress_health_check=list(HealthCheck), database=None,
                 phases=[Phase.explicit, Phase.generate],
             )  # fmt: skip
             quick(given(case=operation.as_strategy())(check))()

@@ -56,7 +56,7 @@ def read(path: Path, z: int, x: int, y: int, size: int, resampling: str) -> np.n
 
 
 @pytest.mark.parametrize(("height", "width", "masked"), SHAPES)
-@settings(deadline=None, max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), resampling=st.sampled_from(["nearest", "bilinear"]))
 def test_served_tiles_equal_those_of_the_translated_file(
     tmp_path: Path, height: int, width: int, masked: bool, seed: int, resampling: str

@@ -20,7 +20,7 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return blocks.repeat(64, 0).repeat(64, 1)[:height, :width]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([128, 200, 256, 384]), st.integers(0, 99))
 def test_blended_windows_are_the_blended_whole(height: int, width: int, core: int, seed: int) -> None:
     scene = noise(height, width, seed)

@@ -48,14 +48,13 @@ def tiled(scene: Array, core: int, margin: int) -> Array:
 sizes = st.integers(1, 75)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(sizes, sizes, st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_tiled_equals_whole_for_any_size_and_window(height: int, width: int, core: int, seed: int) -> None:
     scene = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     np.testing.assert_array_equal(tiled(scene, core, MARGIN), whole(scene))
 
 
-@settings(deadline=None)
 @given(st.integers(3, 9), st.integers(1, 3))
 def test_margin_one_stride_short_is_seen_by_an_impulse(n_cells: int, n_core_cells: int) -> None:
     assume(n_cells > n_core_cells + 1)
@@ -69,7 +68,6 @@ def test_margin_one_stride_short_is_seen_by_an_impulse(n_cells: int, n_core_cell
     assert not np.array_equal(tiled(scene, core, MARGIN - STRIDE)[last], whole(scene)[last])
 
 
-@settings(deadline=None)
 @given(sizes, sizes, st.integers(1, 40), st.integers(0, 20), st.sampled_from([1, 4, 16]))
 def test_plan_writes_every_pixel_once_and_reads_within_the_padded_scene(
     height: int, width: int, core: int, margin: int, stride: int
@@ -86,7 +84,6 @@ def test_plan_writes_every_pixel_once_and_reads_within_the_padded_scene(
     assert (count == 1).all()
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 9), st.integers(1, 9), st.integers(0, 8), st.integers(0, 8), st.integers(1, 30), st.integers(1, 30)
 )

@@ -46,7 +46,6 @@ def test_compile_reaches_both_networks_and_changes_nothing_else(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_compiled_run_follows_the_plain_one(pairs_folder: Path, tmp_path: Path) -> None:
     for name, is_compiled in (("plain", False), ("compiled", True)):
         with warnings.catch_warnings():

@@ -144,7 +144,7 @@ def test_model_without_it_says_so_and_tells_no_share(tmp_path: Path) -> None:
         Translator(OnnxEngine(path, 1)).translate_file(source, tmp_path / "b.tif", Settings(familiarity=True))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 15), st.integers(1, 15), st.integers(1, 17))
 def test_share_is_that_of_whole_squares_whatever_parts_they_come_in(
     height: int, width: int, rows: int, cols: int, part: int

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +15,12 @@ import pytest
 import rasterio
 
 from sat2map.city import write_scene
+from tests.killing import run_and_kill
 from tests.need import need
 from tests.peak import PRINT_PEAK_MIB
 from tests.scene.rasters import write_raster
 from tests.translate.test_scene import GRID, ground
 
-N_KILLS = 20
 TMPFS_MIB = 6
 
 
@@ -43,29 +40,17 @@ def same_pixels(got: Path, expected: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_killed_at_any_moment_it_leaves_nothing_that_looks_finished_and_goes_on(scene: Path, tmp_path: Path) -> None:
     whole, out = tmp_path / "whole.tif", tmp_path / "map.tif"
-    begun = time.monotonic()
     subprocess.run(command(scene, whole), check=True, capture_output=True)
-    duration, moments = time.monotonic() - begun, random.Random(0)
-    kept = []
-    for _ in range(N_KILLS):
-        process = subprocess.Popen(command(scene, out), stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(moments.uniform(0.1, 1) * duration)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if out.exists():  # it was quicker than the kill
-            same_pixels(out, whole)
-            out.unlink()
-            continue
+    work = tmp_path / ".map.tif.sat2map"
+    drawing = [(work / "*", nth) for nth in (1, 2, 4, 8, 9, 14, 15)]
+    finishing = [(work / "finished" / "*", nth) for nth in (1, 2, 3)]
+    for files, nth in drawing + finishing:
+        run_and_kill(command(scene, out)[1:], files, nth, os.environ)
         assert [p.name for p in tmp_path.iterdir() if not p.name.startswith(".")] == ["whole.tif"]
-        kept.append(tmp_path / ".map.tif.sat2map")
-    assert kept, "no kill came in time"
-    n_left = len(list(tmp_path.glob(".map.tif.sat2map/map_*.tif")))
     done = subprocess.run(command(scene, out), check=True, capture_output=True, text=True)
-    if n_left:
-        assert "drawn by an earlier run" in done.stderr
+    assert "drawn by an earlier run" in done.stderr
     same_pixels(out, whole)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["map.tif", "whole.tif"]
 

@@ -56,7 +56,7 @@ def drawn(translator: Translator, source: Path, out: Path, how: Settings, **opti
         return np.moveaxis(dataset.read(), 0, -1)
 
 
-@settings(deadline=None, max_examples=4)
+@settings(max_examples=4)
 @given(
     st.integers(150, 420), st.integers(150, 420), st.sampled_from([0.4, 0.6, 3.1]), st.sampled_from([96, 160]),
     st.sampled_from(["crisp", "smooth"]), st.integers(0, 99),

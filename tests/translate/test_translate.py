@@ -79,7 +79,7 @@ def frozen(trained: UNetGenerator) -> Translator:
     return translator_of(copy, "frozen")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(1, 64), st.integers(0, 2**32 - 1))
 def test_tiled_equals_whole_on_a_trained_unet(
     frozen: Translator, height: int, width: int, core_px: int, seed: int
@@ -89,7 +89,7 @@ def test_tiled_equals_whole_on_a_trained_unet(
     assert np.abs(tiled.astype(int) - run_whole(frozen.engine, image)).max() <= 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_map_does_not_depend_on_where_the_scene_begins_but_for_its_border(
     frozen: Translator, row: int, col: int
@@ -131,7 +131,7 @@ def each_bundled(request: pytest.FixtureRequest) -> Translator:
     return Translator.load(request.param)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(st.integers(200, 700), st.integers(200, 700), st.sampled_from([128, 200, 256]), st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("output", ["crisp", "smooth"])
 def test_tiled_equals_whole_on_each_bundled_model(

@@ -269,7 +269,7 @@ def geometries(some: st.DrawFn) -> Any:
     }[kind]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     features=st.lists(st.tuples(geometries(), st.dictionaries(KEYS, TAG_VALUES, max_size=5)), min_size=1, max_size=6)
 )

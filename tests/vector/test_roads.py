@@ -191,7 +191,7 @@ strokes = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strokes=strokes, holes=st.integers(0, 2**32 - 1), window_px=st.sampled_from((17, 61, 64, 100, 150)))
 def test_windows_leave_no_trace(strokes: list[Stroke], holes: int, window_px: int) -> None:
     field = drawn(220, 260, strokes)
@@ -211,7 +211,7 @@ def test_windows_leave_no_trace_in_a_city(window_px: int) -> None:
     assert contents(trace_roads(scene, window_px=window_px)) == contents(trace_roads(scene, window_px=1450))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), limit_px=st.integers(2, 12))
 def test_squared_distance_is_the_euclidean_one_below_its_limit(seed: int, limit_px: int) -> None:
     from scipy.ndimage import distance_transform_edt

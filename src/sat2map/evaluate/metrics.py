@@ -12,6 +12,7 @@ from PIL import Image
 
 from sat2map.arrays import Bool, Float64, UInt8
 from sat2map.classes import CLASS_NAMES, CLASSES, ROAD_CLASSES, classify
+from sat2map.data.partial import dilated
 from sat2map.errors import import_extra
 
 METRICS = ("rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou", "sharpness")
@@ -21,6 +22,8 @@ MEANS = ("rmse", "acc5", "acc10", "psnr", "ssim")
 """Metrics that are means over images; the others are ratios of sums."""
 BASELINE_RGB = CLASSES[0].colours_rgb[0]
 """Colour of the constant baseline: bare land, (232, 229, 222)."""
+ROAD_SLACK_PX = 1
+"""How far from a road of the other map a pixel of a road may lie and still count as right."""
 _MATCHES = [(name, "f8") for name in ("predicted_right", "predicted", "true_found", "true")]
 SUMS = np.dtype(
     [
@@ -146,7 +149,9 @@ def prepare_truth(truth_hwc: UInt8, size_px: int) -> Truth:
     bicubic = resize(truth_hwc, size_px)
     classes = classify(bicubic)
     road = np.isin(classes, ROAD_CLASSES)
-    return Truth(bicubic, sample_bilinear(truth_hwc, size_px), classes, road, _dilate(road), _centre_line(road))
+    return Truth(
+        bicubic, sample_bilinear(truth_hwc, size_px), classes, road, dilated(road, ROAD_SLACK_PX), _centre_line(road)
+    )
 
 
 def score_image(prediction_hwc: UInt8, truth_hwc: UInt8, size_px: int) -> ImageScore:
@@ -182,7 +187,7 @@ def score(prediction_hwc: UInt8, truth: Truth) -> ImageScore:
         acc10=100 * float((largest < 10).mean()),
         psnr=_psnr(prediction_hwc, truth.bicubic_hwc),
         ssim=_ssim(prediction_hwc, truth.bicubic_hwc),
-        road=_matches(road, truth.road, _dilate(road), truth.road_with_slack),
+        road=_matches(road, truth.road, dilated(road, ROAD_SLACK_PX), truth.road_with_slack),
         centre_line=_matches(centre_line, truth.centre_line, road, truth.road),
         predicted_gradient=_gradient(prediction_hwc),
         true_gradient=_gradient(truth.bicubic_hwc),
@@ -280,11 +285,6 @@ def _ssim(prediction_hwc: UInt8, truth_hwc: UInt8) -> float:
 def _gradient(image_hwc: UInt8) -> float:
     levels = image_hwc.astype(np.int16)
     return float(sum(np.abs(np.diff(levels, axis=axis)).sum() for axis in (0, 1)))
-
-
-def _dilate(mask: Bool) -> Bool:
-    dilated: Bool = import_extra("scipy.ndimage", "eval").binary_dilation(mask, np.ones((3, 3), bool))
-    return dilated
 
 
 def _centre_line(mask: Bool) -> Bool:

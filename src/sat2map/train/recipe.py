@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sat2map.data.augment import Augmentation
 from sat2map.data.pairs import Direction
-from sat2map.errors import RecipeError
+from sat2map.errors import RecipeError, did_you_mean
 from sat2map.train.source import TrainingSource, ValidationSource
 
 
@@ -172,10 +171,9 @@ def load_recipe(name_or_path: str, changes: Sequence[tuple[str, str]] = ()) -> R
     elif path.is_file():
         values = _parse_toml(path.read_text("utf-8"), name_or_path)
     else:
-        near = difflib.get_close_matches(name_or_path, recipe_names(), n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
+        meant = did_you_mean(name_or_path, recipe_names())
         raise RecipeError(
-            "no such recipe", name_or_path, hint=f"{meant}a TOML file, or one of {', '.join(recipe_names())}"
+            "no such recipe", name_or_path, hint=f"a TOML file, or one of {', '.join(recipe_names())}{meant}"
         )
     # Named recipes do not go round in a circle; files might, so none of them can be a base.
     while "base" in values:
@@ -220,8 +218,8 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(first["loc"][-1]), _all_keys(), n=1)
-            hint = f"did you mean {near[0]}?" if near else "see the commented recipes in sat2map/recipes"
+            meant = did_you_mean(str(first["loc"][-1]), _all_keys())
+            hint = f"see the commented recipes in sat2map/recipes{meant}"
             raise RecipeError("recipe has no such key", key, hint=hint) from error
         raise RecipeError(f"recipe key {key} is wrong", first["input"], hint=first["msg"]) from error
 

@@ -78,7 +78,7 @@ def test_a_pattern_that_repeats_gives_no_false_place() -> None:
         assert correlation(o, [one, other].__getitem__, [one.shape, other.shape]) > 0.5
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     places=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=1, max_size=12),
     sizes=st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=12, max_size=12),
@@ -101,7 +101,6 @@ def test_positions_and_groups_follow_from_true_overlaps(
         assert min(p[0] for p in members) == min(p[1] for p in members) == 0
 
 
-@settings(deadline=None)
 @given(
     a=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     b=st.tuples(st.integers(1, 40), st.integers(1, 40)),
@@ -115,7 +114,6 @@ def test_area_is_that_of_the_common_pixels(a: tuple[int, int], b: tuple[int, int
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.skipif("SAT2MAP_DATA" not in os.environ, reason="the real overlaps are of $SAT2MAP_DATA/maps/valdev")
 def test_overlaps_of_real_pairs_are_those_that_groups_csv_implies() -> None:
     """Recall by size of what is listed; what is not listed shows the same ground on photograph and map."""
