@@ -306,6 +306,20 @@ def _predictions(data: Path, folder: Path, name: str = "{}.png", scale: int = 1)
     return folder
 
 
+def test_prediction_is_the_file_named_as_its_pair_and_never_one_of_several(data: Path, tmp_path: Path) -> None:
+    maps = _predictions(data, tmp_path / "maps")
+    expected = _json(data, "--size", 48, "--predictions", maps)["metrics"]
+    # What a Mac leaves, a folder, and another form of the same map.
+    (maps / "._1.png").write_bytes(b"Mac OS X")
+    (maps / "3.bmp").mkdir()
+    Image.new("RGB", (48, 48)).save(maps / "1.tif")
+    assert _json(data, "--size", 48, "--predictions", maps)["metrics"] == expected
+    (maps / "1.png").rename(maps / "1.bmp")
+    done = _run(data, "--size", 48, "--predictions", maps)
+    assert done.exit_code == 2
+    assert "2 predictions are named as the pair 1.png: '1.bmp, 1.tif'" in done.stderr
+
+
 @pytest.mark.usefixtures("blur")
 @pytest.mark.parametrize("name", ["{}.png", "{}.tif", "{}_fake_B.png", "{}_pred.bmp"])
 def test_predictions_of_another_program_are_scored_as_a_models(data: Path, tmp_path: Path, name: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio._env import del_gdal_config
 from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
@@ -90,6 +91,26 @@ def test_png_carries_the_mask_as_alpha(tmp_path: Path, valid: np.ndarray | None)
         np.testing.assert_array_equal(pixels[..., 3], np.where(valid, 255, 0))
         np.testing.assert_array_equal(pixels[valid, :3], RGB[valid])
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_png_says_where_it_lies_as_a_geotiff_does(tmp_path: Path) -> None:
+    write(tmp_path / "map.png", Grid(HEIGHT, WIDTH, **PLACE), VALID)
+    with rasterio.open(tmp_path / "map.png") as drawn:
+        assert (drawn.crs, drawn.transform) == (PLACE["crs"], PLACE["transform"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map.pgw", "map.png", "map.png.aux.xml"]
+
+
+@pytest.mark.parametrize("name", ["map.tif", "map.png", "map.mbtiles"])
+def test_folder_for_temporary_files_that_is_not_there_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("CPL_TMPDIR", str(tmp_path / "none"))
+    write(tmp_path / name, Grid(HEIGHT, WIDTH, **PLACE), VALID)
+    with rasterio.open(tmp_path / name) as drawn:
+        assert drawn.dataset_mask().any()
+    assert not (tmp_path / "none").exists()
+    # rasterio has taken the variable for a setting, for all that this process does afterwards.
+    del_gdal_config("CPL_TMPDIR")
 
 
 def test_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:

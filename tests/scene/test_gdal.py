@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from rasterio import Affine
 
@@ -57,6 +58,26 @@ def test_world_file_in_an_archive_is_seen(tmp_path: Path, image: Path, form: str
 def test_world_file_on_a_server_is_seen(image: Path, server: str) -> None:
     with open_scene(f"{server}/{image.name}") as source:
         assert source.grid.transform == WORLD
+
+
+@pytest.mark.parametrize("kind", ["mask", "nodata value", "nothing"])
+def test_what_lies_beside_a_georeferenced_raster_on_a_server_is_seen(tmp_path: Path, server: str, kind: str) -> None:
+    bands = random_bands(3)
+    bands[:, :7] = 0
+    path = write_raster(tmp_path / "a.tif", bands, photometric="RGB", **PLACE)
+    if kind == "mask":
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as dataset:
+            dataset.write_mask(bands[0] > 0)
+        assert (tmp_path / "a.tif.msk").exists()
+    if kind == "nodata value":
+        rows = "".join(f'<PAMRasterBand band="{i}"><NoDataValue>0</NoDataValue></PAMRasterBand>' for i in (1, 2, 3))
+        (tmp_path / "a.tif.aux.xml").write_text(f"<PAMDataset>{rows}</PAMDataset>")
+    with open_scene(f"{server}/a.tif") as scene, open_scene(path) as here:
+        valid = scene.valid(Window(0, 0, 40, 50))
+        np.testing.assert_array_equal(valid, here.valid(Window(0, 0, 40, 50)))
+        assert scene.grid == here.grid
+    assert valid[:7].any() == (kind == "nothing")
+    assert valid[7:].all()
 
 
 def test_server_without_ranges_is_named_as_the_cause(tmp_path: Path, server: str) -> None:

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rasterio import Affine
 from rasterio.crs import CRS
@@ -16,10 +17,12 @@ from rasterio.warp import transform
 from sat2map.errors import OutputError, SceneError
 from sat2map.scene.destination import check_grid
 from sat2map.scene.georeference import Grid, box_window, ends_where_web_tiles_end, raster_grid
+from sat2map.scene.gsd import ground_gsd
+from sat2map.scene.options import ReadOptions
 from sat2map.scene.source import open_scene
 from sat2map.tiling import Window
 
-from .rasters import random_bands, write_raster
+from .rasters import PLACE, random_bands, write_raster
 
 (FIJI_X,), (FIJI_Y,) = transform("EPSG:4326", "EPSG:32760", [179.9999], [-17.0])
 PLACES: dict[str, tuple[str, Affine, str]] = {
@@ -88,6 +91,39 @@ def test_crs_that_cannot_be_expressed_is_one_line_and_another_can_be_given() -> 
         raster_grid(Unspeakable(), None, "a.tif", [])
     assert caught.value.hint == "`crs` says which it is"
     assert raster_grid(Unspeakable(), "EPSG:2263", "a.tif", []).crs == CRS.from_epsg(2263)
+
+
+@pytest.mark.parametrize("asked", [None, "EPSG:2263"])
+def test_crs_whose_name_is_not_utf8_is_one_line_and_another_can_be_given(tmp_path: Path, asked: str | None) -> None:
+    bands, laea = random_bands(3), CRS.from_string("+proj=laea +lat_0=52 +lon_0=10 +ellps=GRS80")
+    path = write_raster(tmp_path / "a.tif", bands, crs=laea, transform=PLACE["transform"], photometric="RGB")
+    content = path.read_bytes()
+    # A citation, as German programs write one.
+    path.write_bytes(content.replace(b"unknown|", b"unb\xfcrgt|", 1))
+    assert path.read_bytes() != content
+    if asked is None:
+        with pytest.raises(SceneError, match="CRS cannot be expressed") as caught, open_scene(path):
+            pass
+        assert caught.value.hint == "`crs` says which it is"
+        return
+    with open_scene(path, ReadOptions(crs=asked)) as scene:
+        assert (scene.grid.crs, scene.grid.transform) == (CRS.from_user_input(asked), PLACE["transform"])
+        np.testing.assert_array_equal(scene.read(Window(0, 0, 40, 50)), np.moveaxis(bands, 0, -1))
+        assert scene.files == (path,)
+
+
+@pytest.mark.parametrize("numbers", [(0, 0, 5e5, 0, 0, 4e6), (float("nan"), 0, 5e5, 0, -1, 4e6), (1, 2, 0, 2, 4, 0)])
+def test_transform_that_leads_nowhere_is_none_and_that_is_said(tmp_path: Path, numbers: tuple[float, ...]) -> None:
+    path = write_raster(tmp_path / "a.tif", random_bands(3), crs="EPSG:32618", transform=Affine(*numbers))
+    with open_scene(path) as scene:
+        assert (scene.grid.transform, scene.grid.crs) == (None, None)
+        assert [remark[:28] for remark in scene.remarks] == ["has a transform that leads n"]
+        assert ground_gsd(scene.grid) is None
+
+
+def test_crs_without_a_transform_is_said_to_be_lost(tmp_path: Path) -> None:
+    with open_scene(write_raster(tmp_path / "a.tif", random_bands(3), crs="EPSG:32618")) as scene:
+        assert scene.remarks == ("has a CRS and no transform, so its map has no georeference",)
 
 
 def test_scene_with_rpcs_alone_says_that_its_map_lies_nowhere(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_bands_are_found_by_their_descriptions(
         dataset.descriptions = names
     found = layout(path)
     assert found.bands == expected
-    assert any("named red, green and blue" in remark for remark in found.remarks) == (expected != (1, 2, 3))
+    assert any("said to be red, green and blue" in remark for remark in found.remarks) == (expected != (1, 2, 3))
     assert layout(path, bands=(1, 2, 3)).bands == (1, 2, 3)
 
 

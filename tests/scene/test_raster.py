@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from PIL import Image
 from rasterio import Affine
 from rasterio.enums import ColorInterp
@@ -396,3 +397,56 @@ def test_image_of_sixteen_bits_is_read_as_the_same_numbers_in_a_geotiff(
     expected, _ = read(write_raster(tmp_path / "a.tif", bands))
     np.testing.assert_array_equal(read(tmp_path / "a.png")[0], expected)
     assert expected.std() > 30
+
+
+@pytest.mark.parametrize(
+    ("scale", "nodata"), [(1e300, None), (1e-300, None), (1.0, -1.7976931348623157e308), (1e30, float("nan"))]
+)
+def test_decimal_numbers_of_any_size_are_stretched_alike(tmp_path: Path, scale: float, nodata: float | None) -> None:
+    bands = random_bands(3).astype(np.float64)
+    expected, _ = read(write_raster(tmp_path / "plain.tif", bands[:, 7:], **PLACE))
+    bands *= scale
+    if nodata is not None:
+        bands[:, :7] = nodata
+    # A warning would be an error.
+    drawn, valid = read(write_raster(tmp_path / "a.tif", bands, nodata=nodata, **PLACE))
+    if nodata is None:
+        expected, _ = read(write_raster(tmp_path / "plain.tif", bands / scale, **PLACE))
+    else:
+        assert not valid[:7].any()
+        assert valid[7:].all()
+        drawn = drawn[7:]
+    np.testing.assert_allclose(drawn.astype(int), expected, atol=1)
+
+
+@pytest.mark.parametrize("ending", [".tif", ".png"])
+def test_transparent_colours_of_a_palette_are_no_data(tmp_path: Path, ending: str) -> None:
+    index = np.random.default_rng(0).integers(0, 4, (40, 50), np.uint8)
+    image = Image.fromarray(index, "P")
+    image.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200])
+    image.save(tmp_path / "a.png", transparency=bytes([0, 255, 100, 200]))
+    # With a world file it is a raster.
+    (tmp_path / "a.pgw").write_text("2\n0\n0\n-2\n101\n199\n")
+    path = tmp_path / "a.png"
+    if ending == ".tif":
+        path = tmp_path / "a.vrt"
+        rasterio.shutil.copy(tmp_path / "a.png", path, driver="VRT")
+    _, valid = read(path)
+    np.testing.assert_array_equal(valid, np.isin(index, (1, 3)))
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("uint16", 65535), ("int16", -9999), ("float32", -9999), ("uint16", 0)])
+def test_numbers_that_may_stand_for_no_data_are_told(tmp_path: Path, dtype: str, number: int) -> None:
+    bands = random_bands(3).astype(dtype) * 4
+    with open_scene(write_raster(tmp_path / "a.tif", bands, **PLACE)) as scene:
+        assert scene.remarks == ()
+    bands[:, :7] = number
+    path = write_raster(tmp_path / "b.tif", bands, **PLACE)
+    with open_scene(path) as scene:
+        (remark,) = scene.remarks
+    told = float(remark.split("`nodata` ")[1].split()[0])
+    assert remark.startswith("18% of its pixels hold")
+    assert told == number
+    with open_scene(path, ReadOptions(nodata=told)) as scene:
+        assert scene.remarks == ()
+        np.testing.assert_array_equal(scene.valid(Window(0, 0, 40, 50)), np.arange(40)[:, None].repeat(50, 1) >= 7)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
+from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from rasterio.warp import transform
 
 from sat2map.cli.main import sat2map
 from sat2map.scene.options import MaskBand, ReadOptions
@@ -52,6 +54,23 @@ def test_scene_is_read_as_is_asked(tmp_path: Path, asked: str) -> None:
         satellite = pixels_of_png(server.client.get("/scenes/a/satellite/preview.png?max_size=4096").content)
     if asked == "bands":
         np.testing.assert_array_equal(satellite[..., :3], np.moveaxis(bands[[2, 0, 1]], 0, -1))
+
+
+def test_map_of_a_crs_that_a_geotiff_cannot_hold_lies_where_its_scene_does(tmp_path: Path) -> None:
+    rotated = CRS.from_string("+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +datum=WGS84")
+    path = tmp_path / "a.tif"
+    write_raster(
+        path, random_bands(3, 200, 260), photometric="RGB", crs=rotated, transform=from_origin(10, 10, 1e-5, 1e-5)
+    )
+    with serving(tmp_path / "cache", path) as server:
+        shown = server.scenes.by_id["a"]
+        with rasterio.open(shown.layers["map"].path) as drawn, rasterio.open(path) as scene:
+            assert drawn.crs.to_wkt() == scene.crs.to_wkt()
+        west, south, east, north = shown.bounds
+        ((lon,), (lat,)) = transform(rotated, "EPSG:4326", [10.0013], [9.999])
+        assert west < lon < east
+        assert south < lat < north
+        assert server.client.get("/scenes/a/map/preview.png").status_code == 200
 
 
 def test_ground_resolution_that_is_asked_for_is_that_of_named_scenes_alone(tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from sat2map.errors import ModelFileError, RecipeError
 from sat2map.model import safetensors_file
 from sat2map.model.card import Card
 from sat2map.train.loop import train
+from sat2map.train.open_data import open_data
 from sat2map.train.recipe import Recipe, load_recipe, recipe_names
 from sat2map.train.run import RunOptions
 
-from .conftest import N_PAIRS, tiny_recipe
+from .conftest import N_PAIRS, tiny_compact_recipe, tiny_recipe
 
 
 def options(tmp_path: Path, **changes: object) -> RunOptions:
@@ -67,6 +68,25 @@ def test_georeferenced_pairs_are_brought_to_the_gsd_of_the_recipe(rasters: Path,
 def test_gsd_that_is_stated_and_contradicts_the_files_is_refused(rasters: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"GSD of 0.3 m, and not of: '2 m'"):
         train(rasters, one_epoch(pairs_gsd_m=2), options(tmp_path))
+
+
+def test_gsd_of_a_source_that_contradicts_its_files_is_refused(rasters: Path, tmp_path: Path) -> None:
+    source = {"folder": str(rasters), "kind": "pairs", "share": 1, "gsd_m": 2}
+    with pytest.raises(RecipeError, match=r"images of the source yards .* GSD of 0.3 m, and not of: '2 m'") as caught:
+        train(None, one_epoch(sources=[source]), options(tmp_path))
+    assert "gsd_m of yards" in (caught.value.hint or "")
+    (rasters / "A").rename(rasters / "image")
+    (rasters / "B").rename(rasters / "mask")
+    labels = [source | {"kind": "roads"}]
+    with pytest.raises(RecipeError, match=r"images of the source yards .* GSD of 0.3 m, and not of: '2 m'"):
+        open_data(None, tiny_compact_recipe(sources=labels), cache=tmp_path)
+    assert open_data(None, tiny_compact_recipe(sources=[labels[0] | {"gsd_m": 0.3}]), cache=tmp_path).gsd_m == (1, 1)
+
+
+def test_gsd_of_a_folder_that_is_not_given_is_refused(rasters: Path, tmp_path: Path) -> None:
+    source = {"folder": str(rasters), "kind": "pairs", "share": 1, "gsd_m": 0.3}
+    with pytest.raises(RecipeError, match=r"`gsd` is of a folder of pairs, and none is given: '0.3 m'"):
+        train(None, one_epoch(sources=[source], pairs_gsd_m=0.3), options(tmp_path))
 
 
 @pytest.mark.parametrize(("stated", "expected"), [(0.5, 0.5 * 40 / 36), (None, 1)])

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import errno
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tensorboard.compat.tensorflow_stub.io.gfile import LocalFileSystem
 
+from sat2map.errors import OutputError
 from sat2map.train.monitor import STEPS_A_ROW, Monitor
 
 HEADER = "step,loss_d,d_real,d_fake,loss_g,reconstruction"
@@ -13,6 +18,12 @@ def feed(run: Path, first: int, last: int, value: float) -> None:
     with Monitor(run, step=first, n_steps=1000, batch_size=1, quiet=True) as monitor:
         for step in range(first + 1, last + 1):
             monitor.step(step, 0, {"loss_d": value})
+
+
+def feed_monitor(monitor: Monitor, last: int) -> None:
+    with monitor:
+        for step in range(1, last + 1):
+            monitor.step(step, 0, {"loss_d": 1})
 
 
 def rows(run: Path) -> list[str]:
@@ -54,3 +65,40 @@ def test_table_that_a_kill_left_without_its_first_line_is_begun_anew(left: str, 
     (tmp_path / "steps.csv").write_text(left)
     feed(tmp_path, STEPS_A_ROW, 2 * STEPS_A_ROW, 2.0)
     assert rows(tmp_path) == [HEADER, f"{2 * STEPS_A_ROW},2,,,,"]
+
+
+@pytest.mark.parametrize("n_written", [0, 1, 2])
+def test_full_disk_that_tensorboards_thread_meets_is_one_line_of_the_run(
+    n_written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    monitor, left = Monitor(tmp_path, step=0, n_steps=100, batch_size=1, quiet=True), [n_written]
+    write = LocalFileSystem._write
+
+    def full(*arguments: Any) -> None:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left[0] -= 1
+        write(*arguments)
+
+    monkeypatch.setattr(LocalFileSystem, "_write", full)
+    with pytest.raises(OutputError, match="no room to write") as caught:
+        feed_monitor(monitor, 3 * STEPS_A_ROW)
+    assert caught.value.value == tmp_path / "tensorboard"
+    assert told == []
+    assert threading.excepthook == told.append
+
+
+def test_other_errors_of_a_run_are_not_hidden_by_those_of_its_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monitor = Monitor(tmp_path, step=0, n_steps=100, batch_size=1, quiet=True)
+    monkeypatch.setattr(LocalFileSystem, "_write", full)
+    monitor.writer.add_scalar("x", 1, 1)
+    monkeypatch.setattr(Monitor, "step", lambda *_: {}["broken"])
+    with pytest.raises(KeyError, match="broken"):
+        feed_monitor(monitor, 1)

@@ -83,6 +83,11 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a file is an image by its ending: no folder, and nothing hidden, as macOS leaves beside each image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
 def list_pairs(folder: PairFolder) -> Sequence[PairFile]:
     """The pairs of a data set, in natural order (2 before 10).
 
@@ -108,12 +113,11 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError("no such folder of pairs", folder, hint="give a folder of images")
-    # Hidden files are what macOS leaves beside each image.
-    found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    found = [path for path in folder.iterdir() if is_image_file(path)]
     if found:
         return sorted(found, key=lambda path: (natural(path.stem), path.name))
     hint = f"side-by-side pairs end in {', '.join(IMAGE_SUFFIXES)}; two folders are called A and B"
-    inner = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    inner = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
     if inner:
         hint = (
             f"it holds folders ({', '.join(inner[:N_NAMED])}): give one of them, and `target_folder` where B is another"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sat2map.arrays import UInt8
-from sat2map.data.pairs import IMAGE_SUFFIXES, Direction, PairFile, read_image, same_name
+from sat2map.data.pairs import Direction, PairFile, is_image_file, read_image, same_name
 from sat2map.errors import DataError
 from sat2map.evaluate.metrics import scored_size
 from sat2map.evaluate.predictor import Predictor
@@ -30,13 +30,14 @@ def predictions_predictor(folder: Path, paths: Sequence[PairFile], direction: Di
     """
     if not folder.is_dir():
         raise DataError("no such folder of predictions", folder, hint="give the folder of the maps to score")
-    by_stem = {same_name(p.stem): p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
+    by_stem: dict[str, list[Path]] = {}
+    for file in sorted(filter(is_image_file, folder.iterdir())):
+        by_stem.setdefault(same_name(file.stem), []).append(file)
     found, missing = {}, []
     for path in paths:
         stem = same_name(Path(path.name).stem)
-        file = next((by_stem[stem + end] for end in ENDINGS if stem + end in by_stem), None)
-        if file:
-            found[path.name] = file
+        if files := next((by_stem[stem + end] for end in ENDINGS if stem + end in by_stem), None):
+            found[path.name] = _the_one(files, path.name)
         else:
             missing.append(path.name)
     if missing:
@@ -47,6 +48,17 @@ def predictions_predictor(folder: Path, paths: Sequence[PairFile], direction: Di
         )  # fmt: skip
     name = folder.resolve().name
     return Predictor(lambda image: image, {"model": name, "head": "predictions", "direction": direction}, files=found)
+
+
+def _the_one(files: Sequence[Path], name: str) -> Path:
+    """The file that is named as its pair in full, or else the only one."""
+    same = [file for file in files if same_name(file.name) == same_name(name)]
+    if not same and len(files) > 1:
+        raise DataError(
+            f"{len(files)} predictions are named as the pair {name}", ", ".join(file.name for file in files),
+            hint="move all but one of them elsewhere",
+        )  # fmt: skip
+    return (*same, *files)[0]
 
 
 def decode(predictor: Predictor, paths: Sequence[PairFile]) -> Iterator[tuple[str, UInt8, UInt8]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,12 @@ from sat2map.scene.source import RASTER_SUFFIXES
 from sat2map.tiling import Window
 
 __all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "publish"]
+
+LONGEST_NAME = 255
+"""Bytes of a name in a file system."""
+METADATA = ".aux.xml"
+
+log = logging.getLogger(__name__)
 
 
 def check_destination(source: str | Path, destination: Path, *, overwrite: bool, may_make_folder: bool = False) -> None:
@@ -96,6 +103,9 @@ def publish(files: Sequence[Path], destinations: Iterable[Path]) -> None:
     for file in files:
         stem = max((stem for stem in stems if file.name.startswith(f"{stem}.")), key=len)
         target = stems[stem].with_name(stems[stem].stem + file.name[len(stem) :])
+        if file.name.endswith(METADATA) and len(os.fsencode(target.name)) > LONGEST_NAME:
+            log.warning("no room in a name for %s, which would hold names of classes or the CRS", target.name)
+            continue
         with file.open("rb+") as written:
             os.fsync(written.fileno())
         for left in _beside(target):
@@ -123,7 +133,7 @@ def _beside(path: Path) -> list[Path]:
     if not path.parent.is_dir():
         return []
     kind = path.suffix.lower()[1:]
-    names = {f"{path.name}{ending}".lower() for ending in (".aux.xml", ".ovr", ".msk")}
+    names = {f"{path.name}{ending}".lower() for ending in (METADATA, ".ovr", ".msk")}
     worlds = {f"{path.stem}.{ending}".lower() for ending in (f"{kind[0]}{kind[-1]}w", f"{kind}w", "wld")}
     neighbours = [other for other in path.parent.iterdir() if other.name.lower().startswith(f"{path.stem}.".lower())]
     is_alone = not any(o.suffix.lower() in IMAGE_SUFFIXES + RASTER_SUFFIXES and o.name != path.name for o in neighbours)

@@ -67,9 +67,13 @@ def finish(
             options = PNG if suffix == ".png" else _cog(grid, product)
             rasterio.shutil.copy(mosaic, path, **options)
             _check_written(mosaic, path)
-        lost_crs = _lost_crs(mosaic, path) if suffix in (".tif", ".tiff") else None
+        crs = rasterio.crs.CRS.from_user_input(grid.crs) if grid.crs and grid.transform is not None else None
+        if suffix in (".tif", ".tiff"):
+            crs = lost_crs(crs, path)
+            if crs is not None:
+                log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", path.name)
     mosaic.unlink()
-    return [*_beside(path, grid, product, lost_crs), path]
+    return [*_beside(path, grid, product, crs), path]
 
 
 def png_bytes(image_hwc: UInt8) -> bytes:
@@ -132,15 +136,26 @@ def _check_written(mosaic: Path, finished: Path) -> None:
                     raise RasterioError(f"rows from {row} are not as they were written")
 
 
-def _lost_crs(mosaic: Path, finished: Path) -> Any:
-    """The CRS, where the format cannot hold it; None where it does."""
-    with rasterio.open(mosaic) as wanted, rasterio.open(finished) as written:
-        crs, held = wanted.crs, written.crs
+def lost_crs(crs: Any, path: Path) -> Any:
+    """The CRS, where the file that was written with it cannot hold it; None where it does."""
+    with rasterio.open(path) as written:
+        held = written.crs
     # Some are not equal to themselves.
     if crs is None or held == crs or (held is not None and held.to_wkt() == crs.to_wkt()):
         return None
-    log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", finished.name)
     return crs
+
+
+def metadata_beside(path: Path, content: str) -> Path:
+    """Write what GDAL reads beside a raster: elements of XML, as `crs_element` gives one."""
+    beside = path.with_name(f"{path.name}.aux.xml")
+    beside.write_text(f"<PAMDataset>{content}</PAMDataset>\n", encoding="utf-8")
+    return beside
+
+
+def crs_element(crs: Any) -> str:
+    """A CRS in the words of GDAL's virtual rasters and metadata."""
+    return f"<SRS>{escape(crs.to_wkt())}</SRS>"
 
 
 def _mosaic(
@@ -174,7 +189,7 @@ def _mosaic(
         )
         crs = rasterio.crs.CRS.from_user_input(grid.crs) if grid.crs else None
         if crs:
-            georeference += f"<SRS>{escape(crs.to_wkt())}</SRS>"
+            georeference += crs_element(crs)
     words = "".join(f"<MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in tags.items())
     return (
         f'<VRTDataset rasterXSize="{grid.width}" rasterYSize="{grid.height}">{georeference}<Metadata>{words}</Metadata>'
@@ -203,7 +218,7 @@ def _colour_table() -> str:
 
 
 def _beside(path: Path, grid: Grid, product: Product, crs: Any) -> list[Path]:
-    """Files that a format needs beside it: a world file, names of classes, and a CRS that no GeoTIFF can hold."""
+    """Files that a format needs beside it: a world file, names of classes, and a CRS that it does not hold itself."""
     made = []
     if path.suffix.lower() == ".png" and grid.transform is not None:
         t = grid.transform
@@ -211,11 +226,10 @@ def _beside(path: Path, grid: Grid, product: Product, crs: Any) -> list[Path]:
         x, y = t.c + (t.a + t.b) / 2, t.f + (t.d + t.e) / 2
         made.append(path.with_suffix(".pgw"))
         made[-1].write_text("".join(f"{float(v)!r}\n" for v in (t.a, t.d, t.b, t.e, x, y)), encoding="ascii")
-    said = "" if crs is None else f"<SRS>{escape(crs.to_wkt())}</SRS>"
+    said = "" if crs is None else crs_element(crs)
     if product == CLASSES:
         names = "".join(f"<Category>{escape(c.name)}</Category>" for c in MAP_CLASSES)
         said += f'<PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
     if said:
-        made.append(path.with_name(f"{path.name}.aux.xml"))
-        made[-1].write_text(f"<PAMDataset>{said}</PAMDataset>\n", encoding="utf-8")
+        made.append(metadata_beside(path, said))
     return made

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.errors import RasterioError
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
 
 from sat2map.errors import SceneError
 
@@ -82,26 +83,78 @@ def remote_environment(source: str | Path) -> rasterio.Env:
     return rasterio.Env(**{key: value for key, value in settings.items() if key not in os.environ})
 
 
-def open_raster(source: str | Path) -> Any:
+def open_raster(source: str | Path, crs: str | None = None) -> Any:
     """A rasterio dataset, open for reading.
 
+    Args:
+        source: file, URL, or a name that GDAL understands.
+        crs: that the user says it is in, which opens a raster whose own cannot be expressed.
+
     Raises:
-        SceneError: GDAL cannot open it.
+        SceneError: GDAL cannot open it, or nobody can tell its CRS.
     """
+    try:
+        with crs_errors(source):
+            return _opened(source)
+    except SceneError:
+        if crs is None:
+            raise
+        known_crs(crs, "crs")
+        # rasterio asks for the CRS as it opens a file; GDAL puts another in its place.
+        return _opened(f"vrt://{source}?a_srs={crs}")
+
+
+@contextmanager
+def crs_errors(name: object) -> Iterator[None]:
+    """Turn a CRS that PROJ cannot express, or whose names are not UTF-8, into one line about a scene."""
+    try:
+        yield
+    except (CRSError, UnicodeDecodeError) as error:
+        found = f"scene's CRS cannot be expressed ({' '.join(str(error).split())[:160]})"
+        raise SceneError(found, name, hint="`crs` says which it is") from error
+
+
+def known_crs(text: str, name: str) -> CRS:
+    """The CRS that a parameter of that name asks for.
+
+    Raises:
+        SceneError: there is none such.
+    """
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise SceneError(f"`{name}` is none that is known", text, hint="EPSG:4326 for degrees") from error
+
+
+def _opened(source: str | Path) -> Any:
     try:
         if not is_remote(source):
             return rasterio.open(source)
         # What is said of the network holds for as long as a file is open.
         with remote_environment(source):
             dataset = rasterio.open(source)
-            if ON_A_SERVER.match(str(source)) and BESIDE not in os.environ and dataset.transform.is_identity:
-                # Then its georeference may lie in a world file beside it.
+            may_look = ON_A_SERVER.match(str(source)) and BESIDE not in os.environ
+            # Its georeference may lie in a world file, its mask or nodata value in another. GDAL asks for 40 names.
+            if may_look and (dataset.transform.is_identity or _has_files_beside(str(source))):
                 dataset.close()
                 with rasterio.Env(**{BESIDE: "TRUE"}):
                     return rasterio.open(source)
             return dataset
     except RasterioError as error:
         raise _not_opened(source, reason_of(error)) from error
+
+
+def _has_files_beside(source: str) -> bool:
+    """Whether a mask or metadata lie beside a raster on a server."""
+    for ending in (".msk", ".aux.xml") if "?" not in source else ():
+        try:
+            rasterio.open(source + ending).close()
+        except RasterioError as error:
+            # GDAL has no driver for metadata alone, but has seen that they are there.
+            if "not recognized" not in str(error):
+                continue
+        return True
+    return False
 
 
 def _not_opened(source: str | Path, reason: str) -> SceneError:

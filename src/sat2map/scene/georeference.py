@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from rasterio import Affine
-from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
 from sat2map.errors import SceneError
+from sat2map.scene.gdal import crs_errors, known_crs
 from sat2map.tiling import Window
 
 Box = tuple[float, float, float, float]
@@ -58,34 +56,32 @@ def raster_grid(dataset: Any, asked_crs: str | None, name: object, remarks: list
     Raises:
         SceneError: the CRS asked for is unknown, the raster's cannot be expressed, or it has no transform.
     """
-    with _crs_errors(name):
-        transform = dataset.transform
-        points = {"ground control points": dataset.gcps[0], "RPCs": dataset.rpcs} if transform.is_identity else {}
-    if transform.is_identity:
-        if asked_crs is not None:
-            raise SceneError("scene has no transform, so `crs` says nothing of it", name, hint="leave `crs` out")
-        # With points alone there may be a CRS, and still no transform.
-        found = [kind for kind, are_there in points.items() if are_there]
-        remarks += [f"has {kind} and no transform, so its map has no georeference" for kind in found]
-        return Grid(dataset.height, dataset.width)
-    if asked_crs is None:
-        with _crs_errors(name):
-            crs = dataset.crs
-    else:
-        crs = known_crs(asked_crs, "crs")
+    with crs_errors(name):
+        transform, crs = dataset.transform, dataset.crs if asked_crs is None else known_crs(asked_crs, "crs")
+        if transform.is_identity or not _is_invertible(transform):
+            if asked_crs is not None:
+                raise SceneError("scene has no transform, so `crs` says nothing of it", name, hint="leave `crs` out")
+            remarks += [f"has {what}, so its map has no georeference" for what in _without_transform(dataset)]
+            return Grid(dataset.height, dataset.width)
     if crs is None:
         remarks.append("has a transform but no CRS, and so will its map")
     return Grid(dataset.height, dataset.width, crs, transform)
 
 
-@contextmanager
-def _crs_errors(name: object) -> Iterator[None]:
-    """A CRS that PROJ cannot express is found when it is first asked for, not when its file is opened."""
-    try:
-        yield
-    except CRSError as error:
-        found = f"scene's CRS cannot be expressed ({' '.join(str(error).split())[:160]})"
-        raise SceneError(found, name, hint="`crs` says which it is") from error
+def _without_transform(dataset: Any) -> list[str]:
+    """What a raster that lies nowhere says of its place, in words."""
+    if not dataset.transform.is_identity:
+        return ["a transform that leads nowhere (its numbers are 0, or none)"]
+    told = {"ground control points": dataset.gcps[0], "RPCs": dataset.rpcs}
+    # With points alone there may be a CRS, and still no transform.
+    return [f"{kind} and no transform" for kind, is_there in told.items() if is_there] or (
+        ["a CRS and no transform"] if dataset.crs else []
+    )
+
+
+def _is_invertible(transform: Any) -> bool:
+    numbers = (transform.a, transform.b, transform.c, transform.d, transform.e, transform.f)
+    return all(map(math.isfinite, numbers)) and transform.a * transform.e - transform.b * transform.d != 0
 
 
 def ends_where_web_tiles_end(grid: Grid) -> str | None:
@@ -109,18 +105,6 @@ def ends_where_web_tiles_end(grid: Grid) -> str | None:
     turns = {math.floor((lon + 180) / 360) for lon in lons}
     jumps = (abs(after - before) > 180 for before, after in itertools.pairwise(lons))
     return "scene lies across the 180th meridian or around a pole" if len(turns) > 1 or any(jumps) else None
-
-
-def known_crs(text: str, name: str) -> CRS:
-    """The CRS that a parameter of that name asks for.
-
-    Raises:
-        SceneError: there is none such.
-    """
-    try:
-        return CRS.from_user_input(text)
-    except CRSError as error:
-        raise SceneError(f"`{name}` is none that is known", text, hint="EPSG:4326 for degrees") from error
 
 
 def box_window(grid: Grid, box: Box, box_crs: str | None, name: object) -> Window:

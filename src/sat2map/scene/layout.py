@@ -5,7 +5,6 @@ Nothing here reads pixels, but for a sample of a band that is tagged alpha: only
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from rasterio.enums import ColorInterp
 
 from sat2map.errors import SceneError
+from sat2map.scene.bands import told_bands
 from sat2map.scene.gdal import check_band
 from sat2map.scene.georeference import Grid, box_window, raster_grid
 from sat2map.scene.mask import ValidWhere, find_mask
@@ -22,8 +22,6 @@ from sat2map.scene.options import NoMask, ReadOptions
 from sat2map.tiling import Window
 
 LARGEST_BLOCK_MIB = 512
-OTHER_BANDS = frozenset({"edge", "near", "infrared", "nir", "swir", "coastal", "shortwave", "mask", "minus", "ratio"})
-"""Words of descriptions that name a colour and mean another band."""
 RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 Palette = tuple[tuple[int, int, int], ...]
@@ -98,11 +96,11 @@ def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks
     if wanted is not None:
         return _bands_asked_for(count, wanted, name)
     coloured = tuple(colours.index(colour) + 1 for colour in RGB) if all(c in colours for c in RGB) else None
-    named = bands_by_name(dataset.descriptions)
-    if named is not None and named != (coloured or (1, 2, 3)):
-        remarks.append(f"its bands {named[0]}, {named[1]} and {named[2]} are named red, green and blue, and so taken")
-    if named or coloured:
-        return named or coloured  # type: ignore[return-value]
+    told = told_bands(dataset)
+    if told is not None and told != (coloured or (1, 2, 3)):
+        remarks.append(f"its bands {told[0]}, {told[1]} and {told[2]} are said to be red, green and blue, and so taken")
+    if told or coloured:
+        return told or coloured  # type: ignore[return-value]
     if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
         return 1, 1, 1
     if count == 2:
@@ -110,22 +108,6 @@ def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks
     if count > 3:
         remarks.append("not all of red, green and blue are said to be in a band of it, so bands 1, 2 and 3 are taken")
     return 1, 2, 3
-
-
-def bands_by_name(names: Sequence[str | None]) -> tuple[int, int, int] | None:
-    """The bands whose descriptions say red, green and blue, counted from 1; None where one is missing or ambiguous.
-
-    >>> bands_by_name(["coastal blue", "Blue (490 nm)", "Green", "Red", "Red edge"])
-    (4, 3, 2)
-    """
-    words = [re.findall("[a-z]+", (name or "").lower().replace("_", " ")) for name in names]
-    found = []
-    for colour in ("red", "green", "blue"):
-        bands = [i for i, band in enumerate(words, start=1) if colour in band and not OTHER_BANDS & {*band}]
-        if len(bands) != 1:
-            return None
-        found += bands
-    return found[0], found[1], found[2]
 
 
 def _bands_asked_for(count: int, wanted: Sequence[int], name: str | Path) -> tuple[int, int, int]:

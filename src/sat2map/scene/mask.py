@@ -16,6 +16,7 @@ from sat2map.scene.sampling import sample_windows
 from sat2map.tiling import Window
 
 SMALLEST_SHARE = 0.9
+HALF_OPAQUE = 128
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,18 @@ class OwnMask:
     bands: tuple[int, ...]
 
 
-ValidWhere = NoMask | MaskBand | MaskFile | NodataMask | OwnMask
+@dataclass(frozen=True)
+class TransparentColours:
+    """Pixels are invalid whose colour in the palette is transparent.
+
+    Attributes:
+        indices: of those colours.
+    """
+
+    indices: tuple[int, ...]
+
+
+ValidWhere = NoMask | MaskBand | MaskFile | NodataMask | OwnMask | TransparentColours
 
 
 def find_mask(
@@ -72,7 +84,18 @@ def find_mask(
     # The flag of alpha is on every band of a raster with an alpha band, whether it is a mask or not.
     nothing_said = {MaskFlags.alpha, MaskFlags.all_valid}
     saying = [i for i, flags in enumerate(dataset.mask_flag_enums, start=1) if not nothing_said & {*flags}]
+    if transparent := _transparent_colours(dataset, bands[0]):
+        return TransparentColours(transparent)
     return OwnMask(tuple(saying)) if {*bands} & {*saying} else NoMask()
+
+
+def _transparent_colours(dataset: Any, band: int) -> tuple[int, ...]:
+    """Indices of a palette whose alpha is below one half, and its nodata value; none where a mask of its own counts."""
+    if dataset.colorinterp[band - 1] != ColorInterp.palette or MaskFlags.per_dataset in dataset.mask_flag_enums[0]:
+        return ()
+    indices = [index for index, (*_, alpha) in dataset.colormap(band).items() if alpha < HALF_OPAQUE]
+    nodata = dataset.nodatavals[band - 1]
+    return (*indices, int(nodata)) if indices and nodata is not None else tuple(indices)
 
 
 def _alpha(dataset: Any, name: str | Path, remarks: list[str]) -> int | None:

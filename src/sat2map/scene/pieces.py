@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from sat2map.tiling import Window
 
 FULL_DISK = re.compile(r"space|writ|disk|quota", re.I)
 """In GDAL's reasons."""
+TEMPORARY = "CPL_TMPDIR"
+"""Where GDAL puts what it needs on the way, if it is set."""
 BLOCK_PX = 512
 ENVIRONMENT = {
     "GDAL_TIFF_INTERNAL_MASK": True,
@@ -118,7 +121,11 @@ def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[P
 @contextmanager
 def one_line(path: Path) -> Iterator[None]:
     """GDAL, set up for writing, whose errors are one line about `path`."""
-    with rasterio.Env(**ENVIRONMENT), warnings.catch_warnings():
+    settings: dict[str, Any] = dict(ENVIRONMENT)
+    if not os.access(os.environ.get(TEMPORARY, path.parent), os.W_OK | os.X_OK):
+        # GDAL would fail where the overviews begin, after all other work.
+        settings[TEMPORARY] = str(path.parent)
+    with rasterio.Env(**settings), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             yield

@@ -16,7 +16,7 @@ from sat2map.arrays import Bool, UInt8
 from sat2map.errors import SceneError
 from sat2map.scene.gdal import read_errors
 from sat2map.scene.layout import raster_layout
-from sat2map.scene.mask import NodataMask, OwnMask
+from sat2map.scene.mask import NodataMask, OwnMask, TransparentColours
 from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
 from sat2map.scene.sampling import ENOUGH_PX, look_through, sample_windows
 from sat2map.scene.stretch import SharedStretch, StretchOption, StretchRange, StretchRule, decide_stretch
@@ -25,6 +25,9 @@ from sat2map.tiling import Window
 LOOK_CACHE_BYTES = 16 * 2**20
 FEW_PX = 1000
 """Valid pixels below which it is said that a stretch is decided from few."""
+
+SUSPICIOUS_SHARE = 0.05
+"""Of a sample: so many equal pixels at one end of its numbers draw the stretch to them."""
 
 log = logging.getLogger(__name__)
 
@@ -65,16 +68,19 @@ class RasterSource:
         # Colours of a palette are bytes, whatever their indices are.
         dtype = self.layout.dtype if self._palette is None else np.dtype(np.uint8)
         asked = self._inverted(options.stretch)
-        n_px: list[int] = []
-        self.stretch = decide_stretch(asked, rule, shared, dtype, lambda: self._counted_sample(n_px))
-        few = [f"stretch is decided from only {n} valid pixels of it" for n in n_px if n < FEW_PX]
-        self.remarks = (*self.layout.remarks, *few)
+        remarks = [*self.layout.remarks]
+        self.stretch = decide_stretch(asked, rule, shared, dtype, lambda: self._looked_at_sample(remarks))
+        self.remarks = tuple(remarks)
         for remark in self.remarks:
             warn_once(f"{remark}: {name}")
 
-    def _counted_sample(self, n_px: list[int]) -> npt.NDArray[Any]:
+    def _looked_at_sample(self, remarks: list[str]) -> npt.NDArray[Any]:
+        """A sample that a stretch is decided from; what makes it a bad one is said."""
         sample = self.sample()
-        n_px.append(len(sample))
+        if len(sample) < FEW_PX:
+            remarks.append(f"stretch is decided from only {len(sample)} valid pixels of it")
+        elif not self.has_mask or self.layout.valid_where == NoMask():
+            remarks += _untold_nodata(sample)
         return sample
 
     def sample(self) -> npt.NDArray[Any]:
@@ -152,6 +158,8 @@ class RasterSource:
                 valid = self._read(self._dataset.read, band, window, shape) > 0
             case NodataMask(nodata):
                 valid = (self._read(self._dataset.read, self._bands, window, shape) != nodata).any(0)
+            case TransparentColours(indices):
+                valid = ~np.isin(self._read(self._dataset.read, self._bands[0], window, shape), indices)
             case OwnMask(bands):
                 # A pixel is real if any of its bands is: the nodata value may be a legal brightness in one of them.
                 valid = self._read(self._dataset.read_masks, list(bands), window, shape).any(0)
@@ -164,6 +172,19 @@ class RasterSource:
         rows = f"rows {window.row} to {window.row + window.height}"
         with read_errors(self._name, f"in {rows}, columns {window.col} to {window.col + window.width}"):
             return reader(bands, window=part, out_shape=shape)
+
+
+def _untold_nodata(sample: npt.NDArray[Any]) -> list[str]:
+    """Words about a least or greatest number that so many pixels hold in all bands that it may stand for no data."""
+    ends = [sample.min().item(), sample.max().item()]
+    shares = [float((sample == end).all(-1).mean()) for end in ends]
+    if min(shares) >= SUSPICIOUS_SHARE:
+        # A drawing of few colours.
+        return []
+    return [
+        f"{share:.0%} of its pixels hold {end} and count as data (if they are none, `nodata` {end} says so)"
+        for end, share in zip(ends, shares, strict=True) if share >= SUSPICIOUS_SHARE
+    ]  # fmt: skip
 
 
 def _check_mask(mask: Any, dataset: Any) -> None:

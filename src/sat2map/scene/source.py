@@ -91,7 +91,7 @@ def open_scene(
         if not is_remote(source) and _is_image(Path(source), options):
             yield ImageSource(Path(source), rule, shared)
             return
-        dataset = stack.enter_context(open_raster(source))
+        dataset = stack.enter_context(open_raster(source, options.crs))
         mask = stack.enter_context(open_raster(options.mask.path)) if isinstance(options.mask, MaskFile) else None
         yield RasterSource(dataset, source, options, rule, shared, mask)
 

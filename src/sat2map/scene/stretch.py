@@ -124,9 +124,11 @@ class Stretch:
         low, high = np.array(self.low), np.array(self.high)
         bottom, top = np.array(self.levels, np.float64).T
         gain = (top - bottom) / np.where(high > low, high - low, 1)
-        # 64 bits: what is left of a large integer's difference from `low` must not be rounded first.
-        above_low = (array_hwc - low).astype(np.float32)
-        bytes_hwc = np.rint(above_low * gain.astype(np.float32) + bottom.astype(np.float32)).clip(0, 255)
+        # Integers need half of the bits, once `low` is taken off in all of them; decimal numbers may need every one.
+        kept = np.float64 if array_hwc.dtype.kind == "f" else np.float32
+        with np.errstate(over="ignore", invalid="ignore"):
+            above_low = (array_hwc - low).astype(kept)
+            bytes_hwc = np.rint(above_low * gain.astype(kept) + bottom.astype(kept)).clip(0, 255)
         stretched: UInt8 = np.nan_to_num(bytes_hwc, copy=False).astype(np.uint8)
         return stretched
 

@@ -15,8 +15,8 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 
 from sat2map.engine import Engine
+from sat2map.scene.bands import told_bands
 from sat2map.scene.georeference import Grid
-from sat2map.scene.layout import bands_by_name
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.pieces import FAMILIARITY
 from sat2map.scene.source import Source, is_remote, open_scene
@@ -182,7 +182,7 @@ def _is_shown_directly(path: Path) -> bool:
             # Through nodata and masks rio-tiler warps the scene's own pixels: gigabytes for a tile of a hemisphere.
             has_no_mask = all(flags == [MaskFlags.all_valid] for flags in dataset.mask_flag_enums)
             is_small = max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX
-            is_rgb = is_rgb and bands_by_name(dataset.descriptions) in (None, (1, 2, 3))
+            is_rgb = is_rgb and told_bands(dataset) in (None, (1, 2, 3))
             return is_rgb and has_no_mask and bool(dataset.overviews(1) or is_small)
     except RasterioError:
         return False

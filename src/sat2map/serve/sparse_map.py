@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from rasterio.crs import CRS
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import OutputError
 from sat2map.files import try_lock
-from sat2map.scene.formats import cog_block_px
+from sat2map.scene.formats import cog_block_px, crs_element, lost_crs, metadata_beside
 from sat2map.scene.georeference import Grid
 from sat2map.serve import sparse_tiff
 from sat2map.serve.overview import Taps, reduce, reduced_window
@@ -81,6 +82,9 @@ class SparseMap:
         os.ftruncate(self._done_file, 0)
         work = self.path.with_suffix(".part")
         sparse_tiff.create(work, layers, self.grid)
+        crs = None if self.grid.crs is None else CRS.from_user_input(self.grid.crs)
+        if lost_crs(crs, work) is not None:
+            metadata_beside(self.path, crs_element(crs))
         work.replace(self.path)
         os.ftruncate(self._done_file, n_windows)
 

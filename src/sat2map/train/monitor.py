@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import sys
+import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from types import TracebackType
@@ -18,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-from sat2map.files import full_disk_named, replacing
+from sat2map.files import NO_ROOM, full_disk_named, replacing
 
 STEPS_A_ROW = 20
 """Steps whose mean makes one row of `steps.csv`."""
@@ -44,7 +46,8 @@ class Monitor:
         self.values: defaultdict[str, list[float]] = defaultdict(list)
         for name in ("steps.csv", "epochs.csv"):
             _drop_rows_after(run / name, step)
-        self.writer = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
+        self.curves = run / "tensorboard"
+        self.writer = SummaryWriter(str(self.curves), purge_step=step + 1 if step else None)
         self.quiet = quiet
         self.console = Console(stderr=True, quiet=quiet)
         columns = (
@@ -67,7 +70,10 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.stop()
-        self.writer.close()
+        # Another error says more than the one that the last curves may meet.
+        with suppress(OSError) if error else full_disk_named(self.curves), _quiet_thread():
+            self.writer.flush()
+            self.writer.close()
 
     def step(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Take in the losses and judgements of one step."""
@@ -99,7 +105,9 @@ class Monitor:
         path = folder / f"epoch_{epoch + 1:04d}.png"
         with full_disk_named(path):
             Image.fromarray(image).save(path)
-        self.writer.add_image("validation", image, step, dataformats="HWC")
+        with full_disk_named(self.curves), _quiet_thread():
+            self.writer.add_image("validation", image, step, dataformats="HWC")
+            self.writer.flush()
 
     def _record(self, name: str, step: int, values: Mapping[str, float], columns: Sequence[str]) -> None:
         path = self.run / name
@@ -109,8 +117,27 @@ class Monitor:
             if is_new:
                 rows.writerow(["step", *columns])
             rows.writerow([step, *(f"{values[c]:.6g}" if c in values else "" for c in columns)])
-        for key, value in values.items():
-            self.writer.add_scalar(f"{name.removesuffix('.csv')}/{key}", value, step)
+        with full_disk_named(self.curves), _quiet_thread():
+            for key, value in values.items():
+                self.writer.add_scalar(f"{name.removesuffix('.csv')}/{key}", value, step)
+            # What the writer's thread has met is raised here, and not from it.
+            self.writer.flush()
+
+
+@contextmanager
+def _quiet_thread() -> Iterator[None]:
+    """Let a full disk that TensorBoard's thread meets be told by the next call of the writer alone."""
+    told = threading.excepthook
+
+    def tell(met: threading.ExceptHookArgs) -> None:
+        if not (isinstance(met.exc_value, OSError) and met.exc_value.errno in NO_ROOM):
+            told(met)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = told
 
 
 def _line(values: Mapping[str, Any]) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sat2map.data.cache import CachedPairs, open_cached
 from sat2map.data.footprint import gsd_of_pairs
-from sat2map.data.pairs import PairFolder, list_pairs
-from sat2map.data.partial import LabelKind, PartialLabels, expand_folder, matches, open_labels
+from sat2map.data.pairs import PairFile, PairFolder, TwoFolders, list_pairs
+from sat2map.data.partial import LABEL_FOLDERS, LabelKind, PartialLabels, expand_folder, matches, open_labels
 from sat2map.data.plausible import check_plausible
 from sat2map.data.split import Split, read_groups, split_validation
 from sat2map.errors import DataError, RecipeError
@@ -36,6 +36,9 @@ def open_data(
         DataError: a folder is missing, empty or broken, or no image of it is left.
         RecipeError: there is nothing to learn from, or nothing is left for the folder that was given.
     """
+    if folder is None and recipe.pairs_gsd_m:
+        hint = "give the folder, or say gsd_m of each of the recipe's sources"
+        raise RecipeError("`gsd` is of a folder of pairs, and none is given", f"{recipe.pairs_gsd_m:g} m", hint=hint)
     pairs = [] if folder is None else [_open_given(folder, recipe, groups, cache)]
     sources = [(source, expand_folder(source.folder)) for source in recipe.sources]
     pairs += [_open_pairs(source, path, recipe, cache) for source, path in sources if source.kind == "pairs"]
@@ -64,18 +67,32 @@ def _open_given(folder: PairFolder, recipe: Recipe, groups: Path | None, cache: 
     files = list_pairs(folder)
     check_plausible(files, folder)
     pairs = open_cached(folder, direction=recipe.direction, cache=cache)
-    found = gsd_of_pairs(files)
-    if found and recipe.pairs_gsd_m and abs(recipe.pairs_gsd_m / found - 1) > GSD_TOLERANCE:
-        raise RecipeError(
-            f"pairs are georeferenced, with a GSD of {found:.3g} m, and not of", f"{recipe.pairs_gsd_m:g} m",
-            hint="leave `gsd` out, or mend the georeference of the files",
-        )  # fmt: skip
-    gsd_m = found or recipe.pairs_gsd_m
+    gsd_m = _agreed_gsd_m(files, recipe.pairs_gsd_m, "pairs", "leave `gsd` out")
     split = _split(folder, pairs, range(len(pairs)), recipe, groups)
     name = Path(fspath(folder)).resolve().name
     if gsd_m is None:
         _say_assumed(folder, recipe)
     return _with_scale(PairSource(rest, pairs, split, name=name), recipe, gsd_m, recipe.gsd_m)
+
+
+def _agreed_gsd_m(files: Sequence[PairFile], stated_m: float | None, what: str, hint: str) -> float | None:
+    """Metres per pixel as the files tell it, else as it is stated; None where neither does.
+
+    Raises:
+        RecipeError: they contradict each other.
+    """
+    found = gsd_of_pairs(files)
+    if found and stated_m and abs(stated_m / found - 1) > GSD_TOLERANCE:
+        raise RecipeError(
+            f"{what} are georeferenced, with a GSD of {found:.3g} m, and not of", f"{stated_m:g} m",
+            hint=f"{hint}, or mend the georeference of the files",
+        )  # fmt: skip
+    return found or stated_m
+
+
+def _check_stated(source: TrainingSource | ValidationSource, files: Sequence[PairFile]) -> None:
+    kept = [file for file in files if matches(file.name, source.only, source.without)]
+    _agreed_gsd_m(kept, source.gsd_m, f"images of the source {source.name}", f"set gsd_m of {source.name} to that")
 
 
 def _say_assumed(folder: PairFolder, recipe: Recipe) -> None:
@@ -87,7 +104,9 @@ def _say_assumed(folder: PairFolder, recipe: Recipe) -> None:
 
 
 def _open_pairs(source: TrainingSource, path: Path, recipe: Recipe, cache: Path | None) -> PairSource:
-    check_plausible(list_pairs(path), path)
+    files = list_pairs(path)
+    check_plausible(files, path)
+    _check_stated(source, files)
     pairs = open_cached(path, direction=recipe.direction, cache=cache)
     kept = [i for i, name in enumerate(pairs.names) if matches(name, source.only, source.without)]
     _check_not_empty(kept, source)
@@ -126,6 +145,7 @@ def _open_labels(
 ) -> PartialLabels:
     labels = open_labels(path, kind, cache).matching(source.only, source.without)
     _check_not_empty(labels.names, source)
+    _check_stated(source, list_pairs(TwoFolders(path / "image", path / LABEL_FOLDERS[kind])))
     return labels
 
 
