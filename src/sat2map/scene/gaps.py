@@ -49,8 +49,8 @@ def _reached(known: Bool, distance_px: int) -> tuple[Int64, Int64, Int64]:
     _, end = np.nonzero(~beside[:, :-1] & beside[:, 1:])
     has_before, has_after, length = begin > 0, end < width, end - begin
     # In the middle of a gap the pixel before it wins.
-    n_before = has_before * np.minimum(np.where(has_after, (length + 1) // 2, length), distance_px)
-    n_after = has_after * np.minimum(np.where(has_before, length // 2, length), distance_px)
+    n_before = np.where(has_before, np.minimum(np.where(has_after, (length + 1) // 2, length), distance_px), 0)
+    n_after = np.where(has_after, np.minimum(np.where(has_before, length // 2, length), distance_px), 0)
     col = np.concatenate(
         [np.repeat(begin, n_before) + _counted(n_before), np.repeat(end - 1, n_after) - _counted(n_after)]
     )
