@@ -6,6 +6,13 @@ TORCH := torch==2.13.0
 LOWEST := .venv-lowest
 UV := $(BIN)/uv
 WHICH ?= best
+SAT2MAP_DATA ?= data
+SAT2MAP_GROUND ?= $(SAT2MAP_DATA)/ground
+# Images on which the 8-bit activations of a model that ships are measured. Of `maps` none but for the model trained on it.
+CALIBRATION_newyork := $(SAT2MAP_DATA)/maps/train
+CALIBRATION_open := $(SAT2MAP_GROUND)/landscapes $(SAT2MAP_GROUND)/city $(SAT2MAP_DATA)/roads/massachusetts \
+	$(addprefix $(SAT2MAP_DATA)/elsewhere/,chesapeake dubai naip ucmerced)
+CALIBRATION ?= $(CALIBRATION_$(NAME))
 COMPILE := $(UV) pip compile --quiet --no-annotate --no-emit-index-url --excludes requirements/unlocked.txt pyproject.toml
 # A stamp is newer than what it was made from, so that a second `make test` installs nothing.
 BASE := $(VENV)/.base
@@ -50,9 +57,11 @@ lock: ## Resolve requirements/dev.txt again; UPGRADE=--upgrade also takes newer 
 	$(COMPILE) --universal --python-version 3.11 $(UPGRADE) --extra all --group dev \
 		--custom-compile-command 'make lock' -o $(LOCK)
 
-ship: $(ALL) ## Make NAME one of the models that ship, from the folder RUN: make ship NAME=open RUN=runs/open
-	@test -n "$(NAME)" -a -n "$(RUN)" || { echo 'make ship NAME=open RUN=runs/open [WHICH=best|last]' >&2; exit 2; }
-	$(BIN)/sat2map model export $(RUN)/generator_$(WHICH).safetensors -o src/sat2map/bundled/$(NAME).onnx --overwrite
+ship: $(ALL) ## Make NAME one of the models that ship, in 8-bit integers, from the folder RUN: make ship NAME=open RUN=runs/open
+	@test -n "$(NAME)" -a -n "$(RUN)" -a -n "$(CALIBRATION)" || \
+		{ echo 'make ship NAME=open RUN=runs/open [WHICH=best|last] [CALIBRATION="FOLDER ..."]' >&2; exit 2; }
+	$(BIN)/sat2map model export $(RUN)/generator_$(WHICH).safetensors $(addprefix --int8 ,$(CALIBRATION)) \
+		-o src/sat2map/bundled/$(NAME).onnx --overwrite
 	for part in generator discriminator; do test ! -e $(RUN)/$${part}_$(WHICH).safetensors || $(BIN)/sat2map model halve \
 		$(RUN)/$${part}_$(WHICH).safetensors -o weights/$(NAME)-$$part.safetensors --overwrite || exit 1; done
 

@@ -25,18 +25,18 @@ from sat2map.train.source import ValidationSource
 COLUMNS = ("allowed", "road_f1", "water_iou", "invented_water", "park")
 
 
-def scores_of(engine: Engine, place: ValidationSource) -> Iterator[tuple[str, PartialScore]]:
-    """Yield the name and the score of each image of a place."""
+def scores_of(engine: Engine, place: ValidationSource, every: int = 1) -> Iterator[tuple[str, PartialScore]]:
+    """Yield the name and the score of each image of a place, or of each n-th."""
     labels = open_labels(expand_folder(place.folder), place.kind).matching(place.only, place.without)
     finest, coarsest = engine.card.gsd_m
     scale = place.gsd_m / min(max(place.gsd_m, finest), coarsest)
-    for i, name in enumerate(labels.names):
+    for i in range(0, len(labels.names), every):
         image_hwc, label_hw = labels[i]
         size = [max(1, round(side * scale)) for side in reversed(label_hw.shape)]
         sat = np.asarray(Image.fromarray(image_hwc).resize(size, Image.Resampling.BICUBIC))
         stretch = Stretch.of_sample(image_hwc.reshape(-1, 3), engine.card.levels or DEFAULT_LEVELS)
         label = np.asarray(Image.fromarray(label_hw).resize(size, Image.Resampling.NEAREST))
-        yield name, score_partial(classify(run_whole(engine, stretch.apply(sat))), labels.sets[label])
+        yield labels.names[i], score_partial(classify(run_whole(engine, stretch.apply(sat))), labels.sets[label])
 
 
 def row(name: str, score: PartialScore) -> str:

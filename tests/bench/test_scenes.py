@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from click.testing import CliRunner, Result
 
+from sat2map.arrays import UInt8
 from sat2map.bench.seams import bench_seams
-from sat2map.bench.translate import Instant, bench_translate, bench_versus
+from sat2map.bench.translate import bench_translate, bench_versus, time_stages
 from sat2map.cli.main import sat2map
 from sat2map.errors import SceneError
+from sat2map.model.card import Card, WantedPrecision
 from sat2map.translate import Settings, Translator
 
 from ..scene.rasters import random_bands, write_raster
 from ..translate.test_scene import GRID, ground
 
 
-class ByWindow(Instant):
+class ByWindow:
     """A network with a seam: each window is as bright as its first pixel says."""
 
-    def run(self, sat_bhwc: np.ndarray, output: str) -> np.ndarray:
-        return np.broadcast_to(sat_bhwc[:, :1, :1], sat_bhwc.shape).copy()
+    def __init__(self, card: Card) -> None:
+        self.card, self.precision, self.outputs = card, card.precision, card.heads
+
+    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+        drawn = np.broadcast_to(sat_bhwc[:, :1, :1], sat_bhwc.shape).copy()
+        return dict.fromkeys(outputs, drawn)
+
+    def run(self, sat_bhwc: UInt8, head: str) -> UInt8:
+        return self.run_outputs(sat_bhwc, [head])[head]
+
+    def with_precision(self, _precision: WantedPrecision) -> ByWindow:
+        return self
+
+    def with_instance_normalization(self) -> ByWindow:
+        return self
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +79,21 @@ def test_truth_of_another_size_is_refused(translator: Translator, scene: Path) -
         bench_seams(translator, scene, truth, Settings(), ["exact"])
 
 
-def test_timing_tells_the_three_parts(translator: Translator, scene: Path) -> None:
+def test_timing_tells_the_stages_which_are_the_whole(translator: Translator, scene: Path) -> None:
     report = bench_translate(translator, scene, Settings(core_px=400))
     assert report["n_px"] == 800 * 800
-    assert report["whole"]["cpu_s"] > report["transfer"]["cpu_s"]
-    assert report["network"]["cpu_s"] > report["transfer"]["cpu_s"]
-    assert 0.5 < report["cpu_over_sum"] < 2
+    assert report["stages"].keys() == {"reading", "network", "writing"}
+    assert report["stages"]["network"] > report["stages"]["reading"] + report["stages"]["writing"]
+    assert 0.5 < report["cpu_over_stages"] < 2
     assert sorted(path.name for path in scene.parent.iterdir()) == ["a.tif"]
+
+
+def test_stages_draw_what_a_translation_draws(translator: Translator, scene: Path) -> None:
+    whole, by_stages = scene.with_name("whole.tif"), scene.with_name("stages.tif")
+    translator.translate_file(scene, whole, Settings(core_px=400))
+    time_stages(translator, scene, by_stages, Settings(core_px=400))
+    with rasterio.open(whole) as a, rasterio.open(by_stages) as b:
+        np.testing.assert_array_equal(a.read(), b.read())
 
 
 def test_timing_beside_another_model_is_by_turns_in_tiles_and_exact(
@@ -97,5 +122,7 @@ def test_commands_print_lines_or_json(scene: Path) -> None:
     assert "half a window further" in seams.stdout
     timing = run("translate", scene, "--json")
     assert timing.exit_code == 0, timing.output
-    assert json.loads(timing.stdout)["px_per_s"] > 0
+    report = json.loads(timing.stdout)
+    assert report["px_per_s"] > 0
+    assert "not measured" in report["peak"] or 0 < report["peak"]["float32"]["share"] < 1
     assert run("seams", scene, "--modes", "exakt").exit_code == 2

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
+import rasterio.windows
 from PIL import Image
 from rasterio._env import del_gdal_config
 from rasterio._err import CPLE_AppDefinedError
@@ -23,6 +27,7 @@ from sat2map.tiling import Window
 from .rasters import PLACE
 
 HEIGHT, WIDTH = 700, 900
+REAL_COPY, REAL_OPEN = rasterio.shutil.copy, rasterio.open
 RGB = np.random.default_rng(0).integers(1, 255, (HEIGHT, WIDTH, 3), np.uint8)
 VALID = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) > 500
 
@@ -60,9 +65,10 @@ def test_map_of_any_shape_is_a_valid_cog(tmp_path: Path, height: int, width: int
     assert cog_validate(tmp_path / "map.tif") == (True, [], [])
 
 
-def _truncate(work: Path, finished: Path, **_: object) -> None:
+def _truncate(work: Path, finished: Path, **options: object) -> None:
     """What GDAL leaves when the disk is full and nobody is told."""
-    finished.write_bytes(work.read_bytes()[:-1000])
+    REAL_COPY(work, finished, **options)
+    os.truncate(finished, finished.stat().st_size - 1000)
 
 
 def _raise(*_: object, **__: object) -> None:
@@ -77,6 +83,73 @@ def test_full_disk_is_one_line_and_leaves_nothing(
     monkeypatch.setattr("rasterio.shutil.copy", copy)
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path / name, Grid(HEIGHT, WIDTH), VALID)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _flipped(path: Path, share: float) -> None:
+    """Flip the bits of one byte."""
+    content = bytearray(path.read_bytes())
+    content[int(share * (len(content) - 1))] ^= 255
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["map.tif", "map.png"])
+@pytest.mark.parametrize("share", [0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99])
+def test_flipped_byte_is_told_or_changes_no_pixel(
+    tmp_path: Path, name: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(work: Path, finished: Path, **options: object) -> None:
+        REAL_COPY(work, finished, **options)
+        _flipped(finished, share)
+
+    monkeypatch.setattr("rasterio.shutil.copy", copy)
+    try:
+        write(tmp_path / name, Grid(HEIGHT, WIDTH), VALID)
+    except OutputError:
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert share in (0, 0.99), "of a byte in the middle a pixel is made"
+    with rasterio.open(tmp_path / name) as dataset:
+        np.testing.assert_array_equal(np.moveaxis(dataset.read([1, 2, 3]), 0, -1), np.where(VALID[..., None], RGB, 0))
+        np.testing.assert_array_equal(dataset.dataset_mask() > 0, VALID)
+
+
+@pytest.mark.parametrize("name", ["map.tif", "map.png", "map.mbtiles"])
+@pytest.mark.parametrize("band", [1, 3, 4])
+def test_pixel_that_is_lost_on_the_way_is_told(
+    tmp_path: Path, name: str, band: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def change_a_pixel(path: Path, target: Path) -> Path:
+        if path.suffix == ".tif" and target.name == "piece.tif":
+            with rasterio.open(path, "r+") as piece:
+                part = rasterio.windows.Window(WIDTH - 1, HEIGHT - 1, 1, 1)
+                piece.write(piece.read(band, window=part) ^ 255, band, window=part)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", change_a_pixel)
+    with pytest.raises(OutputError, match="rows from 600 are not as they were drawn"):
+        write(tmp_path / name, Grid(HEIGHT, WIDTH, PLACE["crs"], PLACE["transform"]), VALID)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n_lost", [1, 1000, 10**6])
+def test_piece_of_a_full_disk_is_told_before_others_are_drawn(
+    tmp_path: Path, n_lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def open_on_a_full_disk(path: Path, mode: str = "r", **profile: object) -> Iterator[object]:
+        with REAL_OPEN(path, mode, **profile) as dataset:
+            yield dataset
+        if mode == "w":
+            os.truncate(path, path.stat().st_size - n_lost)
+
+    monkeypatch.setattr("rasterio.open", open_on_a_full_disk)
+    monkeypatch.setattr("rasterio.shutil.copy", _raise)
+    with pytest.raises(OutputError) as told:
+        write(tmp_path / "map.tif", Grid(HEIGHT, WIDTH), VALID)
+    assert "no space left" not in str(told.value), "it was copied"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,61 +1,28 @@
-"""Benchmark of translation: a whole scene, compared with the network alone and with reading and writing alone."""
+"""Benchmark of translation: a whole scene, its stages one after the other, and the share of the processor's peak."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
+import rasterio
 
-from sat2map.arrays import UInt8
-from sat2map.classes import COLOURS_RGB
-from sat2map.engine import Engine
-from sat2map.model.card import Card, WantedPrecision
-from sat2map.model.onnx_file import CONFIDENCE, FAMILIARITY
+from sat2map.bench.peak import bench_peak
+from sat2map.errors import MissingExtraError
+from sat2map.scene.pieces import ENVIRONMENT
 from sat2map.scene.source import open_scene
 from sat2map.tiling.blending import TILE_PX
-from sat2map.translate import Settings, Translator
-from sat2map.translate.scene_drawing import make_runner
-
-
-class Instant:
-    """An engine that takes no time: it looks up a colour of the palette for each brightness."""
-
-    def __init__(self, card: Card) -> None:
-        self.card, self.precision = card, card.precision
-        self._table = COLOURS_RGB[np.arange(256) * len(COLOURS_RGB) // 256]
-
-    def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
-        """See `Engine.run`."""
-        drawn: UInt8 = self._table[sat_bhwc[..., 1]]
-        return drawn
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """See `Engine.outputs`."""
-        return (*self.card.heads, CONFIDENCE, *([FAMILIARITY] if self.card.familiar_entropy else []))
-
-    def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
-        """See `Engine.run_outputs`."""
-        stride = self.card.stride
-        others = {CONFIDENCE: sat_bhwc[..., :1], FAMILIARITY: sat_bhwc[:, ::stride, ::stride, :1]}
-        return {name: others[name] if name in others else self.run(sat_bhwc, name) for name in outputs}
-
-    def with_precision(self, _precision: WantedPrecision) -> Engine:
-        """See `Engine.with_precision`."""
-        return self
-
-    def with_instance_normalization(self) -> Engine:
-        """See `Engine.with_instance_normalization`."""
-        return self
+from sat2map.translate import Progress, SceneDrawing, Settings, TranslationJob, Translator
+from sat2map.translate.job import RowWriter
 
 
 def bench_translate(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, Any]:
-    """Time the translation of a scene, the network alone, and reading and writing alone, one after the other.
+    """Time the translation of a scene, as it is and its stages one after the other, of which nothing overlaps.
 
     Args:
         translator: draws the map.
@@ -63,25 +30,59 @@ def bench_translate(translator: Translator, scene_path: str | Path, settings: Se
         settings: settings of the drawing.
 
     Returns:
-        The pixels of the scene; seconds (`s`) and processor seconds (`cpu_s`) of the whole, of the network alone (all
-        windows that are not empty, read beforehand) and of reading and writing alone (the network replaced by a table);
-        and ratios of these.
+        `n_px` of the scene, `px_per_s` delivered; seconds (`s`) and processor seconds (`cpu_s`) of the `whole`;
+        processor seconds of the `stages` reading, network and writing; `clock_over_cores`, the time by the clock over
+        the stages' processor seconds shared by all cores; and `peak` of `bench_peak`, or why it was not measured.
     """
     with TemporaryDirectory() as folder:
         out = Path(folder) / "map.tif"
         whole = _timed(lambda: translator.translate_file(scene_path, out, settings))
-        moved = Translator(Instant(translator.engine.card))
-        transfer = _timed(lambda: moved.translate_file(scene_path, out, settings, overwrite=True))
-    network = _network_alone(translator, scene_path, settings)
+        stages = time_stages(translator, scene_path, out, settings)
     with open_scene(scene_path) as scene:
         n_px = scene.grid.height * scene.grid.width
-    larger = max(network["cpu_s"], transfer["cpu_s"])
+    sum_s = sum(stages.values())
     return {
-        "n_px": n_px, "whole": whole, "network": network, "transfer": transfer,
-        "px_per_s": n_px / whole["s"], "clock_over_larger_cpu": whole["s"] / larger,
-        "clock_over_larger_clock": whole["s"] / max(network["s"], transfer["s"]),
-        "cpu_over_sum": whole["cpu_s"] / (network["cpu_s"] + transfer["cpu_s"]),
+        "n_px": n_px, "px_per_s": n_px / whole["s"], "whole": whole, "stages": stages,
+        "cpu_over_stages": whole["cpu_s"] / sum_s,
+        "clock_over_cores": whole["s"] / (sum_s / (os.cpu_count() or 1)), "peak": _peak(translator),
     }  # fmt: skip
+
+
+def time_stages(translator: Translator, scene_path: str | Path, out: Path, settings: Settings) -> dict[str, float]:
+    """Translate a scene to a file, one stage of one window after the other: processor seconds of each stage."""
+    spent = dict.fromkeys(("reading", "network", "writing"), 0.0)
+    last_s = time.process_time()
+
+    def mark(stage: str) -> None:
+        nonlocal last_s
+        now_s = time.process_time()
+        spent[stage] += now_s - last_s
+        last_s = now_s
+
+    def draw_in_turn(drawing: SceneDrawing, job: TranslationJob, _progress: Progress) -> None:
+        mark("reading")  # opening, and deciding a stretch
+        writer = RowWriter(job)
+        for row, windows in enumerate(job.plan.rows):
+            for window in windows:
+                with rasterio.Env(**ENVIRONMENT):
+                    read = drawing.read(window)
+                mark("reading")
+                layers = drawing.draw_read(read)
+                mark("network")
+                writer.write(row, read, layers)
+                mark("writing")
+        writer.finish()
+
+    translator.translate_file(scene_path, out, settings, overwrite=True, draw_rows=draw_in_turn)
+    mark("writing")
+    return spent
+
+
+def _peak(translator: Translator) -> dict[str, Any]:
+    try:
+        return dict(bench_peak(translator.engine))
+    except MissingExtraError as error:
+        return {"not measured": str(error)}
 
 
 def bench_versus(
@@ -114,20 +115,6 @@ def bench_versus(
         "model": n_px / own_s, "other_tiles": n_px / tiles_s, "other_exact": n_px / exact_s,
         "over_other_tiles": tiles_s / own_s, "over_other_exact": exact_s / own_s,
     }  # fmt: skip
-
-
-def _network_alone(translator: Translator, scene_path: str | Path, settings: Settings) -> dict[str, float]:
-    spent = {"s": 0.0, "cpu_s": 0.0}
-    run = make_runner(translator.engine, settings)
-    with open_scene(scene_path, rule=translator.stretch_rule) as scene:
-        drawing = translator.drawing(scene, settings)
-        for window in drawing.plan.windows:
-            sat_hwc = drawing.read(window).sat_hwc
-            if sat_hwc is None:
-                continue
-            one = _timed(lambda sat_hwc=sat_hwc: run(sat_hwc))  # type: ignore[misc]
-            spent = {key: spent[key] + one[key] for key in spent}
-    return spent
 
 
 def _timed(work: Callable[[], object]) -> dict[str, float]:

@@ -136,7 +136,7 @@ def time_translation(
     scene: str, model: str | None, head: str | None, window_px: int | None, versus: str | None, device: str,
     precision: Any, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Time the translation of SCENE, and the network alone and reading and writing alone."""
+    """Time the translation of SCENE and its stages, and tell what share of the processor's peak the network reaches."""
     from sat2map.bench.translate import bench_translate, bench_versus
     from sat2map.translate import DEFAULT_CORE_PX, Settings, Translator
 
@@ -148,14 +148,7 @@ def time_translation(
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
-    for name in ("whole", "network", "transfer"):
-        click.echo(f"{name:9} {report[name]['s']:7.1f} s by the clock, {report[name]['cpu_s']:7.1f} CPU s")
-    click.echo(
-        f"{report['n_px'] / 1e6:.1f} Mpx, {report['px_per_s'] / 1e6:.2f} Mpx/s; the whole takes "
-        f"{report['clock_over_larger_cpu']:.2f} times the larger of the two in CPU s, "
-        f"{report['clock_over_larger_clock']:.2f} times by the clock; "
-        f"{report['cpu_over_sum']:.2f} of their CPU s together"
-    )
+    click.echo("\n".join(_translation_lines(report)))
     if versus:
         rates = report["versus"]
         click.echo(
@@ -163,6 +156,23 @@ def time_translation(
             f"({rates['over_other_tiles']:.2f} times as fast), exactly {rates['other_exact'] / 1e6:.2f} "
             f"({rates['over_other_exact']:.2f} times)"
         )
+
+
+def _translation_lines(report: dict[str, Any]) -> list[str]:
+    whole, peak = report["whole"], report["peak"]
+    lines = [
+        f"{report['n_px'] / 1e6:.1f} Mpx in {whole['s']:.1f} s by the clock, {report['px_per_s'] / 1e6:.2f} Mpx/s; "
+        f"{whole['cpu_s']:.1f} CPU s",
+        *(f"{stage:9} {seconds:7.2f} CPU s" for stage, seconds in report["stages"].items()),
+        f"by the clock {report['clock_over_cores']:.2f} times the CPU s of the stages over all cores; "
+        f"{report['cpu_over_stages']:.2f} of their CPU s together",
+    ]
+    if "not measured" in peak:
+        return [*lines, f"share of the processor's peak not measured: {peak['not measured']}"]
+    for precision, of in peak.items():
+        rates = f"{of['multiply_adds_per_s'] / 1e9:.0f} of {of['peak'] / 1e9:.0f} G multiply-adds a CPU s"
+        lines.append(f"{precision:9} network reaches {of['share']:.0%} of the processor's peak: {rates}")
+    return lines
 
 
 def _train_lines(report: dict[str, Any]) -> list[str]:

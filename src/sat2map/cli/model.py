@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @out_option
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the card.  [default: as it is]")
 @click.option(
-    "--int8", "calibration_folder", type=click.Path(path_type=Path), metavar="DATA",
-    help="Write 8-bit integers, as `quantize` does with these images.",
+    "--int8", "calibration_folders", type=click.Path(path_type=Path), metavar="DATA", multiple=True,
+    help="Write 8-bit integers, as `quantize` does with these images; give it again for more folders.",
 )  # fmt: skip
 @click.option(
     "--plain", is_flag=True,
@@ -66,7 +67,7 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
 @overwrite_option
 @log_options
 def export(
-    run_or_file: Path, out: Path, licence: str | None, calibration_folder: Path | None, plain: bool, tile_px: int,
+    run_or_file: Path, out: Path, licence: str | None, calibration_folders: tuple[Path, ...], plain: bool, tile_px: int,
     overwrite: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Write a generator as an ONNX file, which runs without torch; it is compared with torch first.
@@ -76,12 +77,12 @@ def export(
     A plain file takes RGB, 0..1, and gives the probability of each class, or of a U-Net RGB, 0..1.
     """
     refuse_output(out, ".onnx", overwrite)
-    if plain and calibration_folder:
+    if plain and calibration_folders:
         raise click.UsageError("give either --plain or --int8")
-    if calibration_folder is None:
-        _export(run_or_file, out, licence, tile_px if plain else None)
+    if calibration_folders:
+        _quantize(run_or_file, out, calibration_folders, licence)
     else:
-        _quantize(run_or_file, out, calibration_folder, licence)
+        _export(run_or_file, out, licence, tile_px if plain else None)
     size = f"{out.stat().st_size / 2**20:.1f} MiB"
     use = ("model", "info", run_or_file) if plain else _use_of(out)
     say_written(f"{out} ({size}, checked against torch on two images)", *use, quiet=quiet)
@@ -89,22 +90,22 @@ def export(
 
 @model.command()
 @click.argument("file", metavar="NAME|FILE", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), nargs=-1, required=True)
 @out_option
 @overwrite_option
 @log_options
-def quantize(file: Path, data: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+def quantize(file: Path, data: tuple[Path, ...], out: Path, overwrite: bool, quiet: bool) -> None:
     """Write a generator as an ONNX file with 8-bit integers, which processors with VNNI compute twice as fast.
 
-    The ranges of its activations are measured on up to 40 images from all over DATA: a folder of pairs or of images, or
-    of partial labels. The file also computes in floats: --precision of other commands chooses.
+    The ranges of its activations are measured on up to 40 images from all over DATA: folders of pairs or of images, or
+    of partial labels, from each alike. The file also computes in floats: --precision of other commands chooses.
     """
     refuse_output(out, ".onnx", overwrite)
     _quantize(file, out, data)
     say_written(f"{out} ({out.stat().st_size / 2**20:.1f} MiB)", *_use_of(out), quiet=quiet)
 
 
-def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> None:
+def _quantize(file: Path, out: Path, data: Sequence[Path], licence: str | None = None) -> None:
     from tempfile import TemporaryDirectory
 
     from sat2map.data.calibration import calibration_images
@@ -120,7 +121,7 @@ def _quantize(file: Path, out: Path, data: Path, licence: str | None = None) -> 
             exported = Path(folder) / "model.onnx"
             _export(path, exported, licence)
             path = exported
-        quantize_onnx(path, out, images_hwc, data.resolve().name)
+        quantize_onnx(path, out, images_hwc, ", ".join(folder.resolve().name for folder in data))
 
 
 def _export(run_or_file: Path, out: Path, licence: str | None, tile_px: int | None = None) -> None:

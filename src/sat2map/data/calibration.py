@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,14 @@ LARGEST_PX = 512
 N_IMAGES = 40
 
 
-def calibration_images(folder: Path, card: Card, n_images: int = N_IMAGES) -> list[UInt8]:
-    """Read images from all over a folder, always the same ones, as the model sees them.
+def calibration_images(folders: Sequence[Path], card: Card, n_images: int = N_IMAGES) -> list[UInt8]:
+    """Read images from all over some folders, always the same ones, as the model sees them.
 
     Args:
-        folder: of side-by-side pairs (files twice as wide as high), of images, of folders `A` and `B`, or of partial
-            labels, with the images in `image`.
+        folders: each of side-by-side pairs (files twice as wide as high), of images, of folders `A` and `B`, or of
+            partial labels, with the images in `image`.
         card: of the model: the stretch of images of 8 bits that it knows, and its stride.
-        n_images: how many to take, if there are as many.
+        n_images: how many to take, from each folder alike, if there are as many.
 
     Returns:
         Each uint8, shape (H, W, 3), sides multiples of the stride.
@@ -38,10 +39,14 @@ def calibration_images(folder: Path, card: Card, n_images: int = N_IMAGES) -> li
     """
     is_reversed = card.recipe.get("direction") == "BtoA"
     source = FOLDERS[1] if is_reversed else FOLDERS[0]
-    inner = next((folder / name for name in (PARTIAL_FOLDER, source) if (folder / name).is_dir()), folder)
-    files = list_images(inner)
-    chosen = np.linspace(0, len(files) - 1, min(n_images, len(files))).round().astype(int)
-    return [_read(files[i], card, is_reversed) for i in chosen]
+    shares = np.diff(np.linspace(0, n_images, len(folders) + 1).astype(int))
+    images = []
+    for folder, n_of_folder in zip(folders, shares, strict=True):
+        inner = next((folder / name for name in (PARTIAL_FOLDER, source) if (folder / name).is_dir()), folder)
+        files = list_images(inner)
+        chosen = np.linspace(0, len(files) - 1, min(n_of_folder, len(files))).round().astype(int)
+        images += [_read(files[i], card, is_reversed) for i in chosen]
+    return images
 
 
 def _read(path: Path, card: Card, is_reversed: bool) -> UInt8:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sat2map.arrays import Bool, UInt8
+from sat2map.arrays import Bool, Int64, UInt8
 
 STRIP_PX = 256
 
@@ -21,21 +21,44 @@ def fill_gaps(rgb_hwc: UInt8, valid: Bool, distance_px: int, far: UInt8) -> UInt
         distance_px: how far pixels are carried along each axis.
         far: uint8, shape (3,): what lies beyond.
     """
-    filled, known = rgb_hwc.copy(), valid.copy()
-    for axis in (1, 0):
-        # In strips, since positions take many times the bytes of pixels.
-        for start in range(0, known.shape[1 - axis], STRIP_PX):
-            strip = np.s_[start : start + STRIP_PX] if axis else np.s_[:, start : start + STRIP_PX]
-            filled[strip], known[strip] = _carried(filled[strip], known[strip], axis, distance_px)
-    filled[~known] = far
+    # In the order of memory that the pixels have: those of a raster lie band by band.
+    filled, known = rgb_hwc.copy("K"), valid.copy()
+    _carry_along_rows(filled, known, distance_px)
+    _carry_along_rows(filled.transpose(1, 0, 2), known.T, distance_px)
+    unknown = ~known
+    for channel, value in enumerate(far):
+        np.copyto(filled[..., channel], value, where=unknown)
     return filled
 
 
-def _carried(rgb_hwc: UInt8, known: Bool, axis: int, distance_px: int) -> tuple[UInt8, Bool]:
-    position = np.arange(known.shape[axis]).reshape(-1, 1) if axis == 0 else np.arange(known.shape[axis])
-    before = np.maximum.accumulate(np.where(known, position, -(2**30)), axis)
-    after = np.flip(np.minimum.accumulate(np.flip(np.where(known, position, 2**30), axis), axis), axis)
-    nearest = np.where(position - before <= after - position, before, after)
-    reached = np.abs(nearest - position) <= distance_px
-    safe = np.where(reached, nearest, position)
-    return np.take_along_axis(rgb_hwc, safe[..., None], axis), reached
+def _carry_along_rows(rgb_hwc: UInt8, known: Bool, distance_px: int) -> None:
+    # In strips, since positions take many times the bytes of pixels.
+    for start in range(0, len(known), STRIP_PX):
+        strip = slice(start, start + STRIP_PX)
+        row, col, source = _reached(known[strip], distance_px)
+        rgb_hwc[strip][row, col] = rgb_hwc[strip][row, source]
+        known[strip][row, col] = True
+
+
+def _reached(known: Bool, distance_px: int) -> tuple[Int64, Int64, Int64]:
+    """Row and column of each pixel that takes the value of another, and the column of that one."""
+    width = known.shape[1]
+    beside = np.ones((len(known), width + 2), bool)
+    beside[:, 1:-1] = known
+    row, begin = np.nonzero(beside[:, :-1] & ~beside[:, 1:])
+    _, end = np.nonzero(~beside[:, :-1] & beside[:, 1:])
+    has_before, has_after, length = begin > 0, end < width, end - begin
+    # In the middle of a gap the pixel before it wins.
+    n_before = np.where(has_before, np.minimum(np.where(has_after, (length + 1) // 2, length), distance_px), 0)
+    n_after = np.where(has_after, np.minimum(np.where(has_before, length // 2, length), distance_px), 0)
+    col = np.concatenate(
+        [np.repeat(begin, n_before) + _counted(n_before), np.repeat(end - 1, n_after) - _counted(n_after)]
+    )
+    source = np.concatenate([np.repeat(begin - 1, n_before), np.repeat(end, n_after)])
+    return np.concatenate([np.repeat(row, n_before), np.repeat(row, n_after)]), col, source
+
+
+def _counted(lengths: Int64) -> Int64:
+    """0, 1, 2 and so on for each of some lengths, one after the other."""
+    ends = np.cumsum(lengths)
+    return np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)

@@ -1,13 +1,19 @@
-"""Pieces of what is being drawn: bands of rows, each a plain GeoTIFF that appears when it is complete."""
+"""Pieces of what is being drawn: bands of rows, each a plain GeoTIFF that appears when it is complete.
+
+A piece holds checksums of what was drawn, with which pixels are compared wherever they have gone.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import warnings
-from collections.abc import Iterator
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +34,11 @@ FULL_DISK = re.compile(r"space|writ|disk|quota", re.I)
 TEMPORARY = "CPL_TMPDIR"
 """Where GDAL puts what it needs on the way, if it is set."""
 BLOCK_PX = 512
+CHECKED_PX = 2048
+"""Columns that are compared at once; rows of a whole scene would make memory grow with it."""
+CHECKSUMS = "CHECKSUMS"
+"""Metadata of a piece, in a domain of that name: row, column, height, width and CRC-32 of each block, as JSON."""
+BLOCK_TAGS = ("OFFSET", "SIZE")
 ENVIRONMENT = {
     "GDAL_TIFF_INTERNAL_MASK": True,
     "GDAL_PAM_ENABLED": False,  # no .aux.xml beside a PNG
@@ -76,25 +87,42 @@ class PieceWriter:
 
     def __init__(self, dataset: Any, product: Product, piece: Window) -> None:
         self._dataset, self._product, self._piece = dataset, product, piece
+        self._checksums: list[tuple[int, ...]] = []
 
     def write(self, window: Window, pixels_hwc: UInt8, valid: Bool | None) -> None:
         """Write a window of the scene.
 
         Args:
-            window: within the piece.
+            window: within the piece; no pixel is written twice.
             pixels_hwc: uint8, shape (h, w, bands of the product).
             valid: where the window holds data, bool, shape (h, w); None: everywhere.
         """
-        inner = window.inside(self._piece)
+        inner, n_bands = window.inside(self._piece), self._product.n_bands
         part = rasterio.windows.Window(inner.col, inner.row, inner.width, inner.height)
-        bands = list(np.moveaxis(pixels_hwc, -1, 0))
-        if valid is not None:
-            bands = [np.where(valid, band, self._product.nodata or 0).astype(np.uint8) for band in bands]
-        if self._dataset.count > len(bands):
-            bands.append(
-                np.full(pixels_hwc.shape[:2], 255, np.uint8) if valid is None else valid.astype(np.uint8) * 255
-            )
-        self._dataset.write(np.stack(bands), window=part)
+        bands = np.full((self._dataset.count, window.height, window.width), self._product.nodata or 0, np.uint8)
+        np.copyto(bands[:n_bands], np.moveaxis(pixels_hwc, -1, 0), where=True if valid is None else valid)
+        if self._dataset.count > n_bands:
+            bands[n_bands] = 255 if valid is None else valid.view(np.uint8) * 255
+        self._dataset.write(bands, window=part)
+        self._checksums += [(*astuple(block), _checksum(bands, block.inside(window))) for block in _blocks(window)]
+
+    def store_checksums(self) -> None:
+        """Put the checksums of all that was written into the file, once, at the end."""
+        self._dataset.update_tags(ns=CHECKSUMS, **{CHECKSUMS: json.dumps(self._checksums)})
+
+
+def _blocks(window: Window) -> Iterator[Window]:
+    """The parts of a window that lie in different blocks of the scene."""
+    whole = Window(0, 0, window.row + window.height, window.col + window.width)
+    for row in range(window.row // BLOCK_PX, -(-whole.height // BLOCK_PX)):
+        for col in range(window.col // BLOCK_PX, -(-whole.width // BLOCK_PX)):
+            top, left = max(row * BLOCK_PX, window.row), max(col * BLOCK_PX, window.col)
+            bottom, right = min((row + 1) * BLOCK_PX, whole.height), min((col + 1) * BLOCK_PX, whole.width)
+            yield Window(top, left, bottom - top, right - left)
+
+
+def _checksum(bands: UInt8, window: Window) -> int:
+    return zlib.crc32(bands[:, *window.slices].tobytes())
 
 
 @contextmanager
@@ -104,18 +132,82 @@ def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[P
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
     """
-    n_bands = product.n_bands + (with_mask and product.nodata is None)
     profile: dict[str, Any] = {
-        "driver": "GTiff", "height": piece.window.height, "width": piece.window.width, "count": n_bands,
-        "dtype": "uint8", "tiled": True, "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX,
-        "compress": "deflate", "zlevel": 1, "interleave": "pixel", "bigtiff": "if_safer",
+        "driver": "GTiff", "height": piece.window.height, "width": piece.window.width,
+        "count": product.n_bands + _has_mask_band(product, with_mask), "dtype": "uint8", "tiled": True,
+        "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX, "interleave": "pixel", "bigtiff": "if_safer",
+        # A GDAL without Zstandard would not compress.
+        "compress": "zstd", "zstd_level": 1,
     }  # fmt: skip
     with one_line(piece.path), replacing(piece.path) as work:
         with rasterio.open(work, "w", **profile) as dataset:
-            yield PieceWriter(dataset, product, piece.window)
-        # When the disk is full, GDAL can close a truncated file without an error.
-        with rasterio.open(work) as dataset:
-            dataset.checksum(1)
+            writer = PieceWriter(dataset, product, piece.window)
+            yield writer
+            writer.store_checksums()
+        _check_whole(work)
+
+
+def _has_mask_band(product: Product, with_mask: bool) -> bool:
+    return with_mask and product.nodata is None
+
+
+def _stored_checksums(path: Path) -> Iterator[tuple[Window, int]]:
+    with rasterio.open(path) as dataset:
+        text = dataset.tags(ns=CHECKSUMS).get(CHECKSUMS)
+    if text is None:
+        raise RasterioError("not all of it was written")
+    for *sides, checksum in json.loads(text):
+        yield Window(*sides), checksum
+
+
+def _check_whole(path: Path) -> None:
+    """See that a piece has all that it needs: when the disk is full, GDAL can close a truncated one without an error.
+
+    Raises:
+        RasterioError: a block lies beyond its end, or its checksums are missing.
+    """
+    deque(_stored_checksums(path), maxlen=0)
+    n_bytes = path.stat().st_size
+    with rasterio.open(path) as dataset:
+        n_rows, n_cols = -(-dataset.height // BLOCK_PX), -(-dataset.width // BLOCK_PX)
+        for block in (f"{col}_{row}" for row in range(n_rows) for col in range(n_cols)):
+            begin, size = (int(dataset.get_tag_item(f"BLOCK_{of}_{block}", "TIFF", bidx=1) or 0) for of in BLOCK_TAGS)
+            if not 0 < begin < begin + size <= n_bytes:
+                raise RasterioError("not all of it was written")
+
+
+def check_pixels(path: Path, pieces: Iterable[Piece], product: Product, *, with_mask: bool) -> None:
+    """See that a raster holds the pixels that were drawn, whatever has happened to its pieces and to itself.
+
+    Args:
+        path: raster that was made of the pieces.
+        pieces: with the checksums of what was drawn.
+        product: what it is.
+        with_mask: whether pixels may be invalid.
+
+    Raises:
+        RasterioError: it does not; or a piece cannot be read.
+    """
+    by_part: dict[tuple[int, int], list[tuple[Window, int]]] = defaultdict(list)
+    for piece in pieces:
+        for block, checksum in _stored_checksums(piece.path):
+            by_part[block.row // BLOCK_PX, block.col // CHECKED_PX].append((block, checksum))
+    with rasterio.open(path) as dataset:
+        for (row, col), blocks in sorted(by_part.items()):
+            part = Window(row * BLOCK_PX, col * CHECKED_PX, BLOCK_PX, CHECKED_PX).clipped(*dataset.shape)
+            bands = _read_with_mask(dataset, part, product.n_bands, _has_mask_band(product, with_mask))
+            for block, checksum in blocks:
+                if _checksum(bands, block.inside(part)) != checksum:
+                    raise RasterioError(f"rows from {block.row} are not as they were drawn")
+
+
+def _read_with_mask(dataset: Any, part: Window, n_bands: int, with_mask: bool) -> UInt8:
+    bands = np.empty((n_bands + with_mask, part.height, part.width), np.uint8)
+    window = rasterio.windows.Window(part.col, part.row, part.width, part.height)
+    dataset.read(list(range(1, n_bands + 1)), window=window, out=bands[:n_bands])
+    if with_mask:
+        dataset.read_masks(1, window=window, out=bands[n_bands])
+    return bands
 
 
 @contextmanager

@@ -120,7 +120,11 @@ class Stretch:
         if array_hwc.dtype == np.uint8:
             # A table, not 8 bytes a number.
             table = self.apply(np.arange(256.0)[:, None])
-            return np.stack([table[:, c][array_hwc[..., c]] for c in range(3)], -1)
+            mapped: UInt8 = np.empty_like(array_hwc)
+            for c in range(3):
+                # A mode other than `raise` needs no copy of the result.
+                np.take(table[:, c], array_hwc[..., c], out=mapped[..., c], mode="clip")
+            return mapped
         low, high = np.array(self.low), np.array(self.high)
         bottom, top = np.array(self.levels, np.float64).T
         gain = (top - bottom) / np.where(high > low, high - low, 1)

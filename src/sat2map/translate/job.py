@@ -154,7 +154,7 @@ def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int],
         SceneError, OutputError: the scene cannot be read, or the pieces cannot be written.
     """
     windows = [(row, window) for row in rows for window in job.plan.rows[row]]
-    writer = _RowWriter(job)
+    writer = RowWriter(job)
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
         written: Future[None] | None = None
         try:
@@ -193,7 +193,7 @@ def _read_ahead(
         yield row, result
 
 
-class _RowWriter:
+class RowWriter:
     """Writes windows that come row by row; a piece is finished when the next row begins."""
 
     def __init__(self, job: TranslationJob) -> None:

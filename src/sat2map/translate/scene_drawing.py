@@ -181,14 +181,17 @@ class SceneDrawing:
         return self.settings.head != "crisp"
 
     def _filled(self, window: Window) -> UInt8:
-        rgb, valid = self._masked(window)
-        if valid is None or valid.all():
-            return rgb
+        """A window of the model grid within the scene, with gaps filled."""
+        if not self.scene.has_mask:
+            return self.scene.read(window) if self._resampled is None else self._resampled.read(window)[0]
         wide = window.grown(FILL_PX).clipped(self.plan.height, self.plan.width)
-        filled = fill_gaps(*self._masked(wide), FILL_PX, self._beyond)  # type: ignore[arg-type]
-        return filled[window.inside(wide).slices]
-
-    def _masked(self, window: Window) -> tuple[UInt8, Bool | None]:
+        inner = window.inside(wide).slices
         if self._resampled is not None:
-            return self._resampled.read(window)
-        return self.scene.read(window), self.scene.valid(window) if self.scene.has_mask else None
+            rgb, valid = self._resampled.read(wide)
+            assert valid is not None
+        else:
+            valid = self.scene.valid(wide)
+            if valid[inner].all():
+                return self.scene.read(window)
+            rgb = self.scene.read(wide)
+        return fill_gaps(rgb, valid, FILL_PX, self._beyond)[inner]
