@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from rasterio.crs import CRS
 
 from sat2map.evaluate.graph_apls import SAT2GRAPH, SPACENET, apls
 from sat2map.evaluate.graph_lines import LineGraph, line_graph
@@ -108,11 +109,11 @@ def test_errors_are_lines_where_the_other_graph_has_no_road(tmp_path: Path) -> N
     errors = road_errors(ROAD, graph([(0, 0), (100, 0)], [(0, 500), (30, 500)]))
     assert shapely.length(errors.missing).sum() == pytest.approx(90, abs=0.1)
     assert shapely.length(errors.false).tolist() == pytest.approx([30])
-    write_road_errors(tmp_path / "errors.gpkg", errors, "EPSG:32618")
-    write_road_errors(tmp_path / "errors.gpkg", errors, "EPSG:32618")
+    for overwrite in (False, True):
+        write_road_errors(tmp_path / "errors.gpkg", errors, CRS.from_epsg(32618), overwrite=overwrite)
     from pyogrio import list_layers, read_info
 
-    assert sorted(list_layers(tmp_path / "errors.gpkg")[:, 0]) == ["false", "missing"]
+    assert sorted(list_layers(tmp_path / "errors.gpkg")[:, 0]) == ["false", "layer_styles", "missing"]
     assert read_info(tmp_path / "errors.gpkg", layer="missing")["features"] == 1
 
 

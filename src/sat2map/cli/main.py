@@ -29,9 +29,12 @@ class LazyCommand(NamedTuple):
 
 COMMANDS = {
     "translate": LazyCommand("sat2map.cli.translate:translate", "Make maps of images, rasters or folders of them."),
-    "vectorize": LazyCommand("sat2map.cli.vectorize:vectorize", "Make areas as polygons of a map or of classes."),
+    "vectorize": LazyCommand("sat2map.cli.vectorize:vectorize", "Make areas and roads of a map or of classes."),
     "train": LazyCommand("sat2map.cli.train:train", "Train a model on pairs, or go on with a run."),
     "evaluate": LazyCommand("sat2map.cli.evaluate:evaluate", "Score a model on pairs under the protocol."),
+    "evaluate-vectors": LazyCommand(
+        "sat2map.cli.evaluate_vectors:evaluate_vectors", "Score roads on true ones, and areas on their raster."
+    ),
     "serve": LazyCommand("sat2map.cli.serve:serve", "Show scenes and their maps in the browser, and as tiles."),
     "model": LazyCommand("sat2map.cli.model:model", "Look into a model file, export one to ONNX, import weights."),
     "demo": LazyCommand("sat2map.cli.demo:demo", "Make a scene and its map, to see that all works."),

@@ -13,15 +13,18 @@ from scipy.sparse.csgraph import connected_components, maximum_bipartite_matchin
 from scipy.spatial import cKDTree
 
 from sat2map.arrays import Array, Float64
-from sat2map.errors import import_extra
 from sat2map.evaluate.graph_apls import N_SOURCES, SAT2GRAPH, SPACENET, apls
 from sat2map.evaluate.graph_lines import LineGraph
 from sat2map.evaluate.graph_topo import N_SEEDS, topo
+from sat2map.vector.layer import FeatureBatch, FeatureLayer
+from sat2map.vector.write import write_layers
 
 JUNCTION_M = 10.0
 CLUMP_M = 5.0
 ERROR_M = 10.0
 """Road that is farther from any road of the other graph is missing, or false."""
+ERROR_RGB = {"missing": (0, 90, 200), "false": (200, 30, 30)}
+"""By which QGIS shows the layers of errors."""
 
 
 @dataclass(frozen=True)
@@ -118,25 +121,27 @@ def _beyond(graph: LineGraph, other: LineGraph, by_m: float) -> Array:
     return long
 
 
-def write_road_errors(path: Path, errors: RoadErrors, crs: Any = None) -> None:
-    """Write the layers `missing` and `false` of a GeoPackage; a file that is there is replaced.
+def write_road_errors(path: Path, errors: RoadErrors, crs: Any, *, overwrite: bool = False) -> None:
+    """Write the layers `missing` and `false` of a GeoPackage.
 
     Args:
         path: of the GeoPackage.
         errors: what `road_errors` found.
-        crs: of the coordinates, as pyogrio takes it; None: unknown.
+        crs: of the coordinates (rasterio's).
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        OutputError: it cannot be written.
     """
-    write = import_extra("pyogrio.raw", "vector").write
-    path.unlink(missing_ok=True)
-    for layer, lines in errors._asdict().items():
-        write(
-            path,
-            geometry=shapely.to_wkb(lines),
-            field_data=[shapely.length(lines)],
-            fields=["length_m"],
-            geometry_type="LineString",
-            layer=layer,
-            driver="GPKG",
-            crs=crs,
-            append=path.exists(),
+    layers = [
+        FeatureLayer(
+            name,
+            "LineString",
+            {"class": "string", "length_m": "double"},
+            crs,
+            [FeatureBatch(lines, {"class": np.full(len(lines), name, object), "length_m": shapely.length(lines)})],
+            {name: ERROR_RGB[name]},
         )
+        for name, lines in errors._asdict().items()
+    ]
+    write_layers(path, layers, overwrite=overwrite)

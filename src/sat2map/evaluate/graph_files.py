@@ -1,0 +1,91 @@
+"""Roads in files, as graphs in metres that can be scored: lines of vectors, or the roads of a map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+import shapely
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+
+from sat2map.arrays import Array
+from sat2map.errors import DataError
+from sat2map.evaluate.graph_lines import LineGraph, line_graph
+from sat2map.vector.class_file import open_class_raster
+from sat2map.vector.mend import reproject
+from sat2map.vector.read import read_features, vector_layers
+from sat2map.vector.roads import RoadSettings, trace_roads
+
+EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
+ROADS = "roads"
+LINE, LINES = 1, 5
+
+
+class RoadLinesInFile(NamedTuple):
+    """Lines in the CRS of their file."""
+
+    lines: Array
+    """shapely's LineStrings, shape (n,)."""
+    crs: Any
+
+
+class RoadPair(NamedTuple):
+    """Two graphs in one plane."""
+
+    true: LineGraph
+    predicted: LineGraph
+    crs: CRS
+    """Of the plane, in metres: azimuthal and equidistant around the middle of the true roads."""
+
+
+def read_road_pair(true: Path, predicted: Path) -> RoadPair:
+    """Read two files of roads into one plane in metres.
+
+    Args:
+        true: vectors, or a raster of classes; of vectors the layer `roads` counts, or all lines where there is none.
+        predicted: the same.
+
+    Raises:
+        DataError: a file cannot be read, has no line, or its lines have no place beside the other's.
+        SceneError: a raster holds no classes or has no place.
+    """
+    both = read_road_lines(true), read_road_lines(predicted)
+    geographic, _ = reproject(both[0].lines, both[0].crs, CRS.from_epsg(4326))
+    if not len(geographic):
+        raise DataError("true roads have no place on Earth", true, hint="is their CRS right?")
+    west, south, east, north = shapely.total_bounds(geographic)
+    plane = CRS.from_proj4(f"+proj=aeqd +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m")
+    graphs = [line_graph(reproject(found.lines, found.crs, plane)[0]) for found in both]
+    return RoadPair(graphs[0], graphs[1], plane)
+
+
+def read_road_lines(path: Path) -> RoadLinesInFile:
+    """Read the roads of a file of vectors, or trace those of a raster of classes, whose gaps stay open."""
+    if _is_raster(path):
+        with open_class_raster(path) as raster:
+            graph = trace_roads(raster, RoadSettings(close_gaps_m=0.0))
+        found = RoadLinesInFile(graph.lines(), graph.grid.crs)
+    else:
+        layers = vector_layers(path)
+        chosen = [layer for layer in layers if layer.name == ROADS] or layers
+        parts = [_lines(some.geometry) for layer in chosen[:1] for some in read_features(layer, (), EVERYWHERE)]
+        found = RoadLinesInFile(np.concatenate(parts) if parts else np.zeros(0, object), chosen[0].crs)
+    if not len(found.lines):
+        raise DataError("file holds no line of a road", path, hint="give vectors with lines, or a map with roads")
+    return found
+
+
+def _is_raster(path: Path) -> bool:
+    try:
+        with rasterio.open(path):
+            return True
+    except RasterioError:
+        return False
+
+
+def _lines(shapes: Array) -> Array:
+    lines: Array = shapely.get_parts(shapes[np.isin(shapely.get_type_id(shapes), (LINE, LINES))])
+    return lines[~shapely.is_empty(lines)]

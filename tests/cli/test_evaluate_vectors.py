@@ -1,0 +1,108 @@
+"""Vectors scored by the command line: roads on true roads, areas on their raster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas
+import pytest
+import shapely
+from click.testing import CliRunner
+
+from sat2map.cli.main import sat2map
+from tests.cli.test_vectorize import crossing, run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a map of two roads that cross, and its vectors as they are and not simplified."""
+    folder = tmp_path_factory.mktemp("made")
+    crossing(folder / "map.tif")
+    run("vectorize", folder / "map.tif", "-o", folder / "map.gpkg")
+    run("vectorize", folder / "map.tif", "-o", folder / "exact.gpkg", "--simplify", "0")
+    return folder
+
+
+def scores(*arguments: object) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = json.loads(run("evaluate-vectors", *arguments, "--json"))
+    return found
+
+
+def refused(*arguments: object) -> str:
+    result = CliRunner().invoke(sat2map, ["evaluate-vectors", *map(str, arguments)])
+    assert result.exit_code == 2
+    return result.stderr
+
+
+def truth(path: Path, *lines: list[tuple[float, float]]) -> Path:
+    """True roads in another CRS than the map's."""
+    placed = [shapely.LineString([(5e5 + x, 5e6 - y) for x, y in line]) for line in lines]
+    geopandas.GeoSeries(placed, crs="EPSG:32633").to_crs(4326).to_file(path)
+    return path
+
+
+def test_roads_are_scored_on_true_lines_in_any_crs(made: Path, tmp_path: Path) -> None:
+    arms = [[(100.0, 100.0), end] for end in ((0.0, 100.0), (200.0, 100.0), (100.0, 0.0), (100.0, 200.0))]
+    true = truth(tmp_path / "true.fgb", *arms)
+    roads = scores(made / "map.gpkg", "--true", true)["roads"]
+    assert roads["apls_4m"] > 0.95
+    assert roads["length_ratio"] == pytest.approx(1, abs=0.01)
+    assert (roads["junction_precision"], roads["junction_recall"]) == (1, 1)
+
+
+def test_a_report_shows_where_roads_are_missing_and_false(made: Path, tmp_path: Path) -> None:
+    true = truth(tmp_path / "true.fgb", [(0.0, 100.0), (200.0, 100.0)], [(0.0, 180.0), (40.0, 180.0)])
+    report = tmp_path / "errors.gpkg"
+    run("evaluate-vectors", made / "map.gpkg", "--true", true, "--errors", report)
+    missing, false = (geopandas.read_file(report, layer=name) for name in ("missing", "false"))
+    assert missing.length_m.sum() == pytest.approx(40, abs=0.5)
+    # The road that runs down, but for what lies within 10 m of the other one.
+    assert false.length_m.sum() == pytest.approx(180, abs=3)
+    assert "exists" in refused(made / "map.gpkg", "--true", true, "--errors", report)
+
+
+def test_a_maps_own_roads_are_traced(made: Path) -> None:
+    assert scores(made / "map.tif", "--true", made / "map.tif")["roads"]["apls_4m"] == pytest.approx(1)
+
+
+def test_areas_are_scored_on_their_raster(made: Path) -> None:
+    exact = scores(made / "exact.gpkg", "--map", made / "map.tif")["areas"]
+    areas = scores(made / "map.gpkg", "--map", made / "map.tif")["areas"]
+    assert exact["is_coverage"]
+    assert areas["is_coverage"]
+    assert {kind["iou"] for kind in exact["classes"].values() if kind["share"]} == {1.0}
+    assert {kind["area_error"] for kind in exact["classes"].values() if kind["share"]} == {0.0}
+    assert sum(kind["share"] for kind in exact["classes"].values()) == pytest.approx(1)
+    assert 0.9 < areas["classes"]["road"]["iou"] < 1
+    assert areas["vertices_per_km"] < exact["vertices_per_km"]
+
+
+def test_areas_of_which_one_was_moved_are_no_coverage(made: Path, tmp_path: Path) -> None:
+    areas = geopandas.read_file(made / "exact.gpkg", layer="areas")
+    land = areas["class"] == "land"
+    areas.loc[land, "geometry"] = areas.geometry[land].translate(3, 0)
+    areas.to_file(tmp_path / "moved.gpkg", layer="areas")
+    found = scores(tmp_path / "moved.gpkg", "--map", made / "map.tif")["areas"]
+    assert not found["is_coverage"]
+    assert found["classes"]["land"]["iou"] < 0.99
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("map.gpkg",), "nothing to compare with"),
+        (("map.gpkg", "--errors", "e.gpkg", "--map", "map.tif"), "--errors is of roads"),
+        (("map.gpkg", "--true", "none.gpkg"), "no such file of vectors"),
+        (("map.gpkg", "--true", "areas.fgb"), "holds no line of a road"),
+        (("roads.fgb", "--map", "map.tif"), "hold no areas"),
+    ],
+)
+def test_bad_input_is_one_line(
+    made: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(made)
+    for layer in ("areas", "roads"):
+        if not Path(f"{layer}.fgb").exists():
+            run("vectorize", "map.tif", "-o", f"{layer}.fgb", "--layer", layer)
+    assert words in refused(*arguments)
