@@ -17,8 +17,11 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageFilter
 
 from sat2map.arrays import UInt8
+from sat2map.classes import CLASSES
 from sat2map.cli.main import sat2map
-from sat2map.evaluate.metrics import BASELINE_RGB, METRICS
+from sat2map.evaluate.metrics import METRICS
+
+BASELINE_RGB = CLASSES[0].colours_rgb[0]
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -59,7 +62,7 @@ def data(tmp_path: Path) -> Path:
 class _Blur:
     """Stands for a model: `crisp` gives the image back, `smooth` a corrupted and blurred one."""
 
-    card = SimpleNamespace(name="blur", heads=("crisp", "smooth"), stride=8, recipe={})
+    card = SimpleNamespace(name="blur", heads=("crisp", "smooth"), stride=8, recipe={}, classes=CLASSES)
 
     precision = "float32"
 
@@ -125,6 +128,7 @@ def test_evaluate_writes_the_protocol_and_prints_the_same_json(data: Path, tmp_p
         "head": "smooth",
         "direction": "AtoB",
         "precision": "float32",
+        "classes": {kind.name: list(kind.colours_rgb[0]) for kind in CLASSES},
     }
     assert [p.name for p in out.iterdir()] == ["metrics.json"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.data.augment import Augmentation
-from sat2map.data.partial import EVERY_CLASS, ROADS, expand_folder, open_partial, open_road_masks
+from sat2map.data.partial import expand_folder, open_partial, open_road_masks
 from sat2map.data.partial_chip import draw_partial_chip, near_roads
 from sat2map.errors import DataError
 
@@ -47,16 +47,16 @@ def bits(*names: str) -> int:
 
 
 def test_label_allows_the_classes_of_its_legend(folder: Path, tmp_path: Path) -> None:
-    labels = open_partial(folder, tmp_path / "cache")
+    labels = open_partial(folder, CLASSES, tmp_path / "cache")
     sets = labels.sets[labels[0].label_hw]
-    assert sets[0, 0] == EVERY_CLASS == bits(*CLASS_NAMES)
+    assert sets[0, 0] == CLASSES.every_class == bits(*CLASS_NAMES)
     assert sets[0, 30] == bits("water")
     assert sets[5, 5] == bits("land", "park", "place")
-    assert sets[30, 50] == bits("road", "major road") == ROADS
+    assert sets[30, 50] == bits("road", "major road") == CLASSES.roads
 
 
 def test_images_are_kept_out_by_the_pattern_of_their_name(folder: Path, tmp_path: Path) -> None:
-    labels = open_partial(folder, tmp_path / "cache")
+    labels = open_partial(folder, CLASSES, tmp_path / "cache")
     assert labels.matching(without=["t1_*"]).names == ("t4_b.png",)
     assert labels.matching(only=["t1_*"]).names == ("t1_a.png",)
     assert labels.matching(only=["t*"], without=["*_a*", "x"]).names == ("t4_b.png",)
@@ -76,7 +76,7 @@ def test_images_are_kept_out_by_the_pattern_of_their_name(folder: Path, tmp_path
 )
 def test_wrong_legend_is_one_clear_line(tmp_path: Path, legend: str | None, found: str) -> None:
     with pytest.raises(DataError, match=found) as caught:
-        open_partial(write_set(tmp_path / "set", legend), tmp_path / "cache")
+        open_partial(write_set(tmp_path / "set", legend), CLASSES, tmp_path / "cache")
     assert caught.value.hint
 
 
@@ -92,10 +92,10 @@ def test_road_masks_say_road_or_anything_but_a_road(tmp_path: Path) -> None:
     for name, mask in masks.items():
         Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "roads" / "mask" / f"{name}.png")
         Image.new("RGB", (40, 40)).save(tmp_path / "roads" / "image" / f"{name}.png")
-    labels = open_road_masks(tmp_path / "roads", tmp_path / "cache")
+    labels = open_road_masks(tmp_path / "roads", CLASSES, tmp_path / "cache")
     assert labels.names == ("good.png",)
     sets = labels.sets[labels[0].label_hw]
-    assert (sets[20] == ROADS).all()
+    assert (sets[20] == CLASSES.roads).all()
     assert (sets[0] == bits("land", "water", "park", "place")).all()
 
 
@@ -111,18 +111,18 @@ def test_pixels_near_a_road_are_those_within_the_slack() -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.7, 4.0])
 def test_chip_and_its_label_are_of_the_same_ground(folder: Path, tmp_path: Path, scale: float) -> None:
-    labels = open_partial(folder, tmp_path / "cache")
+    labels = open_partial(folder, CLASSES, tmp_path / "cache")
     for seed in range(20):
         chip = draw_partial_chip(labels, 0, PLAIN, np.random.default_rng(seed), scale=(scale, scale))
         assert chip.source_hwc.shape == (32, 32, 3)
         # Away from borders between labels, the image still says which label it had.
-        for value, known in ((0, bits(*CLASS_NAMES)), (1, bits("water")), (6, ROADS)):
+        for value, known in ((0, bits(*CLASS_NAMES)), (1, bits("water")), (6, CLASSES.roads)):
             wrong = (np.abs(chip.source_hwc[..., 0].astype(int) - 10 * value) < 2) & (chip.sets_hw != known)
             assert wrong.mean() < 0.06
 
 
 def test_chip_depends_on_its_seed_alone(folder: Path, tmp_path: Path) -> None:
-    labels = open_partial(folder, tmp_path / "cache")
+    labels = open_partial(folder, CLASSES, tmp_path / "cache")
     one, same, other = (
         draw_partial_chip(labels, 1, PLAIN, np.random.default_rng(seed), scale=(0.5, 2)) for seed in (3, 3, 4)
     )
@@ -132,19 +132,19 @@ def test_chip_depends_on_its_seed_alone(folder: Path, tmp_path: Path) -> None:
 
 
 def test_slack_makes_the_border_of_a_road_unknown(folder: Path, tmp_path: Path) -> None:
-    labels = open_partial(folder, tmp_path / "cache")
+    labels = open_partial(folder, CLASSES, tmp_path / "cache")
     rng = [np.random.default_rng(7) for _ in range(2)]
     sharp, slack = (
         draw_partial_chip(labels, 0, PLAIN, r, scale=(1, 1), slack_px=n).sets_hw
         for r, n in zip(rng, (0, 2), strict=True)
     )
     changed = sharp != slack
-    assert np.array_equal(changed, near_roads(sharp == ROADS, 2) & (sharp != EVERY_CLASS))
-    assert (slack[changed] == EVERY_CLASS).all()
+    assert np.array_equal(changed, near_roads(sharp == CLASSES.roads, 2) & (sharp != CLASSES.every_class))
+    assert (slack[changed] == CLASSES.every_class).all()
 
 
 def test_chips_are_plain_or_stretched_by_image_or_by_folder(tmp_path: Path) -> None:
-    labels = open_partial(write_set(tmp_path / "set", LEGEND), tmp_path / "cache")
+    labels = open_partial(write_set(tmp_path / "set", LEGEND), CLASSES, tmp_path / "cache")
     levels, folder_levels = np.array([[0.0] * 3, [240.0] * 3]), np.array([[0.0] * 3, [120.0] * 3])
     brightest = [
         int(

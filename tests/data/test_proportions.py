@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sat2map.classes import CLASSES
 from sat2map.data.augment import Augmentation, draw_chip
 from sat2map.data.pairs import Pair
 from sat2map.evaluate.metrics import prepare_truth, resize, score
@@ -46,7 +47,7 @@ def test_disc_stays_a_disc_in_a_chip(image: np.ndarray, load_px: int) -> None:
 @pytest.mark.parametrize("image", [DISC, DISC.swapaxes(0, 1)], ids=["wide", "tall"])
 def test_disc_stays_a_disc_where_it_is_scored(image: np.ndarray) -> None:
     image = np.ascontiguousarray(image)
-    truth = prepare_truth(image, 96)
+    truth = prepare_truth(image, 96, CLASSES)
     expected = (96, 160, 3) if image.shape[0] < image.shape[1] else (160, 96, 3)
     assert resize(image, 96).shape == truth.bicubic_hwc.shape == truth.bilinear_hwc.shape == expected
     for shown in (truth.bicubic_hwc, truth.bilinear_hwc):

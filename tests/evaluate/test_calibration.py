@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.evaluate.calibration import Reliability, part_of_sets, roc_area
 
 LAND, ROAD, MAJOR, WATER, PARK, PLACE = (1 << i for i in range(len(CLASS_NAMES)))
@@ -53,7 +53,7 @@ def test_confidence_that_is_right_as_often_as_it_says_has_no_error() -> None:
 
 def test_labels_tell_the_part_where_all_they_allow_is_of_one() -> None:
     sets = np.array([[WATER, ROAD | MAJOR, MAJOR], [LAND | PLACE, LAND | ROAD, 63]], np.uint32)
-    assert part_of_sets(sets).tolist() == [[1, 2, 2], [0, -1, -1]]
+    assert part_of_sets(sets, CLASSES).tolist() == [[1, 2, 2], [0, -1, -1]]
 
 
 @settings(max_examples=20)

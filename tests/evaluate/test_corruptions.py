@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sat2map.arrays import UInt8
+from sat2map.classes import CLASSES
 from sat2map.evaluate.corruptions import CORRUPTIONS, score_corrupted
 from sat2map.evaluate.metrics import total
 from tests.data.images import flat, noise
@@ -43,7 +44,7 @@ def test_scores_are_of_the_changed_image_and_size() -> None:
         return image_hwc
 
     target = noise(250, 250)
-    scores = dict(score_corrupted(copy, lambda: [("a", target, target)], 125))
+    scores = dict(score_corrupted(copy, lambda: [("a", target, target)], 125, CLASSES))
     assert list(scores) == list(CORRUPTIONS)
     assert sizes == {125, 250}
     rmse = {name: total(of).rmse for name, of in scores.items()}

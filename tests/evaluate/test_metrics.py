@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.errors import MissingExtraError
-from sat2map.evaluate.metrics import BASELINE_RGB, Metrics, resize, sample_bilinear, score_image, total
+from sat2map.evaluate.metrics import Metrics, resize, sample_bilinear, score_image, total
+
+BASELINE_RGB = CLASSES[0].colours_rgb[0]
 
 SIDE = 32
 LAND, ROAD, MAJOR_ROAD, WATER = (232, 229, 222), (255, 255, 255), (251, 158, 38), (177, 208, 254)

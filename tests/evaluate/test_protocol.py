@@ -13,10 +13,12 @@ import pytest
 from PIL import Image
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.errors import DataError, ModelFileError
-from sat2map.evaluate.metrics import BASELINE_RGB, METRICS, ImageScore, score_image, total
+from sat2map.evaluate.metrics import METRICS, ImageScore, score_image, total
 from sat2map.evaluate.protocol import Predict, by_engine, constant, decode_pairs, score_images, summarise
+
+BASELINE_RGB = CLASSES[0].colours_rgb[0]
 
 NATIVE, SIDE = 48, 32
 
@@ -38,7 +40,7 @@ class _Inverse:
 
 
 def _scores(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> list[ImageScore]:
-    return [image.score for image in score_images(predict, pairs, size_px)]
+    return [image.score for image in score_images(predict, pairs, size_px, CLASSES)]
 
 
 def test_score_images_scores_each_pair_as_score_image_does() -> None:
@@ -75,13 +77,13 @@ def test_score_images_holds_one_image_at_a_time() -> None:
             taken.append(seed)
             yield _pair(seed)
 
-    next(score_images(constant((0, 0, 0)), pairs(), SIDE))
+    next(score_images(constant((0, 0, 0)), pairs(), SIDE, CLASSES))
     assert taken == [0]
 
 
 def test_constant_baseline_is_the_score_of_one_colour() -> None:
     name, source, target = _pair(0)
-    (image,) = score_images(constant((0, 0, 0)), [(name, source, target)], SIDE)
+    (image,) = score_images(constant((0, 0, 0)), [(name, source, target)], SIDE, CLASSES)
     assert image.constant_baseline() == score_image(np.full((SIDE, SIDE, 3), BASELINE_RGB, np.uint8), target, SIDE)
     assert image.score != image.constant_baseline()
 

@@ -18,11 +18,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.cli.main import sat2map
-from sat2map.evaluate.metrics import BASELINE_RGB, score_image
+from sat2map.evaluate.metrics import score_image
 from sat2map.evaluate.protocol import score_images
 from sat2map.evaluate.report import N_EXAMPLES, choose
+
+BASELINE_RGB = CLASSES[0].colours_rgb[0]
 
 SIZE = 32
 N_PAIRS = 8
@@ -32,7 +34,7 @@ class _Shift:
     """Stands for a model: the image (here the true map itself) moved to the right, the further the worse."""
 
     def __init__(self, name: str, by_px: int, outputs: tuple[str, ...] = ("rgb",)) -> None:
-        self.card = SimpleNamespace(name=name, heads=outputs, stride=8, recipe={}, temperature=3.0)
+        self.card = SimpleNamespace(name=name, heads=outputs, stride=8, recipe={}, temperature=3.0, classes=CLASSES)
         self.by_px = by_px
 
     precision = "float32"
@@ -278,7 +280,7 @@ def test_confusion_counts_true_classes_in_rows() -> None:
     truth[:8] = 255
     drawn = np.full_like(truth, BASELINE_RGB)
     drawn[:2] = 255
-    image = next(score_images(lambda _: drawn, [("x", truth, truth)], SIZE))
+    image = next(score_images(lambda _: drawn, [("x", truth, truth)], SIZE, CLASSES))
     confusion = image.confusion()
     land, road = CLASS_NAMES.index("land"), CLASS_NAMES.index("road")
     assert (confusion[road, road], confusion[road, land], confusion[land, road]) == (2 * SIZE, 6 * SIZE, 0)

@@ -102,3 +102,23 @@ def test_other_errors_of_a_run_are_not_hidden_by_those_of_its_curves(
     monkeypatch.setattr(Monitor, "step", lambda *_: {}["broken"])
     with pytest.raises(KeyError, match="broken"):
         feed_monitor(monitor, 1)
+
+
+def test_a_line_each_minute_tells_the_metric_and_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("sat2map.train.monitor.time.monotonic", lambda: now_s)
+    with Monitor(tmp_path, step=100, n_steps=1000, batch_size=1, metric="miou", quiet=False) as monitor:
+        for step in range(101, 301):
+            now_s += 1.0
+            monitor.step(step, 0, {"loss_d": 0.5})
+            if step == 170:
+                monitor.epoch(step, 0, {"miou": 0.25, "rmse": 9.0}, 1.0)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step")]
+    # A second a step: 840, 780 and 720 steps are left, 14, 13 and 12 minutes.
+    assert lines == [
+        "step 160 of 1000, 14 min left at most",
+        "step 220 of 1000, 13 min left at most, miou 0.25 at the last validation",
+        "step 280 of 1000, 12 min left at most, miou 0.25 at the last validation",
+    ]

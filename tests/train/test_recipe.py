@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sat2map.classes import CLASSES
 from sat2map.errors import RecipeError
 from sat2map.model.bundled import read_card
 from sat2map.nn import PatchDiscriminator, UNetGenerator
@@ -29,7 +30,7 @@ def test_paper_recipe_is_the_papers() -> None:
         256,
         True,
     )
-    generator, discriminator = build_network(recipe.generator), build_network(recipe.discriminator)
+    generator, discriminator = build_network(recipe.generator, CLASSES), build_network(recipe.discriminator, CLASSES)
     assert isinstance(generator, UNetGenerator)
     assert isinstance(discriminator, PatchDiscriminator)
     assert sum(p.numel() for p in generator.parameters()) == 54_413_955
@@ -40,8 +41,8 @@ def test_paper_recipe_is_the_papers() -> None:
 def test_named_recipe_is_complete_and_builds(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
-    build_network(recipe.generator)
-    build_network(recipe.discriminator)
+    build_network(recipe.generator, CLASSES)
+    build_network(recipe.discriminator, CLASSES)
 
 
 def test_change_of_a_nested_key_keeps_the_others() -> None:
@@ -95,7 +96,7 @@ def test_the_model_open_is_of_the_recipe_open() -> None:
     texts = {"title": "", "licence": ""}
     of_card, of_recipe = (
         {**recipe, **free, "sources": [{**source, **texts} for source in recipe["sources"]]}
-        for recipe in (card, load_recipe("open").model_dump(mode="json"))
+        for recipe in (parse_recipe(card).model_dump(mode="json"), load_recipe("open").model_dump(mode="json"))
     )
     assert of_card == of_recipe
 

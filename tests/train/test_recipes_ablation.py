@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from sat2map.classes import CLASSES
 from sat2map.errors import RecipeError
 from sat2map.nn.geometry import geometry
 from sat2map.train.build import build_network, build_state
@@ -60,7 +61,7 @@ def test_recipe_differs_from_the_papers_as_its_name_says_and_in_nothing_else(nam
 
 @pytest.mark.parametrize("name", RECEPTIVE_FIELDS_PX)
 def test_discriminator_of_a_recipe_has_the_receptive_field_of_its_name(name: str) -> None:
-    discriminator = build_network(load_recipe(name).discriminator)
+    discriminator = build_network(load_recipe(name).discriminator, CLASSES)
     assert geometry(discriminator).receptive_field_px == RECEPTIVE_FIELDS_PX[name]
 
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from sat2map.city import write_pairs
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.data.partial import read_legend
 from sat2map.errors import CheckpointError, DataError, RecipeError
 from sat2map.model import safetensors_file
@@ -301,7 +301,7 @@ def test_value_is_narrowed_in_three_of_four_chips(labelled: Path, tmp_path: Path
         chips = (data.labels[0].draw(i % 6, recipe.augmentation, (0, i, i), data.levels) for i in range(60))
         return [chip.sets_hw for chip in chips]
 
-    allowed = int(read_legend(labelled / "coast" / "legend.csv")[0][2])
+    allowed = int(read_legend(labelled / "coast" / "legend.csv", CLASSES)[0][2])
     names = [name for i, name in enumerate(CLASS_NAMES) if allowed >> i & 1]
     assert len(names) > 1
     only = 1 << CLASS_NAMES.index(names[0])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sat2map.arrays import Bool, UInt8
 from sat2map.city.centre_lines import centre_lines
 from sat2map.city.draw import city
-from sat2map.classes import classify
+from sat2map.classes import CLASS_NAMES, classify
 from sat2map.evaluate.graph_apls import SPACENET, apls
 from sat2map.evaluate.graph_lines import line_graph
 from sat2map.evaluate.graph_score import junctions
@@ -160,7 +160,7 @@ def test_positions_are_in_the_scenes_crs_and_the_columns_fit() -> None:
     assert (x.min(), x.max()) == pytest.approx((500_000, 500_100), abs=0.5)
     assert y == pytest.approx(np.full(len(y), 4_500_000 - 25), abs=0.5)
     assert graph.length_m == pytest.approx(shapely.length(graph.lines()), rel=1e-3)
-    assert {len(column) for column in graph.road_columns().values()} == {len(graph.lines())}
+    assert {len(column) for column in graph.road_columns(CLASS_NAMES).values()} == {len(graph.lines())}
     assert {len(column) for column in graph.junction_columns().values()} == {len(graph.points())}
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sat2map.arrays import UInt8
+from sat2map.classes import CLASSES
 from sat2map.errors import ModelFileError, SceneError
 from sat2map.evaluate.metrics import score_image, total
+from sat2map.evaluate.predictor import check_table
 from sat2map.scene.source import Source, open_scene
 from sat2map.tiling import Window, border_ratio, difference
 from sat2map.tiling.blending import STEP_PX
@@ -40,11 +42,14 @@ def bench_seams(
 
     Raises:
         SceneError: the scene is too large, or the truth lies on another grid.
+        ModelFileError: the model's classes are not those of the truth, which are the default ones.
     """
     with open_scene(scene_path, rule=translator.stretch_rule) as scene:
         drawing = translator.drawing(scene, settings)
         if drawing.plan.height * drawing.plan.width > LARGEST_PX:
             raise SceneError("scene is too large to be held whole", scene_path, hint="measure on a part of it")
+        if truth_path:
+            check_table(translator.card, CLASSES, "the true map")
         truth_hwc = None if truth_path is None else _truth(truth_path, scene)
         modes_of_scene = _ModesOfScene(translator, scene, drawing, settings, truth_hwc)
         return [modes_of_scene.record(mode) for mode in modes]

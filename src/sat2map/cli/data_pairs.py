@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +14,7 @@ from sat2map.cli.written import say_written
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
-    from sat2map.arrays import Bool
     from sat2map.data.ground import WrittenPairs
-    from sat2map.scene.options import ReadOptions
-    from sat2map.tiling import Window
 
 EXTRA = "vector"
 N_TOLD = 8
@@ -81,6 +76,8 @@ def pairs(
         import_extra(module, EXTRA)
     from sat2map.cli.scenes import read_options
     from sat2map.data.ground import GroundOptions, write_ground_pairs
+    from sat2map.translate import Translator
+    from sat2map.translate.road_model import road_model
     from sat2map.vector.draw_style import load_style
 
     if model and not align:
@@ -90,42 +87,19 @@ def pairs(
         drawn_as = drawn_as.in_country(country)
     read = read_options(reading)
     ground = GroundOptions(size_px, block_m, layers, licence, read)
-    road_model = _road_model(model, read) if align else None
-    written = write_ground_pairs(scenes, vectors, out, drawn_as, ground, road_model=road_model, overwrite=overwrite)
+    predicted = road_model(Translator.load(model), read) if align else None
+    written = write_ground_pairs(scenes, vectors, out, drawn_as, ground, road_model=predicted, overwrite=overwrite)
     if as_json:
         click.echo(json.dumps(_as_record(written), indent=2))
     if not quiet:
-        for line in _told(written):
+        for line in told(written):
             click.echo(line, err=True)
-    training = ("train", out, "--recipe", "compact", "--out", "runs/ground")
+    training = ("train", out, "--recipe", "finetune", "--out", "runs/ground")
     what = f"{written.n_cells('written')} pairs in {written.n_groups} groups to {out}"
     say_written(what, *training, quiet=quiet)
 
 
-def _road_model(model: str | None, reading: ReadOptions) -> Any:
-    """Opens where a model sees roads in a scene: it draws the scene's classes once, to a file that is removed."""
-    from sat2map.translate import Settings, Translator
-
-    translator = Translator.load(model)
-
-    @contextmanager
-    def open_predicted(scene: str) -> Iterator[Callable[[Window], Bool]]:
-        import numpy as np
-        import rasterio
-        from rasterio.windows import Window as Part
-
-        from sat2map.classes import ROAD_CLASSES
-
-        with tempfile.TemporaryDirectory() as folder:
-            drawn = Path(folder) / "classes.tif"
-            translator.translate_file(scene, drawn, Settings(classes=True), reading=reading)
-            with rasterio.open(drawn) as dataset:
-                yield lambda w: np.isin(dataset.read(1, window=Part(w.col, w.row, w.width, w.height)), ROAD_CLASSES)
-
-    return open_predicted
-
-
-def _told(written: WrittenPairs) -> Iterator[str]:
+def told(written: WrittenPairs) -> Iterator[str]:
     """What became of the squares and of the features, in lines."""
     for scene, counts in written.counts.items():
         parts = [f"{counts.n_drawn} of {counts.n_read} features drawn"]

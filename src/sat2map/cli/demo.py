@@ -47,6 +47,7 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
     Without -o they are written to the folder `demo`, and replace those of an earlier run.
     """
     from sat2map.city import truth_path, write_scene
+    from sat2map.classes import CLASSES
     from sat2map.translate import Translator
 
     folder = output or FOLDER
@@ -58,7 +59,9 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
         naip_row = DemoRow("photograph", naip, folder / NAIP_MAP, folder / NAIP_SHEET)
         rows = [_show(translator, naip_row)]
     write_scene(city, CITY_PX, seed=CITY_SEED)
-    rows.append(_show(translator, DemoRow("city", city, folder / CITY_MAP, folder / CITY_SHEET, truth)))
+    # A model of other classes has another truth.
+    known = truth if translator.card.classes == CLASSES else None
+    rows.append(_show(translator, DemoRow("city", city, folder / CITY_MAP, folder / CITY_SHEET, known)))
     if not quiet:
         _print_table(rows, f"by model {translator.engine.card.name}")
     say_written(f"{folder}: maps and sheets to look at", "translate", "scene.tif", "-o", "map.tif", quiet=quiet)

@@ -31,6 +31,7 @@ COMMANDS = {
     "translate": LazyCommand("sat2map.cli.translate:translate", "Make maps of images, rasters or folders of them."),
     "vectorize": LazyCommand("sat2map.cli.vectorize:vectorize", "Make areas and roads of a map or of classes."),
     "train": LazyCommand("sat2map.cli.train:train", "Train a model on pairs, or go on with a run."),
+    "adapt": LazyCommand("sat2map.cli.adapt:adapt", "Make a model of your own ground: scenes and vectors in."),
     "evaluate": LazyCommand("sat2map.cli.evaluate:evaluate", "Score a model on pairs under the protocol."),
     "evaluate-vectors": LazyCommand(
         "sat2map.cli.evaluate_vectors:evaluate_vectors", "Score roads on true ones, and areas on their raster."

@@ -65,7 +65,7 @@ def train(
     For several processes use torchrun --nproc-per-node 2 --no-python sat2map train ...; each process takes batch_size
     images per step.
     """
-    _prepare_torch(threads)
+    prepare_torch(threads)
     from sat2map.engine.torch import pick_device
     from sat2map.train.loop import train as train_recipe
     from sat2map.train.processes import joined, rank
@@ -81,7 +81,8 @@ def train(
     say_written(f"{out}: model files, checkpoint and curves", "model", "export", out, "-o", "model.onnx", quiet=quiet)
 
 
-def _prepare_torch(threads: int | None) -> None:
+def prepare_torch(threads: int | None) -> None:
+    """See that all is there that training needs, and set torch up."""
     from sat2map.train.memory import keep_freed_memory
 
     keep_freed_memory()

@@ -103,7 +103,7 @@ class CellWriter(NamedTuple):
         _write_raster(self.folder / FOLDERS[0] / f"{cell.name}.tif", self.source.read(cell.window), grid)
         _write_raster(self.folder / FOLDERS[1] / f"{cell.name}.tif", drawn.colours_rgb[colours], grid)
         image = Image.fromarray(drawn.class_of_colour[colours]).convert("P")
-        image.putpalette([level for kind in drawn.style.table for level in kind.colours_rgb[0]])
+        image.putpalette([level for kind in drawn.style.classes for level in kind.colours_rgb[0]])
         image.save(self.folder / CLASS_FOLDER / f"{cell.name}.png")
 
 

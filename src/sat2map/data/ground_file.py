@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sat2map.classes import ClassTable
 from sat2map.errors import DataError
 from sat2map.files import replacing
-from sat2map.vector.draw_style import DrawStyle, StyleClass
+from sat2map.vector.draw_style import DrawStyle
 
 DATA_FILE = "data.toml"
 
@@ -21,8 +22,8 @@ class GroundFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    title: str
-    gsd_m: float = Field(gt=0)
+    title: str = ""
+    gsd_m: float | None = Field(None, gt=0)
     """Metres on the ground per pixel, the median of its scenes."""
     licence: str = ""
     """Of the maps, which is that of the vectors; the images' own comes beside it."""
@@ -34,7 +35,7 @@ class GroundFile(BaseModel):
     style: str = ""
     n_pairs: int = Field(0, ge=0)
     n_groups: int = Field(0, ge=0)
-    classes: tuple[StyleClass, ...]
+    classes: ClassTable
 
     @classmethod
     def of(
@@ -51,7 +52,7 @@ class GroundFile(BaseModel):
 
 def write_ground_file(path: Path, described: GroundFile) -> None:
     """Write a data set's `data.toml`."""
-    values = described.model_dump(mode="json")
+    values = described.model_dump(mode="json", exclude_none=True)
     classes = values.pop("classes")
     # JSON's texts, numbers and lists are TOML's.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
@@ -79,3 +80,13 @@ def read_ground_file(folder: Path) -> GroundFile | None:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         words = " ".join(str(error).split())[:120]
         raise DataError(f"data set's own file is wrong ({words})", path, hint="write the data set again") from error
+
+
+def data_table(folder: Path) -> ClassTable | None:
+    """Classes of a data set's maps or labels, as its `data.toml` says; None where it has none.
+
+    Raises:
+        DataError: its `data.toml` is wrong.
+    """
+    described = read_ground_file(folder)
+    return described.classes if described else None

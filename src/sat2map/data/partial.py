@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
+from sat2map.classes import ClassTable
 from sat2map.data.cache import CachedPairs, open_cached
 from sat2map.data.pairs import PairFile, TwoFolders, list_pairs
 from sat2map.errors import DataError, import_extra
@@ -31,9 +31,6 @@ FEWEST_ROADS, MOST_ROADS = 0.01, 0.5
 
 ClassSets = npt.NDArray[np.uint32]
 """Sets of classes as bits: bit i is set where class i is possible."""
-EVERY_CLASS = np.uint32(2 ** len(CLASS_NAMES) - 1)
-"""The set of all classes: nothing is known."""
-ROADS = np.uint32(sum(1 << c for c in ROAD_CLASSES))
 
 
 class PartialPair(NamedTuple):
@@ -52,8 +49,10 @@ class PartialLabels:
     Attributes:
         names: file name of each image that is used.
         sets: uint32, shape (256,): the classes that each value of a label allows.
+        table: the classes.
     """
 
+    table: ClassTable
     names: tuple[str, ...]
     sets: ClassSets
     pairs: CachedPairs
@@ -100,22 +99,23 @@ def label_files(folder: Path, kind: LabelKind) -> list[PairFile]:
     return [*list_pairs(TwoFolders(folder / "image", folder / LABEL_FOLDERS[kind])), *legend]
 
 
-def open_labels(folder: Path, kind: LabelKind, cache: Path | None = None) -> PartialLabels:
+def open_labels(folder: Path, kind: LabelKind, table: ClassTable, cache: Path | None = None) -> PartialLabels:
     """Open a folder of partial labels or road masks; raises what `open_partial` and `open_road_masks` raise."""
-    return open_partial(folder, cache) if kind == "partial" else open_road_masks(folder, cache)
+    return (open_partial if kind == "partial" else open_road_masks)(folder, table, cache)
 
 
-def open_partial(folder: Path, cache: Path | None = None) -> PartialLabels:
+def open_partial(folder: Path, table: ClassTable, cache: Path | None = None) -> PartialLabels:
     """Open a folder of images and labels of equal names.
 
     Args:
         folder: holds `image/`, `label/` (one band of 8 bits) and `legend.csv`.
+        table: the classes that the legend names.
         cache: folder of decoded images, if not the user's.
 
     Raises:
         DataError: a part is missing or broken, or a label holds a value that the legend lacks.
     """
-    sets, known = read_legend(folder / LEGEND_FILE)
+    sets, known = read_legend(folder / LEGEND_FILE, table)
     pairs = open_cached(TwoFolders(folder / "image", folder / "label"), cache=cache)
     for i, name in enumerate(pairs.names):
         present = np.flatnonzero(np.bincount(pairs[i].target_hwc[..., 0].ravel(), minlength=256))
@@ -125,49 +125,57 @@ def open_partial(folder: Path, cache: Path | None = None) -> PartialLabels:
                 f"label holds the value {lacking[0]}, which {LEGEND_FILE} does not have", folder / "label" / name,
                 hint=f"add a row to {LEGEND_FILE}; labels are single bands of 8 bits, without a palette",
             )  # fmt: skip
-    return PartialLabels(pairs.names, sets, pairs, tuple(range(len(pairs))))
+    return PartialLabels(table, pairs.names, sets, pairs, tuple(range(len(pairs))))
 
 
-def open_road_masks(folder: Path, cache: Path | None = None) -> PartialLabels:
+def open_road_masks(folder: Path, table: ClassTable, cache: Path | None = None) -> PartialLabels:
     """Open a folder of images and road masks: the special case in which only the roads are known.
 
     Masks that are nearly empty, or more than half white, are left out.
 
     Args:
         folder: holds `image/` and `mask/`, white where a road is.
+        table: the classes.
         cache: folder of decoded images, if not the user's.
 
     Raises:
-        DataError: a part is missing or broken, or no mask can be used.
+        DataError: a part is missing or broken, no mask can be used, or no class is a road.
     """
+    sets = road_sets(table)
     pairs = open_cached(TwoFolders(folder / "image", folder / "mask"), cache=cache)
     shares = [float((pairs[i].target_hwc[..., 0] > ROAD_VALUE).mean()) for i in range(len(pairs))]
     indices = tuple(i for i, share in enumerate(shares) if FEWEST_ROADS < share < MOST_ROADS)
     if not indices:
         raise DataError("no road mask can be used", folder / "mask", hint="masks are white where a road is")
-    return PartialLabels(tuple(pairs.names[i] for i in indices), road_sets(), pairs, indices)
+    return PartialLabels(table, tuple(pairs.names[i] for i in indices), sets, pairs, indices)
 
 
-def road_sets() -> ClassSets:
-    """The set of classes of each value of a road mask: a road, or anything but a road; uint32, shape (256,)."""
-    sets = np.full(256, EVERY_CLASS & ~ROADS, np.uint32)
-    sets[ROAD_VALUE + 1 :] = ROADS
+def road_sets(table: ClassTable) -> ClassSets:
+    """The set of classes of each value of a road mask: a road, or anything but a road; uint32, shape (256,).
+
+    Raises:
+        DataError: no class, or every one, is a road.
+    """
+    if not table.roads or table.roads == table.every_class:
+        raise DataError("road masks say nothing of classes among which no, or every, class is a road", table)
+    sets = np.full(256, table.every_class & ~table.roads, np.uint32)
+    sets[ROAD_VALUE + 1 :] = table.roads
     return sets
 
 
-def read_legend(file: Path) -> tuple[ClassSets, set[int]]:
+def read_legend(file: Path, table: ClassTable) -> tuple[ClassSets, set[int]]:
     """The set of classes of each value of a label, shape (256,), and the values that the legend has.
 
     Raises:
         DataError: it is missing, broken or empty, or names a class that there is not.
     """
-    sets = np.full(256, EVERY_CLASS, np.uint32)
+    sets = np.full(256, table.every_class, np.uint32)
     known = set[int]()
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             for row in csv.DictReader(lines):
                 value = int(row["value"])
-                sets[value], known = _set_of(row, file), known | {value}
+                sets[value], known = _set_of(row, file, table), known | {value}
     except (OSError, KeyError, ValueError, TypeError, IndexError, UnicodeDecodeError, csv.Error) as error:
         raise DataError("legend of the partial labels cannot be read", file, hint=LEGEND_HINT) from error
     if not known:
@@ -175,15 +183,13 @@ def read_legend(file: Path) -> tuple[ClassSets, set[int]]:
     return sets, known
 
 
-def _set_of(row: Mapping[str, str], file: Path) -> int:
+def _set_of(row: Mapping[str, str], file: Path, table: ClassTable) -> int:
     names = [name.strip() for name in row["classes"].split("|") if name.strip()]
-    unknown = [name for name in names if name not in CLASS_NAMES]
+    unknown = [name for name in names if name not in table.names]
     if unknown:
-        raise DataError(
-            f"{file.name} names a class that there is not", unknown[0], hint=f"one of {', '.join(CLASS_NAMES)}"
-        )
+        raise DataError(f"{file.name} names a class that there is not", unknown[0], hint=f"one of {table}")
     # A value without classes says nothing.
-    return sum(1 << CLASS_NAMES.index(name) for name in set(names)) or int(EVERY_CLASS)
+    return sum(1 << table.names.index(name) for name in set(names)) or int(table.every_class)
 
 
 def expand_folder(folder: str | os.PathLike[str]) -> Path:

@@ -10,7 +10,7 @@ from PIL import Image
 from sat2map.arrays import Bool, UInt8
 from sat2map.data.augment import Augmentation
 from sat2map.data.colour_jitter import Levels, jitter_colours, levels_of
-from sat2map.data.partial import EVERY_CLASS, ROADS, ClassSets, PartialLabels, PartialPair, dilated
+from sat2map.data.partial import ClassSets, PartialLabels, PartialPair, dilated
 
 
 class PartialChip(NamedTuple):
@@ -80,15 +80,15 @@ def draw_partial_chip(
         slack_px: pixels that are no road, but so near to one, are unknown.
     """
     pair = labels[index]
-    low, high = scale
-    image, label = crop_at_gsd(pair, low * (high / low) ** rng.random(), transform.crop_px, rng)
+    drawn = scale[0] * (scale[1] / scale[0]) ** rng.random()
+    image, label = crop_at_gsd(pair, drawn, transform.crop_px, rng)
     turns = int(rng.integers(4)) if transform.quarter_turns else 0
     image, label = np.rot90(image, turns), np.rot90(label, turns)
     if transform.mirror and rng.random() < 0.5:
         image, label = image[:, ::-1], label[:, ::-1]
     sets = labels.sets[label]
     if slack_px:
-        sets = np.where(near_roads((sets & ~ROADS) == 0, slack_px), EVERY_CLASS, sets)
+        sets[near_roads((sets & ~labels.table.roads) == 0, slack_px)] = labels.table.every_class
     own = (None, own_levels, levels_of(pair.image_hwc[::8, ::8]))[int(rng.integers(3))] if transform.stretch else None
     always = transform.model_copy(update={"stretch": 1.0})
     source = jitter_colours(np.ascontiguousarray(image), always, rng, own, levels)

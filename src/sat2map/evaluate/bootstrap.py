@@ -25,7 +25,7 @@ def intervals(
         seed: the same seed draws the same groups, whatever the scores.
 
     Returns:
-        For each of `metrics.METRIC_NAMES` its lower and upper end: float64, shape (2,); NaN where the metric is
+        For each name of `metrics.metric_values` its lower and upper end: float64, shape (2,); NaN where the metric is
         undefined in every draw.
     """
     return _ends(_draw_metrics(scores, groups, draw_counts(groups, n_draws, seed)))
@@ -69,14 +69,15 @@ def _draw_metrics(scores: Sequence[ImageScore], groups: Sequence[str], counts: F
     """Metrics of each draw by name: float64, shape (n_draws,)."""
     assert len(scores) == len(groups), (len(scores), len(groups))
     names, group_of_image = np.unique(np.asarray(groups), return_inverse=True)
-    rows = as_numbers(score_rows(scores))
+    summed = score_rows(scores)
+    rows = as_numbers(summed)
     by_group = np.zeros((len(names), rows.shape[1]))
     np.add.at(by_group, group_of_image, rows)
     # A perfect image has an infinite psnr, and 0 times infinity would spoil the draws that leave it out.
     infinite = np.isinf(by_group)
     sums = counts @ np.where(infinite, 0, by_group)
     sums[counts @ infinite > 0] = np.inf
-    return metric_values(as_sums(sums))
+    return metric_values(as_sums(sums, summed.dtype))
 
 
 def _subtract(a: Mapping[str, Float64], b: Mapping[str, Float64]) -> dict[str, Float64]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import Bool
-from sat2map.classes import PART_OF_CLASS
+from sat2map.classes import ClassTable
 
 N_BINS = 15
 N_LEVELS = 1024
@@ -58,15 +58,16 @@ class Reliability:
         return float(np.abs(in_bins).sum() / self.n_px)
 
 
-def part_of_sets(sets: npt.NDArray[np.uint32]) -> npt.NDArray[np.int8]:
-    """Return the part of the classes (see `PART_OF_CLASS`) that partial labels allow; -1 where they allow several.
+def part_of_sets(sets: npt.NDArray[np.uint32], table: ClassTable) -> npt.NDArray[np.int8]:
+    """Return the part of the classes (see `ClassTable.part_of_class`) that labels allow; -1 where they allow several.
 
     Args:
         sets: uint32, any shape: bit i is set where class i is possible.
+        table: the classes.
     """
     found = np.full(sets.shape, -1, np.int8)
-    for part in set(PART_OF_CLASS):
-        outside = sum(1 << c for c, of in enumerate(PART_OF_CLASS) if of != part)
+    for part in set(table.part_of_class):
+        outside = sum(1 << c for c, of in enumerate(table.part_of_class) if of != part)
         found[(sets & np.uint32(outside)) == 0] = part
     return found
 

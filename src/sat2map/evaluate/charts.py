@@ -12,8 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from sat2map.classes import CLASS_NAMES, CLASSES
-
 Table = Mapping[str, Mapping[str, float | None]]
 """Metrics by name, each with `value`, `low` and `high`, as `metrics.json` has them."""
 
@@ -58,20 +56,20 @@ def metrics_chart(tables: Mapping[str, Table]) -> str:
         return _svg(figure)
 
 
-def classes_chart(tables: Mapping[str, Table]) -> str:
-    """Chart of the IoU of each class with its interval, one bar for each model."""
+def classes_chart(tables: Mapping[str, Table], classes: Mapping[str, Sequence[int]]) -> str:
+    """Chart of the IoU of each class with its interval, one bar for each model; `classes` are names and colours."""
     with mpl.rc_context(STYLE):
-        figure = Figure((4.4, 3.4), layout="constrained")
+        figure = Figure((4.4, max(3.4, 0.4 * len(classes))), layout="constrained")
         ax = figure.subplots()
         height = 0.8 / len(tables)
         for i, (table, colour) in enumerate(zip(tables.values(), _colours(tables), strict=True)):
-            for row, name in enumerate(CLASS_NAMES):
+            for row, name in enumerate(classes):
                 y = row - 0.4 + (i + 0.5) * height
                 ax.barh(y, table[name]["value"] or 0, height * 0.85, color=colour, alpha=0.45)
                 _whisker(ax, table[name], y, colour, marker="")
-        ax.set_yticks(range(len(CLASS_NAMES)), CLASS_NAMES)
-        for row, kind in enumerate(CLASSES):
-            ax.plot(-0.02, row, "s", color=[v / 255 for v in kind.colours_rgb[0]], mec=INK, mew=0.5, clip_on=False)
+        ax.set_yticks(range(len(classes)), classes)
+        for row, colour_rgb in enumerate(classes.values()):
+            ax.plot(-0.02, row, "s", color=[v / 255 for v in colour_rgb], mec=INK, mew=0.5, clip_on=False)
         ax.tick_params(axis="y", length=0, pad=14)
         ax.spines["left"].set_visible(False)
         ax.invert_yaxis()
@@ -81,20 +79,21 @@ def classes_chart(tables: Mapping[str, Table]) -> str:
         return _svg(figure)
 
 
-def confusion_chart(counts: Sequence[Sequence[int]]) -> str:
+def confusion_chart(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
     """Chart of the confusion: predicted class of the pixels of each true class (rows), in per cent of the row."""
     table = np.asarray(counts, np.float64)
     share = 100 * table / np.maximum(table.sum(1, keepdims=True), 1)
     with mpl.rc_context(STYLE):
-        figure = Figure((4.4, 3.4), layout="constrained")
+        side = max(1.0, len(names) / 8)
+        figure = Figure((4.4 * side, 3.4 * side), layout="constrained")
         ax = figure.subplots()
         ax.imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
         for row, col in np.ndindex(*share.shape):
             text = f"{share[row, col]:.0f}" if table[row].sum() else "-"
             ax.text(col, row, text, ha="center", va="center", color="white" if share[row, col] > 55 else INK)
-        ticks = range(len(CLASS_NAMES))
-        ax.set_xticks(ticks, CLASS_NAMES, rotation=30, ha="right", rotation_mode="anchor")
-        ax.set_yticks(ticks, CLASS_NAMES)
+        ticks = range(len(names))
+        ax.set_xticks(ticks, names, rotation=30, ha="right", rotation_mode="anchor")
+        ax.set_yticks(ticks, names)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.set_xlabel("predicted class")

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from sat2map.arrays import UInt8
+from sat2map.classes import ClassTable
 from sat2map.evaluate.metrics import ImageScore
 from sat2map.evaluate.protocol import Predict, score_images
 
@@ -62,7 +63,7 @@ CORRUPTIONS: Final[dict[str, Corruption]] = {
 
 
 def score_corrupted(
-    predict: Predict, pairs: Callable[[], Iterable[tuple[str, UInt8, UInt8]]], size_px: int
+    predict: Predict, pairs: Callable[[], Iterable[tuple[str, UInt8, UInt8]]], size_px: int, table: ClassTable
 ) -> Iterator[tuple[str, list[ImageScore]]]:
     """Score a model on a data set under each corruption.
 
@@ -70,10 +71,11 @@ def score_corrupted(
         predict: see `score_images`.
         pairs: called once for each corruption; see `score_images`.
         size_px: see `score_images`.
+        table: classes of the maps.
 
     Yields:
         Name of the corruption, and the scores of the images.
     """
     for name, corruption in CORRUPTIONS.items():
         changed = ((file, corruption.change(source), target) for file, source, target in pairs())
-        yield name, [image.score for image in score_images(predict, changed, corruption.enlarge * size_px)]
+        yield name, [image.score for image in score_images(predict, changed, corruption.enlarge * size_px, table)]

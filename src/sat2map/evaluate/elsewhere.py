@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 
 from sat2map.arrays import Float64, UInt8
-from sat2map.classes import classify
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.data.colour_jitter import levels_of, stretch_table
 from sat2map.data.footprint import gsd_of_pairs
+from sat2map.data.ground_file import data_table
 from sat2map.data.partial import ClassSets, PartialLabels, PartialPair, label_files, label_kind, open_labels
 from sat2map.data.split import read_groups
 from sat2map.errors import DataError
@@ -92,13 +93,15 @@ def evaluate_partial(
         DataError: a set is broken, nothing of it is left, or its GSD is not known.
         ModelFileError: a model is missing or broken, or has no such head.
     """
-    opened = [_open(folder, request) for folder in sets_in(request.data)]
     if request.constant_rgb is not None:
         predictors = [constant_predictor(request.constant_rgb)]
     else:
         predictors = [load_predictor(request.model, request.head, request.device, request.precision)]
     if request.versus:
         predictors.append(load_baseline(request.versus, predictors[0], request.device))
+    engine = predictors[0].engine
+    table = engine.card.classes if engine else data_table(request.data) or CLASSES
+    opened = [_open(folder, request, table) for folder in sets_in(request.data)]
     n_images = len(predictors) * sum(len(labelled.labels) for labelled in opened)
     steps = watch(iter(range(n_images)), n_images)
     rows = [[_rows(predictor, labelled, steps) for labelled in opened] for predictor in predictors]
@@ -142,11 +145,11 @@ def as_translated(pair: PartialPair, sets: ClassSets, gsd_m: float, card: Card) 
     return np.asarray(image), sets[label]
 
 
-def _open(folder: Path, request: PartialRequest) -> LabelledSet:
+def _open(folder: Path, request: PartialRequest, table: ClassTable) -> LabelledSet:
     kind = label_kind(folder)
     assert kind is not None
     name = folder.resolve().name
-    labels = open_labels(folder, kind).matching(request.only, request.without)
+    labels = open_labels(folder, kind, table).matching(request.only, request.without)
     kept = range(0, len(labels), request.every)
     if not kept:
         raise DataError("no image of the set is left", folder, hint="change `only` and `without`")
@@ -169,7 +172,9 @@ def _rows(predictor: Predictor, labelled: LabelledSet, steps: Iterator[int]) -> 
             image, sets = pair.image_hwc, labelled.labels.sets[pair.label_hw]
         else:
             image, sets = as_translated(pair, labelled.labels.sets, labelled.gsd_m, predictor.engine.card)
-        rows.append(list(asdict(score_partial(classify(predictor.predict(image)), sets)).values()))
+        table = labelled.labels.table
+        score = score_partial(table.classify(predictor.predict(image)), sets, table)
+        rows.append(list(asdict(score).values()))
     return np.array(rows, np.float64)
 
 

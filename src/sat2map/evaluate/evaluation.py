@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sat2map.arrays import UInt8
+from sat2map.classes import CLASSES, ClassTable
+from sat2map.data.ground_file import data_table
 from sat2map.data.pairs import Direction, PairFile, TwoFolders, list_pairs
 from sat2map.data.plausible import check_plausible
 from sat2map.data.split import read_groups
 from sat2map.errors import DataError, ModelFileError
 from sat2map.evaluate.bootstrap import N_DRAWS
-from sat2map.evaluate.metrics import BASELINE_RGB, ImageScore
+from sat2map.evaluate.metrics import ImageScore
 from sat2map.evaluate.predictions import decode, predictions_predictor
-from sat2map.evaluate.predictor import Predictor, constant_predictor, load_baseline, load_predictor
-from sat2map.evaluate.protocol import ScoredImage, compare, decode_pairs, score_images, summarise
+from sat2map.evaluate.predictor import Predictor, check_table, constant_predictor, load_baseline, load_predictor
+from sat2map.evaluate.protocol import ScoredImage, baseline_rgb, compare, decode_pairs, score_images, summarise
 from sat2map.model.card import WantedPrecision
 
 SMALLEST_PX = 11
@@ -93,12 +95,13 @@ class EvaluationRequest:
 
 
 class PairSet(NamedTuple):
-    """Pairs to score on: files and the overlap group of each."""
+    """Pairs to score on: files and the overlap group of each, and the classes of their maps."""
 
     paths: Sequence[PairFile]
     groups: list[str]
     size_px: int
     seed: int
+    table: ClassTable
 
 
 class SetScores(NamedTuple):
@@ -148,7 +151,8 @@ def evaluate(
 
     Raises:
         DataError: the data holds no pairs, a file is no pair, or the groups cannot be read.
-        ModelFileError: a model is missing or broken, has no such head, or its baseline has another direction.
+        ModelFileError: a model is missing or broken, has no such head or other classes than the pairs, or its baseline
+            has another direction.
         MissingExtraError: scikit-image is not installed.
     """
     pairs = _list_pairs(request)
@@ -159,7 +163,7 @@ def evaluate(
         "protocol": _protocol(request, pairs, predictors[0]),
         **model.tables,
         "constant_baseline": {
-            "constant_rgb": BASELINE_RGB,
+            "constant_rgb": baseline_rgb(pairs.table),
             **summarise(model.constant_baseline, pairs.groups, seed=pairs.seed),
         },
     }
@@ -177,10 +181,18 @@ def _list_pairs(request: EvaluationRequest) -> PairSet:
     paths = list_pairs(source)[:: request.every]
     check_plausible(paths, request.data)
     groups = read_groups(request.data, [path.name for path in paths], request.groups_file)
-    return PairSet(paths, groups, request.size_px, request.seed)
+    return PairSet(paths, groups, request.size_px, request.seed, data_table(request.data) or CLASSES)
 
 
 def _load_predictors(request: EvaluationRequest, pairs: PairSet) -> list[Predictor]:
+    predictors = _predictors(request, pairs)
+    for predictor in predictors:
+        if predictor.engine:
+            check_table(predictor.engine.card, pairs.table, "the pairs")
+    return predictors
+
+
+def _predictors(request: EvaluationRequest, pairs: PairSet) -> list[Predictor]:
     if request.predictions is not None:
         baselines = [load_predictor(request.versus, device=request.device)] if request.versus else []
         direction: Direction = baselines[0].description["direction"] if baselines else "AtoB"
@@ -198,7 +210,7 @@ def _score_set(
     """Score a predictor on all pairs; where `on_image` is given, the constant baseline too."""
     decoded = decode(predictor, pairs.paths)
     scores, constant_baseline, confusions = [], [], []
-    for image in watch(score_images(predictor.predict, decoded, pairs.size_px), len(pairs.paths)):
+    for image in watch(score_images(predictor.predict, decoded, pairs.size_px, pairs.table), len(pairs.paths)):
         scores.append(image.score)
         confusions.append(image.confusion())
         if on_image is not None:
@@ -217,6 +229,7 @@ def _protocol(request: EvaluationRequest, pairs: PairSet, predictor: Predictor) 
         "n_groups": len(set(pairs.groups)),
         "n_draws": N_DRAWS,
         "seed": pairs.seed,
+        "classes": {kind.name: kind.colours_rgb[0] for kind in pairs.table},
         **predictor.description,
         "sat2map_version": version("sat2map"),
     }
@@ -231,7 +244,7 @@ def _corruptions(predictor: Predictor, pairs: PairSet) -> dict[str, Any]:
 
     return {
         name: summarise(scores, pairs.groups, seed=pairs.seed)["metrics"]
-        for name, scores in score_corrupted(predictor.predict, decoded, pairs.size_px)
+        for name, scores in score_corrupted(predictor.predict, decoded, pairs.size_px, pairs.table)
     }
 
 

@@ -11,35 +11,32 @@ import numpy.typing as npt
 from PIL import Image
 
 from sat2map.arrays import Bool, Float64, UInt8
-from sat2map.classes import CLASS_NAMES, CLASSES, ROAD_CLASSES, classify
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.data.partial import dilated
 from sat2map.errors import import_extra
 
 METRICS = ("rmse", "acc5", "acc10", "psnr", "ssim", "road_f1", "cldice", "miou", "sharpness")
-METRIC_NAMES = (*METRICS, *(f"iou {name}" for name in CLASS_NAMES))
-"""Names in the answer of `metric_values`: the nine metrics, then the IoU of each class."""
 MEANS = ("rmse", "acc5", "acc10", "psnr", "ssim")
 """Metrics that are means over images; the others are ratios of sums."""
-BASELINE_RGB = CLASSES[0].colours_rgb[0]
-"""Colour of the constant baseline: bare land, (232, 229, 222)."""
 ROAD_SLACK_PX = 1
 """How far from a road of the other map a pixel of a road may lie and still count as right."""
 _MATCHES = [(name, "f8") for name in ("predicted_right", "predicted", "true_found", "true")]
-SUMS = np.dtype(
-    [
-        ("n_images", "f8"),
-        *((name, "f8") for name in MEANS),
-        ("road", _MATCHES),
-        ("centre_line", _MATCHES),
-        ("predicted_gradient", "f8"),
-        ("true_gradient", "f8"),
-        ("intersection", "f8", len(CLASSES)),
-        ("union", "f8", len(CLASSES)),
-    ]
-)
-"""Type of the sums of a set of images, by name: all numbers are float64, so that a view as numbers can be added up."""
 Sums = npt.NDArray[np.void]
-"""Array of type `SUMS`."""
+"""Array of type `sums_type`."""
+
+
+def sums_type(class_names: Sequence[str]) -> np.dtype[np.void]:
+    """Type of the sums of a set of images, by name: all numbers are float64, so that a view as numbers can be added up.
+
+    The fields of `intersection` and `union` are the classes.
+    """
+    of_classes = [(name, "f8") for name in class_names]
+    singles = (
+        [(name, "f8") for name in ("n_images", *MEANS)],
+        [(f"{of}_gradient", "f8") for of in ("predicted", "true")],
+    )
+    parts = [("road", _MATCHES), ("centre_line", _MATCHES)], [("intersection", of_classes), ("union", of_classes)]
+    return np.dtype([*singles[0], *parts[0], *singles[1], *parts[1]])
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,8 @@ class ImageScore:
     """Sum of absolute differences between neighbours."""
     intersection: tuple[int, ...]
     union: tuple[int, ...]
-    """Pixels of each class, in the order of `CLASSES`."""
+    """Pixels of each class."""
+    class_names: tuple[str, ...] = CLASSES.names
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Metrics:
     """The nine metrics of a set of images, and the IoU of each class."""
 
     iou: tuple[float, ...]
-    """Of each class, in the order of `CLASSES`; NaN for a class that is in neither map."""
+    """Of each class of the table; NaN for a class that is in neither map."""
     rmse: float
     """Levels of 255, over the three channels together; smaller is better."""
     acc5: float
@@ -104,6 +102,7 @@ class Truth:
     road: Bool
     road_with_slack: Bool
     centre_line: Bool
+    table: ClassTable
 
 
 def resize(image_hwc: UInt8, size_px: int) -> UInt8:
@@ -144,28 +143,28 @@ def sample_bilinear(image_hwc: UInt8, size_px: int) -> UInt8:
     return rounded
 
 
-def prepare_truth(truth_hwc: UInt8, size_px: int) -> Truth:
+def prepare_truth(truth_hwc: UInt8, size_px: int, table: ClassTable) -> Truth:
     """Resize the true map (uint8, shape (H, W, 3)) and find its classes and roads, once for all predictions."""
     bicubic = resize(truth_hwc, size_px)
-    classes = classify(bicubic)
-    road = np.isin(classes, ROAD_CLASSES)
-    return Truth(
-        bicubic, sample_bilinear(truth_hwc, size_px), classes, road, dilated(road, ROAD_SLACK_PX), _centre_line(road)
-    )
+    classes = table.classify(bicubic)
+    road = np.isin(classes, table.road_classes)
+    bilinear = sample_bilinear(truth_hwc, size_px)
+    return Truth(bicubic, bilinear, classes, road, dilated(road, ROAD_SLACK_PX), _centre_line(road), table)
 
 
-def score_image(prediction_hwc: UInt8, truth_hwc: UInt8, size_px: int) -> ImageScore:
+def score_image(prediction_hwc: UInt8, truth_hwc: UInt8, size_px: int, table: ClassTable = CLASSES) -> ImageScore:
     """Score a prediction against the true map at its native size.
 
     Args:
         prediction_hwc: uint8, shape (size_px, size_px, 3), RGB.
         truth_hwc: uint8, shape (H, W, 3), RGB, not resized.
         size_px: side at which to score: 256 is the paper's, 600 that of the pairs themselves.
+        table: classes of both maps.
 
     Raises:
         MissingExtraError: scikit-image is not installed.
     """
-    return score(prediction_hwc, prepare_truth(truth_hwc, size_px))
+    return score(prediction_hwc, prepare_truth(truth_hwc, size_px, table))
 
 
 def score(prediction_hwc: UInt8, truth: Truth) -> ImageScore:
@@ -177,10 +176,10 @@ def score(prediction_hwc: UInt8, truth: Truth) -> ImageScore:
     assert prediction_hwc.shape == truth.bicubic_hwc.shape, (prediction_hwc.shape, truth.bicubic_hwc.shape)
     error = np.abs(prediction_hwc.astype(np.int32) - truth.bilinear_hwc)
     largest = error.max(-1)
-    classes = classify(prediction_hwc)
-    road = np.isin(classes, ROAD_CLASSES)
+    classes = truth.table.classify(prediction_hwc)
+    road = np.isin(classes, truth.table.road_classes)
     centre_line = _centre_line(road)
-    of_class = range(len(CLASSES))
+    of_class = range(len(truth.table))
     return ImageScore(
         rmse=float(np.sqrt((error**2).sum() / largest.size)),
         acc5=100 * float((largest < 5).mean()),
@@ -193,57 +192,64 @@ def score(prediction_hwc: UInt8, truth: Truth) -> ImageScore:
         true_gradient=_gradient(truth.bicubic_hwc),
         intersection=tuple(int(((classes == c) & (truth.classes == c)).sum()) for c in of_class),
         union=tuple(int(((classes == c) | (truth.classes == c)).sum()) for c in of_class),
+        class_names=truth.table.names,
     )
 
 
 def total(scores: Sequence[ImageScore]) -> Metrics:
     """Metrics of a set of images: means over images, or ratios of sums, as each is defined."""
     values = {name: float(value[0]) for name, value in metric_values(add_up(score_rows(scores))).items()}
-    return Metrics(tuple(values[f"iou {name}"] for name in CLASS_NAMES), **{name: values[name] for name in METRICS})
+    return Metrics(
+        tuple(value for name, value in values.items() if name not in METRICS),
+        **{name: values[name] for name in METRICS},
+    )
 
 
 def score_rows(scores: Sequence[ImageScore]) -> Sums:
-    """Scores as an array that can be added up: type `SUMS`, shape (n,), one element for each image."""
+    """Scores as an array that can be added up: `sums_type` of their classes, shape (n,), an element for each image."""
     rows = [
         (1, *(getattr(s, name) for name in MEANS), astuple(s.road), astuple(s.centre_line),
          s.predicted_gradient, s.true_gradient, s.intersection, s.union)
         for s in scores
     ]  # fmt: skip
-    return np.array(rows, SUMS)
+    return np.array(rows, sums_type(scores[0].class_names if scores else CLASSES.names))
 
 
 def as_numbers(sums: Sums) -> Float64:
-    """The same memory as plain numbers: float64, shape (n, 28)."""
+    """The same memory as plain numbers: float64, shape (n, 28) for six classes."""
     return sums.view(np.float64).reshape(len(sums), -1)
 
 
-def as_sums(numbers: Float64) -> Sums:
-    """The inverse of `as_numbers`: type `SUMS`, shape (n,)."""
-    return np.ascontiguousarray(numbers).view(SUMS)[:, 0]
+def as_sums(numbers: Float64, sums: np.dtype[np.void]) -> Sums:
+    """The inverse of `as_numbers`: of a `sums_type`, shape (n,)."""
+    return np.ascontiguousarray(numbers).view(sums)[:, 0]
 
 
 def add_up(rows: Sums) -> Sums:
-    """Sums over all images: type `SUMS`, shape (1,)."""
-    return as_sums(as_numbers(rows).sum(0, keepdims=True))
+    """Sums over all images: shape (1,)."""
+    return as_sums(as_numbers(rows).sum(0, keepdims=True), rows.dtype)
 
 
 def metric_values(sums: Sums) -> dict[str, Float64]:
     """Metrics of sums of scores.
 
     Args:
-        sums: type `SUMS`, shape (n,): of n sets of images.
+        sums: of a `sums_type`, shape (n,): of n sets of images.
 
     Returns:
-        For each of `METRIC_NAMES` float64, shape (n,). A metric is NaN where it is not defined: roads where the truth
-        has none, a class that is in neither map, sharpness where the truth has one colour only.
+        For each of `METRICS`, and for the IoU of each class (`iou NAME`), float64, shape (n,). A metric is NaN where it
+        is not defined: roads where the truth has none, a class that is in neither map, sharpness where the truth has
+        one colour only.
     """
-    iou = _ratio(sums["intersection"], sums["union"])
-    present = sums["union"] > 0
+    names = sums.dtype["union"].names or ()
+    intersection, union = (np.stack([sums[part][name] for name in names], -1) for part in ("intersection", "union"))
+    iou = _ratio(intersection, union)
+    present = union > 0
     values = {name: sums[name] / sums["n_images"] for name in MEANS}
     values |= {"road_f1": _harmonic_mean(sums["road"]), "cldice": _harmonic_mean(sums["centre_line"])}
     values["miou"] = _ratio(np.where(present, iou, 0).sum(-1), present.sum(-1))
     values["sharpness"] = _ratio(sums["predicted_gradient"], sums["true_gradient"])
-    return values | {f"iou {name}": iou[:, i] for i, name in enumerate(CLASS_NAMES)}
+    return values | {f"iou {name}": iou[:, i] for i, name in enumerate(names)}
 
 
 def _ratio(part: Float64, whole: npt.NDArray[Any]) -> Float64:

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import Float64, UInt8
-from sat2map.classes import CLASS_NAMES, ROAD_CLASSES
-from sat2map.data.partial import EVERY_CLASS, ROADS, dilated
+from sat2map.classes import WATER, ClassTable
+from sat2map.data.partial import dilated
 
-WATER = CLASS_NAMES.index("water")
-PARK = CLASS_NAMES.index("park")
+PARK = "park"
 SLACK_PX = 3
 
 
@@ -72,28 +71,31 @@ def partial_metrics(sums: Mapping[str, Float64]) -> dict[str, Float64]:
     }
 
 
-def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32]) -> PartialScore:
+def score_partial(classes: UInt8, sets: npt.NDArray[np.uint32], table: ClassTable) -> PartialScore:
     """Score a map of classes against partial labels.
 
     Args:
         classes: uint8, shape (H, W): predicted class of each pixel.
         sets: uint32, shape (H, W): bit i is set where class i is possible.
+        table: the classes; of what it has no class nothing is measured: `water`, `park` and roads.
     """
-    known = sets != EVERY_CLASS
+    known = sets != table.every_class
     allowed = (sets >> classes) & 1 > 0
-    water, dry = sets == 1 << WATER, (sets >> WATER) & 1 == 0
-    is_water = classes == WATER
-    true_road, no_road = (sets & ~ROADS) == 0, (sets & ROADS) == 0
-    road_is_known = true_road | no_road
-    roads = np.isin(classes, ROAD_CLASSES) & road_is_known
+    water_bit, park, nowhere = table.index_of(WATER), table.index_of(PARK), np.zeros(classes.shape, bool)
+    is_water, water, dry = nowhere, nowhere, nowhere
+    if water_bit is not None:
+        is_water, water, dry = classes == water_bit, sets == 1 << water_bit, (sets >> water_bit) & 1 == 0
+    is_road = np.isin(classes, table.road_classes)
+    true_road, no_road = (sets & ~table.roads) == 0, (sets & table.roads) == 0
+    roads = is_road & (true_road | no_road)
     n = {name: int(mask.sum()) for name, mask in {
         "n_known": known, "n_allowed": known & allowed,
         "water_intersection": is_water & water, "water_union": (is_water & (water | dry)) | water, "true_water": water,
         "predicted_roads": roads, "predicted_roads_right": roads & dilated(true_road, SLACK_PX),
-        "true_roads": true_road, "true_roads_found": true_road & dilated(np.isin(classes, ROAD_CLASSES), SLACK_PX),
-        "n_waterless": dry, "invented_water": is_water & dry, "n_park": classes == PARK,
+        "true_roads": true_road, "true_roads_found": true_road & dilated(is_road, SLACK_PX),
+        "n_waterless": dry, "invented_water": is_water & dry, "n_park": nowhere if park is None else classes == park,
     }.items()}  # fmt: skip
-    return PartialScore(**n, n_px=classes.size)
+    return PartialScore(**n, n_px=0 if park is None else classes.size)
 
 
 def _ratio(part: Float64, whole: Float64) -> Float64:

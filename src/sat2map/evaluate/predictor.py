@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sat2map.classes import ClassTable
 from sat2map.errors import ModelFileError
 from sat2map.evaluate.protocol import Predict, by_engine, constant
 
 if TYPE_CHECKING:
     from sat2map.engine import Engine
-    from sat2map.model.card import WantedPrecision
+    from sat2map.model.card import Card, WantedPrecision
 
 
 class Predictor(NamedTuple):
@@ -23,6 +24,19 @@ class Predictor(NamedTuple):
     engine: Engine | None = None
     files: Mapping[str, Path] | None = None
     """Maps that another program made, by the names of the pairs."""
+
+
+def check_table(card: Card, table: ClassTable, of: str) -> None:
+    """See that a model's maps have the classes that they are scored with.
+
+    Raises:
+        ModelFileError: they have other ones.
+    """
+    if card.classes != table:
+        raise ModelFileError(
+            f"model's classes ({card.classes}) are not those of {of} ({table}), by name, colour and road", card.name,
+            hint="score it on pairs of its own classes: a data.toml beside them, as `data pairs` writes it, names them",
+        )  # fmt: skip
 
 
 def constant_predictor(colour_rgb: tuple[int, ...]) -> Predictor:
@@ -54,7 +68,7 @@ def load_baseline(baseline: str | Path, model: Predictor, device: str = "auto") 
     """Load the baseline of a comparison; it predicts with the model's head where it has one of that name.
 
     Raises:
-        ModelFileError: as for `load_predictor`, or the two were trained in opposite directions.
+        ModelFileError: as for `load_predictor`, or the two were trained in opposite directions, or for other classes.
     """
     loaded = load_predictor(baseline, device=device)
     direction = loaded.description["direction"]
@@ -64,6 +78,8 @@ def load_baseline(baseline: str | Path, model: Predictor, device: str = "auto") 
         )
     head = model.description["head"]
     assert loaded.engine is not None
+    if model.engine:
+        check_table(loaded.engine.card, model.engine.card.classes, "the other model")
     if head not in loaded.engine.card.heads:
         return loaded
     return loaded._replace(predict=by_engine(loaded.engine, head), description={**loaded.description, "head": head})

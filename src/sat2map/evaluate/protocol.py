@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import Float64, UInt8
-from sat2map.classes import CLASS_NAMES, CLASSES, classify
+from sat2map.classes import ClassTable
 from sat2map.data.pairs import Direction, PairFile, read_pair
 from sat2map.evaluate.bootstrap import N_DRAWS, intervals, paired_difference
 from sat2map.evaluate.metrics import (
-    BASELINE_RGB,
     METRICS,
     ImageScore,
     Truth,
@@ -34,6 +33,11 @@ Predict = Callable[[UInt8], UInt8]
 Counts = npt.NDArray[np.int64]
 
 
+def baseline_rgb(table: ClassTable) -> tuple[int, int, int]:
+    """Colour of the constant baseline: that of the usual ground, (232, 229, 222) in the default table."""
+    return table[0].colours_rgb[0]
+
+
 class ScoredImage(NamedTuple):
     """One image: its prediction, its true map and its score."""
 
@@ -44,28 +48,31 @@ class ScoredImage(NamedTuple):
 
     def constant_baseline(self) -> ImageScore:
         """Score of the constant baseline on this image."""
-        return score(np.full_like(self.prediction_hwc, BASELINE_RGB), self.truth)
+        return score(np.full_like(self.prediction_hwc, baseline_rgb(self.truth.table)), self.truth)
 
     def confusion(self) -> Counts:
-        """Pixels by true class (rows) and predicted class (columns): int64, shape (6, 6)."""
-        n = len(CLASSES)
-        both = self.truth.classes.astype(np.intp) * n + classify(self.prediction_hwc)
+        """Pixels by true class (rows) and predicted class (columns): int64, shape (C, C)."""
+        n = len(self.truth.table)
+        both = self.truth.classes.astype(np.intp) * n + self.truth.table.classify(self.prediction_hwc)
         return np.bincount(both.ravel(), minlength=n * n).reshape(n, n)
 
 
-def score_images(predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int) -> Iterator[ScoredImage]:
+def score_images(
+    predict: Predict, pairs: Iterable[tuple[str, UInt8, UInt8]], size_px: int, table: ClassTable
+) -> Iterator[ScoredImage]:
     """Predict and score images one by one, with one at a time in memory.
 
     Args:
         predict: takes the source as one whole image at the size of scoring.
         pairs: name, source and target (uint8, shape (H, W, 3), RGB), at their native size.
         size_px: side at which to predict and score: 256 is the paper's, 600 that of the pairs themselves.
+        table: classes of the maps.
 
     Raises:
         MissingExtraError: scikit-image is not installed.
     """
     for name, source_hwc, target_hwc in pairs:
-        truth = prepare_truth(target_hwc, size_px)
+        truth = prepare_truth(target_hwc, size_px, table)
         prediction = predict(resize(source_hwc, size_px))
         yield ScoredImage(name, prediction, truth, score(prediction, truth))
 
@@ -135,7 +142,7 @@ def _tables(values: Mapping[str, float], ends: Mapping[str, Float64]) -> dict[st
     }
     return {
         "metrics": {name: cells[name] for name in METRICS},
-        "iou": {name: cells[f"iou {name}"] for name in CLASS_NAMES},
+        "iou": {name.removeprefix("iou "): cell for name, cell in cells.items() if name not in METRICS},
     }
 
 

@@ -118,13 +118,16 @@ def draw_examples(
     return by_heading
 
 
-def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Sequence[Example]]) -> str:
+def render(
+    metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Sequence[Example]], verdict: str = ""
+) -> str:
     """Render the report as HTML.
 
     Args:
         metrics: what `metrics.json` holds, and under `frontier` the metrics of each point of a palette head.
         ranked_by: the metric by which the examples were chosen.
         examples: by heading.
+        verdict: what it comes to, in a sentence.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -134,6 +137,7 @@ def render(metrics: Mapping[str, Any], ranked_by: str, examples: Mapping[str, Se
     parts = {
         "title": escape(f"{' against '.join(names)} on {metrics['protocol']['data']}"),
         "subtitle": _subtitle(metrics["protocol"]),
+        "verdict": f"<p><strong>{escape(verdict)}</strong></p>" if verdict else "",
         "cards": "".join(_card(name, metrics) for name in LEADING),
         "reading": "Differences are paired; in the colour of the better one where their interval leaves out 0."
         if len(names) > 1
@@ -164,15 +168,22 @@ def _charts(metrics: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
     models = dict(zip(names, [metrics, *([metrics["versus"]] if "versus" in metrics else [])], strict=True))
     beside_baseline = models | {"constant baseline": metrics["constant_baseline"]}
+    classes = metrics["protocol"]["classes"]
     confusions = [
-        _chart(charts.confusion_chart(model["confusion"]), f"confusion of {name}", name if len(names) > 1 else "")
+        _chart(
+            charts.confusion_chart(model["confusion"], list(classes)),
+            f"confusion of {name}",
+            name if len(names) > 1 else "",
+        )
         for name, model in models.items()
     ]
     return {
         "metrics_chart": _chart_image(
             charts.metrics_chart({name: model["metrics"] for name, model in beside_baseline.items()}), "metrics"
         ),
-        "classes_chart": _chart_image(charts.classes_chart({n: model["iou"] for n, model in models.items()}), "IoU"),
+        "classes_chart": _chart_image(
+            charts.classes_chart({n: model["iou"] for n, model in models.items()}, classes), "IoU"
+        ),
         "confusion_charts": "".join(confusions),
     }
 

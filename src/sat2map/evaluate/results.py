@@ -81,8 +81,8 @@ def save_images(folder: Path, image: ScoredImage) -> None:
         Image.fromarray(image_hwc).save(path if not path.exists() else folder / name / f"{image.name}.png")
 
 
-def write_report(report: Path, evaluation: Evaluation) -> None:
-    """Write an evaluation as one HTML file.
+def write_report(report: Path, evaluation: Evaluation, verdict: str = "") -> None:
+    """Write an evaluation as one HTML file, with a verdict at its top.
 
     Raises:
         OutputError: the file cannot be written.
@@ -96,4 +96,4 @@ def write_report(report: Path, evaluation: Evaluation) -> None:
     direction = predictors[0].description["direction"]
     examples = draw_examples(ranking, pairs.paths, predictions, direction=direction, size_px=pairs.size_px)
     with replacing(report) as work:
-        work.write_text(render(metrics, ranking.metric, examples), encoding="utf-8")
+        work.write_text(render(metrics, ranking.metric, examples, verdict), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sat2map.classes import PART_OF_CLASS, classify
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.errors import ModelFileError
 
 Precision = Literal["float32", "int8"]
@@ -49,6 +49,8 @@ class Card(BaseModel):
     """Margin, a multiple of the stride, with which the map of a window equals that of the whole scene."""
     heads: tuple[str, ...] = ("rgb",)
     """Heads of the model, the default first: `("rgb",)` or `("crisp", "smooth")`."""
+    classes: ClassTable = CLASSES
+    """Classes of its maps; files without them are of the default table."""
     palette: tuple[tuple[int, int, int], ...] | None = None
     """Colours of a palette head, uint8 RGB."""
     temperature: float | None = None
@@ -105,12 +107,12 @@ def inference_arguments(card: Card) -> dict[str, Any]:
     classes = class_of_colour(card)
     return {
         "class_of_colour": classes,
-        "part_of_colour": classes and [PART_OF_CLASS[c] for c in classes],
+        "part_of_colour": classes and [card.classes.part_of_class[c] for c in classes],
         "sharpness": card.confidence_sharpness,
         "familiar_entropy": card.familiar_entropy,
     }
 
 
 def class_of_colour(card: Card) -> list[int] | None:
-    """Return the class (index into `sat2map.classes.CLASSES`) of each colour of a palette head; None without one."""
-    return None if card.palette is None else classify(np.array(card.palette, np.uint8)).tolist()
+    """Return the class (index into the card's `classes`) of each colour of a palette head; None without one."""
+    return None if card.palette is None else card.classes.classify(np.array(card.palette, np.uint8)).tolist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASS_NAMES
 from sat2map.errors import ModelFileError
 from sat2map.files import replacing
 from sat2map.model import onnx_file
@@ -62,17 +60,17 @@ def export(generator: Generator, card: Card, path: Path, images_bhwc: UInt8) -> 
 class PlainModel(nn.Module):
     """A generator as other tools call one: float, shape (1, 3, H, W), RGB, 0..1 in; (1, C, H, W) out.
 
-    Of a palette head the output is the probability of each class of the table, as the confidence has it; of any other
+    Of a palette head the output is the probability of each class of the card, as the confidence has it; of any other
     RGB, 0..1.
     """
 
-    def __init__(self, generator: Generator, class_of_colour: Sequence[int] | None, sharpness: float = 1.0) -> None:
+    def __init__(self, generator: Generator, card: Card) -> None:
         super().__init__()
-        self.generator, self.sharpness = generator.eval(), sharpness
-        weight = None
-        if class_of_colour is not None:
-            weight = torch.zeros(len(CLASS_NAMES), len(class_of_colour), 1, 1)
-            weight[class_of_colour, range(len(class_of_colour))] = 1
+        self.generator, self.sharpness = generator.eval(), card.confidence_sharpness
+        weight, classes = None, class_of_colour(card)
+        if classes is not None:
+            weight = torch.zeros(len(card.classes), len(classes), 1, 1)
+            weight[classes, range(len(classes))] = 1
         self.register_buffer("weight", weight, persistent=False)
 
     def forward(self, rgb: torch.Tensor) -> torch.Tensor:
@@ -88,7 +86,7 @@ def export_plain(generator: Generator, card: Card, path: Path, images_bhwc: UInt
     """Write a generator as an ONNX file that any tool runs, with the metadata that QGIS's Deepness reads.
 
     Input: `image`, float32, shape (1, 3, H, W) of the images that are given, RGB, 0..1. Output: `classes`, float32,
-    shape (1, 6, H, W), the probability of each class; or of a generator without a palette head `map`, shape
+    shape (1, C, H, W), the probability of each class of the card; or of a generator without a palette head `map`, shape
     (1, 3, H, W), 0..1.
     The graph holds no control flow.
 
@@ -104,7 +102,7 @@ def export_plain(generator: Generator, card: Card, path: Path, images_bhwc: UInt
         OutputError: the folder is missing or cannot be written.
     """
     _check_finite(generator, images_bhwc, path)
-    model = PlainModel(generator, class_of_colour(card), card.confidence_sharpness).eval()
+    model = PlainModel(generator, card).eval()
     images = torch.from_numpy(images_bhwc).permute(0, 3, 1, 2).float() / 255
     with replacing(path) as work:
         with warnings.catch_warnings():
@@ -122,7 +120,7 @@ def export_plain(generator: Generator, card: Card, path: Path, images_bhwc: UInt
 
 def _metadata_of_others(card: Card, side_px: int) -> dict[str, str]:
     """What the plug-in Deepness reads, each value as JSON; and the card under a name of its own."""
-    names = ("red", "green", "blue") if card.palette is None else CLASS_NAMES
+    names = ("red", "green", "blue") if card.palette is None else card.classes.names
     finest, coarsest = card.gsd_m
     values: dict[str, object] = {
         "model_type": "Regressor" if card.palette is None else "Segmentor",

@@ -89,9 +89,7 @@ def _input_moments(network: nn.Module, norm: Norm2d, batches: Iterable[Tensor]) 
     sums = torch.zeros(3, norm.num_features, dtype=torch.float64)
 
     def add(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0].double()
-        dims = (0, 2, 3)
-        sums.add_(torch.stack([torch.ones_like(x).sum(dims), x.sum(dims), x.square().sum(dims)]).cpu())
+        sums.add_(_sums(inputs[0]))
         # What follows this layer would be computed for nothing.
         raise _Reached
 
@@ -104,12 +102,58 @@ def _input_moments(network: nn.Module, norm: Norm2d, batches: Iterable[Tensor]) 
                 continue
     finally:
         hook.remove()
-    count, total, squares = sums
-    mean = total / count
-    return mean, squares / count - mean.square()
+    return _moments(sums)
 
 
 def normalization_of(network: nn.Module) -> Literal["instance", "frozen"]:
     """Return which normalization a network has at inference: `instance` if any of its layers has."""
     is_instance = any(isinstance(m, Norm2d) and m.normalization == "instance" for m in network.modules())
     return "instance" if is_instance else "frozen"
+
+
+@torch.no_grad()
+def move_statistics(network: nn.Module, batches: Callable[[], Iterable[Tensor]]) -> None:
+    """Re-estimate the statistics of every normalization layer over a data set, in place, without any change of output.
+
+    Scale and shift of each layer make up for its new statistics, so that in evaluation mode, in which the network is
+    afterwards, its outputs stay the same, and in training mode they are nearly the same on images like these.
+
+    Args:
+        network: any network whose normalization layers are `Norm2d`.
+        batches: gives the network's inputs, float, shape (B, C, H, W); called twice.
+    """
+    network.eval()
+    norms = norms_in_order(network, next(iter(batches())))
+    sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
+
+    def add(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        sums[norm].add_(_sums(inputs[0]))  # type: ignore[index]
+
+    hooks = [norm.register_forward_pre_hook(add) for norm in norms]
+    try:
+        for batch in batches():
+            network(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for norm in norms:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        mean, variance = (x.to(norm.running_mean) for x in _moments(sums[norm]))
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        norm.bias.add_((mean - norm.running_mean) * scale)
+        norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+
+
+def _sums(x: Tensor) -> Tensor:
+    """Number, sum and sum of squares of each channel; float64, shape (3, C)."""
+    x, dims = x.double(), (0, 2, 3)
+    return torch.stack([torch.ones_like(x).sum(dims), x.sum(dims), x.square().sum(dims)]).cpu()
+
+
+def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
+    count, total, squares = sums
+    mean = total / count
+    return mean, (squares / count - mean.square()).clamp(min=0)

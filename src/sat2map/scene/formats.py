@@ -15,7 +15,9 @@ from PIL import Image
 from rasterio.enums import Resampling
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASSES as MAP_CLASSES
+from sat2map.classes import CLASSES as DEFAULT_CLASSES
+from sat2map.classes import ClassTable
+from sat2map.scene.class_tag import CLASS_TABLE_TAG, as_tag
 from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, FAMILIARITY, Piece, Product, check_pixels, one_line
 
@@ -32,8 +34,9 @@ MBTILES = {"driver": "MBTiles", "tile_format": "PNG", "resampling": "nearest"}
 
 
 def finish(
-    pieces: Sequence[Piece], grid: Grid, product: Product, *, with_mask: bool, tags: Mapping[str, str], path: Path
-) -> list[Path]:
+    pieces: Sequence[Piece], grid: Grid, product: Product, *, with_mask: bool, tags: Mapping[str, str], path: Path,
+    classes: ClassTable | None = None,
+) -> list[Path]:  # fmt: skip
     """Put a raster together.
 
     Args:
@@ -43,6 +46,7 @@ def finish(
         with_mask: whether pixels may be invalid.
         tags: of a GeoTIFF.
         path: of the result, by whose ending its format is chosen.
+        classes: of the map, which the product `classes` needs.
 
     Returns:
         The files made, `path` the last.
@@ -53,7 +57,8 @@ def finish(
     mosaic = path.with_name(f"{path.name}.vrt")
     suffix = path.suffix.lower()
     as_alpha = suffix in TILE_SUFFIXES or (suffix == ".png" and with_mask)
-    mosaic.write_text(_mosaic(pieces, grid, product, masked=with_mask, as_alpha=as_alpha, tags=tags), encoding="utf-8")
+    written = _mosaic(pieces, grid, product, masked=with_mask, as_alpha=as_alpha, tags=tags, classes=classes)
+    mosaic.write_text(written, encoding="utf-8")
     with one_line(path):
         if suffix in TILE_SUFFIXES:
             # Their pixels are others.
@@ -69,7 +74,7 @@ def finish(
             if crs is not None:
                 log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", path.name)
     mosaic.unlink()
-    return [*_beside(path, grid, product, crs), path]
+    return [*_beside(path, grid, product, crs, classes), path]
 
 
 def png_bytes(image_hwc: UInt8) -> bytes:
@@ -137,8 +142,9 @@ def crs_element(crs: Any) -> str:
 
 
 def _mosaic(
-    pieces: Sequence[Piece], grid: Grid, product: Product, *, masked: bool, as_alpha: bool, tags: Mapping[str, str]
-) -> str:
+    pieces: Sequence[Piece], grid: Grid, product: Product, *, masked: bool, as_alpha: bool, tags: Mapping[str, str],
+    classes: ClassTable | None,
+) -> str:  # fmt: skip
     """The pieces as one GDAL virtual raster."""
     colours = ["Red", "Green", "Blue"] if product.n_bands == 3 else ["Palette" if product == CLASSES else "Gray"]
     bands = []
@@ -146,8 +152,8 @@ def _mosaic(
         bands.append(f'<VRTRasterBand dataType="Byte" band="{i}"><ColorInterp>{colour}</ColorInterp>')
         if product.nodata is not None and masked:
             bands.append(f"<NoDataValue>{product.nodata}</NoDataValue>")
-        if product == CLASSES:
-            bands.append(_colour_table())
+        if product == CLASSES and classes:
+            bands.append(_colour_table(classes))
         if product in (CONFIDENCE, FAMILIARITY):
             bands.append(f"<Scale>{1 / 255!r}</Scale><Offset>0</Offset>")
         bands += [*_sources(pieces, str(i)), "</VRTRasterBand>"]
@@ -187,16 +193,16 @@ def _sources(pieces: Sequence[Piece], band: str) -> list[str]:
     ]
 
 
-def _colour_table() -> str:
-    entries = [(*c.colours_rgb[0], 255) for c in MAP_CLASSES]
+def _colour_table(classes: ClassTable) -> str:
+    entries = [(*c.colours_rgb[0], 255) for c in classes]
     # With more than one transparent entry a PNG has no nodata value.
     entries += [(0, 0, 0, 255)] * (255 - len(entries)) + [(0, 0, 0, 0)]
     rows = "".join(f'<Entry c1="{r}" c2="{g}" c3="{b}" c4="{a}"/>' for r, g, b, a in entries)
     return f"<ColorTable>{rows}</ColorTable>"
 
 
-def _beside(path: Path, grid: Grid, product: Product, crs: Any) -> list[Path]:
-    """Files that a format needs beside it: a world file, names of classes, and a CRS that it does not hold itself."""
+def _beside(path: Path, grid: Grid, product: Product, crs: Any, classes: ClassTable | None) -> list[Path]:
+    """Files that a format needs beside it: a world file, classes, and a CRS that it does not hold itself."""
     made = []
     if path.suffix.lower() == ".png" and grid.transform is not None:
         t = grid.transform
@@ -205,8 +211,11 @@ def _beside(path: Path, grid: Grid, product: Product, crs: Any) -> list[Path]:
         made.append(path.with_suffix(".pgw"))
         made[-1].write_text("".join(f"{float(v)!r}\n" for v in (t.a, t.d, t.b, t.e, x, y)), encoding="ascii")
     said = "" if crs is None else crs_element(crs)
-    if product == CLASSES:
-        names = "".join(f"<Category>{escape(c.name)}</Category>" for c in MAP_CLASSES)
+    if path.suffix.lower() == ".png" and classes not in (None, DEFAULT_CLASSES):
+        # Else whoever reads the map would take its colours for those of the default classes.
+        said += f'<Metadata><MDI key="{CLASS_TABLE_TAG}">{escape(as_tag(classes))}</MDI></Metadata>'
+    if product == CLASSES and classes:
+        names = "".join(f"<Category>{escape(kind.name)}</Category>" for kind in classes)
         said += f'<PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
     if said:
         made.append(metadata_beside(path, said))

@@ -16,6 +16,7 @@ from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory, TMSFactory
 from titiler.extensions.wmts import wmtsExtension
 
+from sat2map.classes import ClassTable
 from sat2map.serve.errors import handle_errors
 from sat2map.serve.filling import Filler
 from sat2map.serve.gate import Gate
@@ -59,7 +60,7 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
 
     app = FastAPI(title="sat2map", lifespan=lifespan, docs_url=None, redoc_url=None)
     gate = Gate(scenes, filler, settings)
-    app.include_router(_layers(gate), prefix=PREFIX)
+    app.include_router(_layers(gate, scenes.card.classes), prefix=PREFIX)
     app.include_router(TMSFactory(supported_tms=GRID).router)
     app.include_router(about(scenes, filler))
     app.include_router(uploads(scenes, filler, settings, Path(folder.name)))
@@ -74,7 +75,7 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
     return app
 
 
-def _layers(gate: Gate) -> APIRouter:
+def _layers(gate: Gate, classes: ClassTable) -> APIRouter:
     """Make TiTiler's routes for layers, with limits on every size; routes that the page does not need are left out."""
 
     class Factory(TilerFactory):
@@ -91,7 +92,7 @@ def _layers(gate: Gate) -> APIRouter:
         layer_dependency=DefaultDependency,
         dataset_dependency=Reading,
         tile_dependency=DefaultDependency,
-        process_dependency=hidden_classes,
+        process_dependency=hidden_classes(classes),
         img_preview_dependency=ImageSize,
         img_part_dependency=ImageSize,
         colormap_dependency=lambda: None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from rasterio.crs import CRS
 from rio_tiler.errors import TileOutsideBounds
 from titiler.core.dependencies import DefaultDependency
 
+from sat2map.classes import ClassTable
 from sat2map.serve.earth import DEGREES, WEB_MERCATOR, can_transform, window_of_area
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.reader import hide_classes
@@ -55,11 +57,16 @@ class ImageSize(DefaultDependency):
             self.max_size = None
 
 
-def hidden_classes(
-    hide: Annotated[list[str] | None, Query(description="Classes of the map that are left transparent.")] = None,
-) -> Any:
-    """Return the function that hides classes in an image of the map; None where no class is hidden."""
-    return hide_classes(hide) if hide else None
+Hidden = Annotated[list[str] | None, Query(description="Classes of the map that are left transparent.")]
+
+
+def hidden_classes(table: ClassTable) -> Callable[..., Any]:
+    """Make the dependency that gives the function which hides classes in an image; it is None where none is hidden."""
+
+    def hiding(hide: Hidden = None) -> Any:
+        return hide_classes(hide, table) if hide else None
+
+    return hiding
 
 
 class Needed(NamedTuple):

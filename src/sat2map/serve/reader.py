@@ -11,7 +11,7 @@ from rio_tiler.constants import WEB_MERCATOR_TMS
 from rio_tiler.io import Reader
 from rio_tiler.models import ImageData
 
-from sat2map.classes import CLASS_NAMES, classify
+from sat2map.classes import ClassTable
 from sat2map.errors import Sat2mapError
 from sat2map.serve.layers import MapLayer
 
@@ -70,19 +70,19 @@ def _faint(rgb_chw: Any) -> Any:
     return np.broadcast_to(LIGHTEST - (255 - grey) * CONTRAST, rgb_chw.shape).astype(np.uint8)
 
 
-def hide_classes(names: list[str]) -> Any:
-    """Return a function that makes the pixels of some classes of an image transparent.
+def hide_classes(names: list[str], table: ClassTable) -> Any:
+    """Return a function that makes the pixels of some classes of a map transparent.
 
     Raises:
         Sat2mapError: a name is not that of a class.
     """
-    unknown = [name for name in names if name not in CLASS_NAMES]
+    unknown = [name for name in names if name not in table.names]
     if unknown:
-        raise Sat2mapError("map has no such class", unknown[0], hint=f"one of: {', '.join(CLASS_NAMES)}")
-    hidden = [CLASS_NAMES.index(name) for name in names]
+        raise Sat2mapError("map has no such class", unknown[0], hint=f"one of: {table}")
+    hidden = [table.names.index(name) for name in names]
 
     def hide(image: ImageData) -> ImageData:
-        is_hidden = np.isin(classify(np.moveaxis(image.array.data, 0, -1)), hidden)
+        is_hidden = np.isin(table.classify(np.moveaxis(image.array.data, 0, -1)), hidden)
         image.array = np.ma.MaskedArray(image.array.data, image.array.mask | is_hidden)
         return image
 

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from sat2map.classes import CLASSES
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
 from sat2map.serve.hosts import is_own_origin
@@ -39,8 +38,8 @@ def about(scenes: Scenes, filler: Filler) -> APIRouter:
     @router.get("/scenes", tags=["about"])
     async def list_scenes() -> dict[str, Any]:
         """List the scenes, the classes of their maps, the colours of the confidence, and the model."""
-        classes = [{"name": c.name, "colour": "#{:02x}{:02x}{:02x}".format(*c.colours_rgb[0])} for c in CLASSES]
         card = scenes.card
+        classes = [{"name": c.name, "colour": "#{:02x}{:02x}{:02x}".format(*c.colours_rgb[0])} for c in card.classes]
         return {
             "scenes": [described(scene) for scene in list(scenes.by_id.values())], "classes": classes,
             "confident": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in CONFIDENCE_RGB.tolist()],

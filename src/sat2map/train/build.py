@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from sat2map.classes import COLOURS_RGB
-from sat2map.errors import ModelFileError, RecipeError
-from sat2map.model import safetensors_file
-from sat2map.model.bundled import resolve
-from sat2map.model.card import NOT_STATED
+from sat2map.classes import ClassTable
+from sat2map.errors import RecipeError
 from sat2map.nn import build
 from sat2map.nn.generator import Generator
 from sat2map.nn.initialise import initialise
@@ -29,20 +25,20 @@ SHAPED_PX = 4096
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def configuration(network: Network) -> dict[str, Any]:
+def configuration(network: Network, table: ClassTable) -> dict[str, Any]:
     """A network's keyword arguments, with the colours of the class table where it has a palette head."""
     given = dict(network.configuration)
-    return {"palette": COLOURS_RGB.tolist()} | given if network.architecture == "compact" else given
+    return {"palette": table.colours_rgb.tolist()} | given if network.architecture == "compact" else given
 
 
-def build_network(network: Network) -> nn.Module:
+def build_network(network: Network, table: ClassTable) -> nn.Module:
     """Build a network, with torch's own initial weights.
 
     Raises:
         RecipeError: a key or value of its configuration is wrong.
     """
     try:
-        return build(network.architecture, configuration(network))
+        return build(network.architecture, configuration(network, table))
     except (TypeError, ValueError) as error:
         raise RecipeError(
             f"configuration of {network.architecture} is wrong", error, hint=f"see sat2map.nn.{network.architecture}"
@@ -55,15 +51,16 @@ def check_networks_fit(recipe: Recipe) -> None:
     Raises:
         RecipeError: they do not, or the palette is not that of the class table.
     """
-    arguments = configuration(recipe.generator)
-    if "palette" in arguments and arguments["palette"] != COLOURS_RGB.tolist():
+    table = recipe.table
+    arguments = configuration(recipe.generator, table)
+    if "palette" in arguments and arguments["palette"] != table.colours_rgb.tolist():
         raise RecipeError(
             "palette of the generator is not that of the class table", f"{len(arguments['palette'])} colours",
-            hint="leave generator.configuration.palette out: losses and metrics know the class table alone",
+            hint="leave generator.configuration.palette out, and name the `classes` of the recipe",
         )  # fmt: skip
     with torch.device("meta"):
-        generator = cast(Generator, build_network(recipe.generator))
-        discriminator = build_network(recipe.discriminator) if recipe.objective.adversarial_weight else None
+        generator = cast(Generator, build_network(recipe.generator, table))
+        discriminator = build_network(recipe.discriminator, table) if recipe.objective.adversarial_weight else None
         sat = torch.zeros(1, 3, SHAPED_PX, SHAPED_PX)
         fake = _tried(recipe.generator, lambda: generator.image(generator(sat)))
         if fake.shape != sat.shape:
@@ -94,7 +91,7 @@ def build_state(recipe: Recipe, device: torch.device) -> State:
         parts["discriminator"] = (recipe.discriminator, recipe.discriminator_optimiser)
     modules, optimizers = {}, {}
     for name, (network, optimiser) in parts.items():
-        module = build_network(network)
+        module = build_network(network, recipe.table)
         if recipe.initialisation == "paper":
             initialise(module)
         layout = memory_format(recipe, device)
@@ -106,52 +103,6 @@ def build_state(recipe: Recipe, device: torch.device) -> State:
         average = _moving_average(recipe.ema_decay)
         ema = AveragedModel(modules["generator"], multi_avg_fn=average, use_buffers=True).eval()
     return State(modules, optimizers, ema)
-
-
-def weight_files(models: Sequence[str | Path]) -> list[Path]:
-    """Find the files of models whose weights a run is to begin with.
-
-    Args:
-        models: files, names of models, or folders of runs.
-
-    Raises:
-        ModelFileError: there is no such model, or it holds no weights to go on from.
-    """
-    paths = [resolve(name) for name in models]
-    for name, path in zip(models, paths, strict=True):
-        if path.suffix == ".onnx":
-            raise ModelFileError(
-                "model is an ONNX file, which holds no weights to train on", name,
-                hint="give the .safetensors file that it was exported from",
-            )  # fmt: skip
-    return paths
-
-
-def begin_from(state: State, files: Sequence[Path]) -> list[str]:
-    """Begin with the weights of model files; each goes to the network of its role.
-
-    Returns:
-        What each is, in words, for the card.
-
-    Raises:
-        ModelFileError: a file's weights are not of the recipe's network.
-    """
-    began = []
-    for path in files:
-        tensors, card = safetensors_file.load(path)
-        if card.role not in state.modules:
-            raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")
-        try:
-            state.modules[card.role].load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-        except RuntimeError as error:
-            raise ModelFileError(
-                f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
-                hint=f"sat2map model info {path}",
-            ) from error  # fmt: skip
-        before = "".join(f"; begun with {earlier}" for earlier in card.init)
-        learned = card.training_data or NOT_STATED
-        began.append(f"{card.name}, {card.role} (trained on {learned}; licence {card.licence}{before})")
-    return began
 
 
 def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:

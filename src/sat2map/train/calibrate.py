@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from sat2map.arrays import UInt8
-from sat2map.classes import PART_OF_CLASS, classify
-from sat2map.data.partial import EVERY_CLASS, ClassSets
+from sat2map.classes import ClassTable
+from sat2map.data.partial import ClassSets
 from sat2map.engine.torch import pick_device
 from sat2map.errors import DataError
 from sat2map.evaluate.calibration import Reliability, part_of_sets, roc_area
@@ -63,6 +63,7 @@ class _Cells(NamedTuple):
 class _Group:
     """What was seen of one folder of images, or of the pairs."""
 
+    table: ClassTable
     windows: list[_Cells] = field(default_factory=list)
     logits: list[Tensor] = field(default_factory=list)
     sets: list[ClassSets] = field(default_factory=list)
@@ -91,7 +92,7 @@ def calibrate(generator: Generator, card: Card, recipe: Recipe, data: TrainingDa
         raise DataError(
             "nothing was held out of training to calibrate on", card.name, hint="set `validation` in the recipe"
         )
-    groups = {name: _look_at(model, images) for name, images in held_out.items()}
+    groups = {name: _look_at(model, images, card.classes) for name, images in held_out.items()}
     # Of pairs every class is known, and the familiarity says nothing of land, park and place.
     places = [group for name, group in groups.items() if name != PAIRS] or list(groups.values())
     sharpness = _fit_sharpness(model, groups)
@@ -110,7 +111,7 @@ def calibrate(generator: Generator, card: Card, recipe: Recipe, data: TrainingDa
 
 def _held_out(card: Card, recipe: Recipe, data: TrainingData) -> dict[str, Iterator[HeldOut]]:
     groups = {labels.source.name: _of_labels(card, labels) for labels in data.validation}
-    return groups | ({PAIRS: _of_pairs(recipe, data)} if data.held_out() else {})
+    return groups | ({PAIRS: _of_pairs(recipe, data, card.classes)} if data.held_out() else {})
 
 
 def _of_labels(card: Card, validation: ValidationLabels) -> Iterator[HeldOut]:
@@ -118,21 +119,21 @@ def _of_labels(card: Card, validation: ValidationLabels) -> Iterator[HeldOut]:
     return (HeldOut(*as_translated(labels[i], labels.sets, gsd_m, card)) for i in range(len(labels)))
 
 
-def _of_pairs(recipe: Recipe, data: TrainingData) -> Iterator[HeldOut]:
+def _of_pairs(recipe: Recipe, data: TrainingData, table: ClassTable) -> Iterator[HeldOut]:
     for pair in data.held_out():
         source_hwc, target_hwc = (resize(image, recipe.validation_px) for image in pair)
-        yield HeldOut(source_hwc, np.uint32(1) << classify(target_hwc).astype(np.uint32))
+        yield HeldOut(source_hwc, np.uint32(1) << table.classify(target_hwc).astype(np.uint32))
 
 
-def _look_at(model: InferenceModel, images: Iterator[HeldOut]) -> _Group:
+def _look_at(model: InferenceModel, images: Iterator[HeldOut], table: ClassTable) -> _Group:
     assert isinstance(model.generator, CompactGenerator)
-    rng, group = np.random.default_rng(0), _Group()
+    rng, group = np.random.default_rng(0), _Group(table)
     for image_hwc, sets_hw in images:
         logits, entropy = _run(model, image_hwc)
         height, width = sets_hw.shape
         of_class = _class_probabilities(model, logits[:, :height, :width].unsqueeze(0), 1.0)[0].numpy()
         classes, confidence = of_class.argmax(0).astype(np.uint32), of_class.max(0)
-        known = sets_hw != EVERY_CLASS
+        known = sets_hw != table.every_class
         allowed = known & ((sets_hw >> classes) & 1 > 0)
         for window, cells in _windows(height, width, model.generator.stride):
             n_known = int(known[window].sum())
@@ -174,7 +175,7 @@ def _windows(height: int, width: int, stride: int) -> Iterator[tuple[tuple[slice
 def _class_probabilities(model: InferenceModel, logits_bkhw: Tensor, sharpness: float) -> Tensor:
     p = (sharpness * logits_bkhw).softmax(1)
     classes = model.class_of_colour.cpu()
-    return torch.zeros(len(p), len(PART_OF_CLASS), *p.shape[2:]).index_add(1, classes, p)
+    return torch.zeros(len(p), int(classes.max()) + 1, *p.shape[2:]).index_add(1, classes, p)
 
 
 def _fit_sharpness(model: InferenceModel, groups: Mapping[str, _Group]) -> float:
@@ -211,8 +212,8 @@ def _ece(model: InferenceModel, name: str, group: _Group, sharpness: float) -> f
     if name == PAIRS:
         reliability.add(of_class.max(0), (sets >> shown.astype(np.uint32)) & 1 > 0)
         return reliability.error()
-    parts = np.array(PART_OF_CLASS)
-    truth, part = part_of_sets(sets), parts[shown]
+    parts = np.array(group.table.part_of_class)
+    truth, part = part_of_sets(sets, group.table), parts[shown]
     of_part = np.stack([of_class[parts == p].sum(0) for p in range(parts.max() + 1)])
     known = truth >= 0
     reliability.add(np.take_along_axis(of_part, part[None], 0)[0][known], (truth == part)[known])

@@ -40,6 +40,8 @@ class State:
     ema: AveragedModel | None = None
     step: int = 0
     best: float | None = None
+    n_stale: int = 0
+    """Validations since the best one."""
     metrics: dict[str, float] = field(default_factory=dict)
     """Of the last validation."""
     init: list[str] = field(default_factory=list)
@@ -80,6 +82,7 @@ def save(path: Path, state: State, recipe: Mapping[str, Any], *, data: str, vali
         "ema": state.ema.state_dict() if state.ema else None,
         "step": state.step,
         "best": state.best,
+        "n_stale": state.n_stale,
         "metrics": state.metrics,
         "random": own,
         "random_others": others,
@@ -123,7 +126,7 @@ def restore(state: State, content: Mapping[str, Any]) -> None:
     if state.ema:
         state.ema.load_state_dict(content["ema"])
     state.step, state.best, state.metrics = content["step"], content["best"], content["metrics"]
-    state.init = content["init"]
+    state.init, state.n_stale = content["init"], content.get("n_stale", 0)
     torch.set_rng_state([content["random"], *content.get("random_others", [])][rank()])
     if content["random_cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["random_cuda"])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASS_NAMES, COLOURS_RGB, nearest_colour
+from sat2map.classes import ClassTable
 from sat2map.data.augment import Augmentation, Chip, draw_chip
 from sat2map.data.cache import CachedPairs
 from sat2map.data.colour_jitter import Levels
@@ -119,7 +119,8 @@ class LabelSource:
     def _narrowed(self) -> PartialLabels:
         sets = self.labels.sets.copy()
         for value, name in self.source.narrowed.items():
-            only = np.uint32(1 << CLASS_NAMES.index(name)) if name in CLASS_NAMES else np.uint32(0)
+            index = self.labels.table.index_of(name)
+            only = np.uint32(0 if index is None else 1 << index)
             if not sets[value] & only:
                 raise RecipeError(
                     f"narrowed value {value} of {self.source.name} cannot be", name, hint="one of its legend's classes"
@@ -149,8 +150,9 @@ class ValidationLabels:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """All that a run learns from and is validated on."""
+    """All that a run learns from and is validated on, and the classes of its maps."""
 
+    table: ClassTable
     pairs: tuple[PairSource, ...]
     labels: tuple[LabelSource, ...] = ()
     validation: tuple[ValidationLabels, ...] = ()
@@ -175,11 +177,11 @@ class TrainingData:
 
     def colour_frequencies(self) -> npt.NDArray[np.float64]:
         """How frequent each colour of the table is in the true maps, each source of pairs at its share; shape (K,)."""
-        total = np.zeros(len(COLOURS_RGB))
+        total = np.zeros(len(self.table.colours_rgb))
         for source, share in zip(self.pairs, self.shares, strict=False):
             counts = np.zeros_like(total)
             for i in source.split.train:
-                nearest = nearest_colour(source.pairs[i].target_hwc[::COLOUR_STEP, ::COLOUR_STEP])
+                nearest = self.table.nearest_colour(source.pairs[i].target_hwc[::COLOUR_STEP, ::COLOUR_STEP])
                 counts += np.bincount(nearest.ravel(), minlength=len(counts))
             total += share * counts / max(counts.sum(), 1)
         return total

@@ -102,7 +102,8 @@ def steps_per_epoch(recipe: Recipe, data: TrainingData) -> int:
     """Steps of an epoch: those of the recipe, or as many as give a pass over the pairs.
 
     >>> from sat2map.train.recipe import load_recipe
-    >>> steps_per_epoch(load_recipe("paper", [("steps_per_epoch", "7")]), TrainingData(()))
+    >>> recipe = load_recipe("paper", [("steps_per_epoch", "7")])
+    >>> steps_per_epoch(recipe, TrainingData(recipe.table, ()))
     7
     """
     if recipe.steps_per_epoch:
@@ -161,3 +162,9 @@ def _stack(drawn: Sequence[tuple[Draw, Chip | PartialChip]], data: TrainingData,
 def as_input(images_hwc: Sequence[np.ndarray[Any, np.dtype[np.uint8]]]) -> Tensor:
     """uint8 images of one size as a network's input: float, shape (B, 3, H, W), -1..1, channels last in memory."""
     return torch.from_numpy(np.stack(images_hwc)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def first_images(recipe: Recipe, data: TrainingData, n: int, device: torch.device) -> Iterator[Tensor]:
+    """The images of a run's first `n` chips, one at a time, as a network's input: each source at its share."""
+    for of in plan(data, recipe.seed, 0, n):
+        yield as_input([draw(recipe, data, recipe.augmentation, of).source_hwc]).to(device)

@@ -54,9 +54,16 @@ def fit(run: Run) -> None:
     with (
         nullcontext()
         if rank()
-        else Monitor(run.options.folder, step=state.step, n_steps=n_steps, batch_size=n_images, quiet=run.options.quiet)
+        else Monitor(
+            run.options.folder,
+            step=state.step,
+            n_steps=n_steps,
+            batch_size=n_images,
+            metric=recipe.select_by,
+            quiet=run.options.quiet,
+        )
     ) as monitor:
-        while state.step < n_steps:
+        while state.step < n_steps and not _is_over(run):
             began = time.monotonic()
             epoch, n_done = divmod(state.step, run.steps_per_epoch)
             run.generator.train()
@@ -131,6 +138,11 @@ def _set_learning_rates(run: Run) -> None:
             group["lr"] = factor * optimisers[name].learning_rate
 
 
+def _is_over(run: Run) -> bool:
+    """Whether validations have stopped gaining for as long as the recipe waits."""
+    return run.recipe.patience is not None and run.state.n_stale >= run.recipe.patience
+
+
 def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> None:
     """Validate, keep the best and the last networks, and only then write the checkpoint that says so."""
     state, metric = run.state, run.recipe.select_by
@@ -145,8 +157,9 @@ def _end_epoch(run: Run, monitor: Monitor | None, epoch: int, began: float) -> N
     if grid:
         monitor.grid(state.step, epoch, grid)
     value = state.metrics.get(metric)
+    state.n_stale += 1
     if value is not None and (state.best is None or (value < state.best) == (metric in SMALLER_IS_BETTER)):
-        state.best = value
+        state.best, state.n_stale = value, 0
         write_networks(run, "best")
     write_networks(run, "last")
     run.save_checkpoint()

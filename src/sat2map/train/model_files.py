@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sat2map.model import safetensors_file
 from sat2map.model.card import NOT_STATED, Card
@@ -18,7 +18,7 @@ from sat2map.nn.normalization import freeze_statistics, normalization_of
 from sat2map.nn.unet import dropout_of
 from sat2map.train.build import configuration
 from sat2map.train.data import PairSource
-from sat2map.train.loader import as_input, draw, plan
+from sat2map.train.loader import first_images
 from sat2map.train.run import Run
 
 N_FREEZE_IMAGES = 256
@@ -31,13 +31,12 @@ def make_card(
     """The model card of one of the run's networks as it is now, with its validation metrics."""
     recipe = run.recipe
     network = recipe.generator if role == "generator" else recipe.discriminator
-    arguments = configuration(network)
+    arguments = configuration(network, recipe.table)
     shape = geometry(module)
     normalization = normalization_of(module)
     if normalization == "frozen":
         # Whatever they were in training: the network that the card describes is the one that is used.
         arguments["normalization"] = "frozen"
-    protocol = {"size_px": recipe.validation_px, "n_images": len(run.data.held_out())}
     training_data, training_data_licence = _in_words(run)
     return Card(
         name=recipe.name,
@@ -51,6 +50,7 @@ def make_card(
         receptive_radius_px=shape.receptive_radius_px,
         margin_px=shape.margin_px,
         heads=getattr(module, "heads", ()),
+        classes=recipe.table,
         palette=arguments.get("palette"),
         levels=tuple((round(low), round(high)) for low, high in run.data.levels.T),
         stretch_bytes=recipe.augmentation.stretch > 0,
@@ -60,11 +60,15 @@ def make_card(
         recipe=recipe.model_dump(mode="json"),
         seed=recipe.seed,
         steps=run.state.step,
-        metrics={"validation": protocol | dict(metrics)},
+        metrics={"validation": _protocol(run) | dict(metrics)},
         licence=recipe.licence,
         init=tuple(run.state.init),
         sat2map_version=version("sat2map"),
     )
+
+
+def _protocol(run: Run) -> dict[str, Any]:
+    return {"size_px": run.recipe.validation_px, "n_images": len(run.data.held_out())}
 
 
 def _in_words(run: Run) -> tuple[str, str]:
@@ -93,15 +97,9 @@ def write_networks(run: Run, which: Literal["best", "last"]) -> None:
 def frozen_copy(run: Run) -> Generator:
     """The generator as it now is, with its statistics frozen over training images."""
     frozen = copy.deepcopy(run.shown)
-    freeze_statistics(frozen, lambda: _freeze_batches(run))
-    return frozen
-
-
-def _freeze_batches(run: Run) -> Iterator[Tensor]:
-    """The images of the run's first chips, one at a time: each source at its share."""
     n = min(run.data.n_train, N_FREEZE_IMAGES)
-    for of in plan(run.data, run.recipe.seed, 0, n):
-        yield as_input([draw(run.recipe, run.data, run.recipe.augmentation, of).source_hwc]).to(run.device)
+    freeze_statistics(frozen, lambda: first_images(run.recipe, run.data, n, run.device))
+    return frozen
 
 
 def write(

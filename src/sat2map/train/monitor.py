@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from sat2map.files import NO_ROOM, full_disk_named, replacing
 STEPS_A_ROW = 20
 """Steps whose mean makes one row of `steps.csv`."""
 
+LINE_S = 60.0
 STEP_COLUMNS = ("loss_d", "d_real", "d_fake", "loss_g", "reconstruction")
 """Of `steps.csv`, after the step; what D has is empty as long as it is not switched on."""
 
@@ -37,12 +39,14 @@ class Monitor:
         step: step that the run begins at.
         n_steps: steps in the whole run.
         batch_size: images in a step.
+        metric: of the validations, told with the time that is left.
         quiet: no progress bar and no lines.
     """
 
-    def __init__(self, run: Path, *, step: int, n_steps: int, batch_size: int, quiet: bool) -> None:
+    def __init__(self, run: Path, *, step: int, n_steps: int, batch_size: int, metric: str = "", quiet: bool) -> None:
         self.run = run
         self.batch_size = batch_size
+        self.minutes = _Minutes(step, n_steps, metric)
         self.values: defaultdict[str, list[float]] = defaultdict(list)
         for name in ("steps.csv", "epochs.csv"):
             _drop_rows_after(run / name, step)
@@ -80,6 +84,8 @@ class Monitor:
         for key, value in values.items():
             self.values[key].append(value)
         self.progress.update(self.task, completed=step, epoch=epoch + 1)
+        if line := self.minutes.line(step, time.monotonic()):
+            self.console.print(line, highlight=False)
         if step % STEPS_A_ROW:
             return
         means = {key: fmean(values) for key, values in self.values.items()}
@@ -92,6 +98,7 @@ class Monitor:
     def epoch(self, step: int, epoch: int, metrics: Mapping[str, float], seconds: float) -> None:
         """Take in the metrics of a validation."""
         values = {"epoch": epoch, "seconds": seconds, **metrics}
+        self.minutes.last = metrics.get(self.minutes.metric)
         self._record("epochs.csv", step, values, tuple(values))
         self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(metrics)}", highlight=False)
 
@@ -138,6 +145,24 @@ def _quiet_thread() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = told
+
+
+class _Minutes:
+    """A line each minute: how far the run is, its metric, and the time that is left."""
+
+    def __init__(self, step: int, n_steps: int, metric: str) -> None:
+        self.first, self.n_steps, self.metric = step, n_steps, metric
+        self.last: float | None = None
+        self._began_s = self._told_s = time.monotonic()
+
+    def line(self, step: int, now_s: float) -> str | None:
+        """The line, where a minute has passed since the last one."""
+        if now_s - self._told_s < LINE_S or step <= self.first:
+            return None
+        self._told_s = now_s
+        left_s = (self.n_steps - step) * (now_s - self._began_s) / (step - self.first)
+        words = f"step {step} of {self.n_steps}, {max(1, round(left_s / 60))} min left at most"
+        return words if self.last is None else f"{words}, {self.metric} {self.last:.3g} at the last validation"
 
 
 def _line(values: Mapping[str, Any]) -> str:

@@ -45,15 +45,15 @@ def open_data(
     labels = []
     for source, path in sources:
         if source.kind != "pairs":
-            opened = _open_labels(source, source.kind, path, cache)
+            opened = _open_labels(source, source.kind, path, recipe, cache)
             labels.append(LabelSource(source.share, opened, source, _chip_gsd_m(source, recipe, pairs)))
     if not pairs and not labels:
         raise RecipeError("recipe has no sources", recipe.name, hint="give a folder of pairs, or `sources`")
     validation = []
     for wanted in recipe.validation:
         path = expand_folder(wanted.folder)
-        validation.append(ValidationLabels(wanted, _open_labels(wanted, wanted.kind, path, cache)))
-    return TrainingData(tuple(pairs), tuple(labels), tuple(validation))
+        validation.append(ValidationLabels(wanted, _open_labels(wanted, wanted.kind, path, recipe, cache)))
+    return TrainingData(recipe.table, tuple(pairs), tuple(labels), tuple(validation))
 
 
 def _open_given(folder: PairFolder, recipe: Recipe, groups: Path | None, cache: Path | None) -> PairSource:
@@ -137,13 +137,13 @@ def _chip_gsd_m(source: TrainingSource, recipe: Recipe, pairs: Sequence[PairSour
             "recipe does not say how many metres a pixel of its chips covers", recipe.name,
             hint="set gsd_m = [0.8, 2.4] in the recipe",
         )  # fmt: skip
-    return chosen or TrainingData(tuple(pairs)).gsd_m
+    return chosen or TrainingData(recipe.table, tuple(pairs)).gsd_m
 
 
 def _open_labels(
-    source: TrainingSource | ValidationSource, kind: LabelKind, path: Path, cache: Path | None
+    source: TrainingSource | ValidationSource, kind: LabelKind, path: Path, recipe: Recipe, cache: Path | None
 ) -> PartialLabels:
-    labels = open_labels(path, kind, cache).matching(source.only, source.without)
+    labels = open_labels(path, kind, recipe.table, cache).matching(source.only, source.without)
     _check_not_empty(labels.names, source)
     _check_stated(source, list_pairs(TwoFolders(path / "image", path / LABEL_FOLDERS[kind])))
     return labels

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.data.augment import Augmentation
 from sat2map.data.pairs import Direction
 from sat2map.errors import RecipeError, did_you_mean
@@ -75,8 +76,12 @@ class Recipe(_Part):
     objective: Objective = Objective()
     generator_optimiser: Optimiser = Optimiser()
     discriminator_optimiser: Optimiser = Optimiser()
+    init: tuple[str, ...] = ()
+    """Models whose weights a run begins with, unless it is told others: names, files, or folders of runs."""
     initialisation: Literal["paper", "torch"] = "paper"
     """The paper's Gaussian, or torch's own for each layer."""
+    classes: ClassTable | None = None
+    """Of the maps, and of what partial labels may say; None: those that the folder of pairs names, else the default."""
     direction: Direction = "AtoB"
     augmentation: Augmentation = Augmentation()
     sources: tuple[TrainingSource, ...] = ()
@@ -99,6 +104,8 @@ class Recipe(_Part):
     steps_per_epoch: int | None = Field(None, gt=0)
     """None: as many as it takes for as many chips of pairs as there are pairs."""
     epochs: int = Field(200, gt=0)
+    patience: int | None = Field(None, gt=0)
+    """Validations in a row without gain after which a run ends; None: it goes to its last epoch."""
     constant_epochs: int = Field(100, ge=0)
     """Epochs at the full learning rate; then it falls linearly to zero."""
     ema_decay: float = Field(0, ge=0, lt=1)
@@ -146,6 +153,11 @@ class Recipe(_Part):
             if len(set(names)) < len(names):
                 raise ValueError(f"two folders have one name ({', '.join(names)}): give each a `name`")
         return self
+
+    @property
+    def table(self) -> ClassTable:
+        """Classes of the maps."""
+        return self.classes or CLASSES
 
     def finish_at(self, epoch: int) -> Finish | None:
         """What has changed by an epoch, from 0; None: nothing yet."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from sat2map.classes import CLASS_OF_COLOUR, ROAD_CLASSES
 from sat2map.nn import CompactGenerator
 from sat2map.nn.generator import Generator
 from sat2map.nn.losses import L1Loss, PaletteLoss
@@ -33,12 +32,13 @@ class PaletteReconstruction:
     """That of a palette head: the loss of the pairs, of the classes from some epoch on, and of partial labels."""
 
     def __init__(self, recipe: Recipe, generator: CompactGenerator, data: TrainingData) -> None:
-        objective, classes = recipe.objective, CLASS_OF_COLOUR.tolist()
+        objective, table = recipe.objective, recipe.table
+        classes = table.class_of_colour.tolist()
         loss = PaletteLoss(
-            generator.palette, classes, ROAD_CLASSES, _colour_weights(data, objective.colour_balance),
+            generator.palette, classes, table.road_classes, _colour_weights(data, objective.colour_balance),
             dice_weight=objective.dice_weight, l1_weight=objective.l1_weight,
         )  # fmt: skip
-        partial_loss = PartialLabelLoss(classes, ROAD_CLASSES, dice_weight=objective.dice_weight)
+        partial_loss = PartialLabelLoss(classes, table.road_classes, dice_weight=objective.dice_weight)
         device = generator.palette.device
         self._loss, self._partial_loss, self._recipe = loss.to(device), partial_loss.to(device), recipe
 

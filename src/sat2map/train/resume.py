@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from sat2map.classes import CLASSES
 from sat2map.errors import CheckpointError
+from sat2map.scene.class_tag import as_tag
 from sat2map.train.checkpoint import environment
 
 NO_WEIGHT = (
     "name", "training_data", "training_data_licence", "licence", "checkpoint_steps", "validate_every",
-    "validation_px", "validation", "select_by",
+    "validation_px", "validation", "select_by", "patience",
     # These act through the data alone, whose identity is compared.
     "gsd_m", "pairs_gsd_m", "validation_share",
     # Passes of another kind end with other last bits, as another machine's do.
@@ -19,6 +22,8 @@ NO_WEIGHT = (
 """Keys of a recipe that change no weight, or only in ways that are looked at elsewhere."""
 NO_WEIGHT_OF_FOLDER = ("folder", "name", "title", "licence", "only", "without", "gsd_m", "chip_gsd_m")
 """Likewise of a source. What its files are is compared, and the scale of its chips on its own."""
+DEFAULT_CLASSES = json.loads(as_tag(CLASSES))
+"""A recipe without classes has these."""
 SELECTION = ("select_by", "validation_px", "validation", "gsd_m")
 """Keys by which the best network is chosen."""
 
@@ -30,6 +35,8 @@ def decisive(values: Mapping[str, Any], epoch: float) -> dict[str, Any]:
     run's length, its finish, and the discriminator's part.
     """
     known = {key: value for key, value in values.items() if key not in NO_WEIGHT}
+    known["init"] = known.get("init") or []
+    known["classes"] = known.get("classes") or DEFAULT_CLASSES
     known["sources"] = [_decisive_source(source, values) for source in values.get("sources", ())]
     objective = dict(known["objective"])
     if known["generator"]["architecture"] != "compact":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,14 +19,19 @@ from sat2map.files import UNFINISHED
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
-from sat2map.train.build import begin_from, build_state, check_networks_fit, weight_files
+from sat2map.train.begin import begin_from, weight_files
+from sat2map.train.build import build_state, check_networks_fit
 from sat2map.train.checkpoint import State
 from sat2map.train.data import TrainingData
-from sat2map.train.loader import steps_per_epoch
+from sat2map.train.described import as_data_say
+from sat2map.train.loader import first_images, steps_per_epoch
 from sat2map.train.open_data import open_data
 from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
 from sat2map.train.resume import check_same_run, selects_alike
+
+N_IMAGES = 48
+"""From which a model that was exported gets its statistics."""
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +44,7 @@ class RunOptions:
         folder: of the run.
         device: torch device.
         resume: `auto`: go on from the run's checkpoint if there is one; a path: from that one; None: begin anew.
-        init: models to begin with the weights of: files, names, or folders of runs.
+        init: models to begin with the weights of: files, names, or folders of runs; none: those of the recipe.
         groups: CSV of overlap groups, if not found beside the data.
         cache: folder of decoded pairs, if not the user's.
         overwrite: begin anew even if the folder holds a run.
@@ -117,14 +122,16 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     Raises:
         DataError: a folder is empty, or images in it are broken; all are named before anything else is done.
         OutputError: the run's folder already holds a run.
-        RecipeError: sizes do not fit the network's stride, or the sources not the rest of the recipe.
+        RecipeError: sizes do not fit the network's stride, the sources not the rest of the recipe, or the classes of
+            the recipe not those of the folder.
         CheckpointError: the checkpoint is of another recipe or other data, or broken.
         ModelFileError: an `init` file does not fit.
     """
+    recipe = as_data_say(recipe, folder)
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
     check_networks_fit(recipe)
-    init = [] if source else weight_files(options.init)
+    init = [] if source else weight_files(options.init or recipe.init)
     data = open_data(folder, recipe, groups=options.groups, cache=options.cache)
     _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))
@@ -133,18 +140,22 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     if content:
         _restore(run, content)
     else:
-        state.init = begin_from(state, init)
+        images = partial(first_images, recipe, data, N_IMAGES, run.device)
+        state.init = begin_from(state, init, recipe.table, images)
         if rank():
             # The weights are the same in all processes, their noise is not.
             torch.manual_seed(recipe.seed + rank())
-    if rank():
-        return run
-    options.folder.mkdir(parents=True, exist_ok=True)
-    for left in options.folder.glob(UNFINISHED):
+    if not rank():
+        _prepare_folder(options.folder, recipe)
+    return run
+
+
+def _prepare_folder(folder: Path, recipe: Recipe) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(UNFINISHED):
         # A kill while a checkpoint or a model file was written left it.
         left.unlink()
-    (options.folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
-    return run
+    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=1), "utf-8")
 
 
 def _restore(run: Run, content: dict[str, Any]) -> None:

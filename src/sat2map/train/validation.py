@@ -9,7 +9,6 @@ from statistics import fmean
 import numpy as np
 
 from sat2map.arrays import UInt8
-from sat2map.classes import classify
 from sat2map.engine.torch import TorchEngine
 from sat2map.evaluate.elsewhere import as_translated
 from sat2map.evaluate.metrics import METRICS, prepare_truth, resize, score, total
@@ -75,7 +74,7 @@ def _of_pairs(run: Run, predict: Predict) -> tuple[dict[str, float], Grid]:
     size, held_out = run.recipe.validation_px, run.data.held_out()
     shown = held_out or [source.pairs[i] for source in run.data.pairs for i in source.split.train[:N_GRID_ROWS]]
     if not run.truths:
-        run.truths = [prepare_truth(pair.target_hwc, size) for pair in shown]
+        run.truths = [prepare_truth(pair.target_hwc, size, run.recipe.table) for pair in shown]
     sources = [resize(pair.source_hwc, size) for pair in shown]
     predictions = [predict(source) for source in sources]
     grid = [[s, p, t.bicubic_hwc] for s, p, t in zip(sources, predictions, run.truths, strict=True)][:N_GRID_ROWS]
@@ -91,5 +90,5 @@ def _of_labels(card: Card, predict: Predict, validation: ValidationLabels) -> di
     labels, gsd_m = validation.labels, validation.source.gsd_m
     for i in range(len(labels)):
         image, sets = as_translated(labels[i], labels.sets, gsd_m, card)
-        whole += score_partial(classify(predict(image)), sets)
+        whole += score_partial(card.classes.classify(predict(image)), sets, card.classes)
     return {name: value for name, value in whole.metrics().items() if not math.isnan(value)}

@@ -16,9 +16,9 @@ from typing import Any
 import rasterio
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.classes import CLASS_NAMES
 from sat2map.files import short_name
 from sat2map.model.card import Card
+from sat2map.scene.class_tag import CLASS_TABLE_TAG, as_tag
 from sat2map.scene.destination import publish
 from sat2map.scene.formats import finish
 from sat2map.scene.identity import identity
@@ -29,6 +29,7 @@ from sat2map.scene.pieces import (
     CONFIDENCE,
     ENVIRONMENT,
     FAMILIARITY,
+    MAP,
     Piece,
     PieceWriter,
     Product,
@@ -242,7 +243,7 @@ def assemble(scene: Source, job: TranslationJob, card: Card, paths: Sequence[Pat
     for product, path in reversed(list(zip(job.settings.products, paths, strict=True))):
         tags, work = _tags(scene, job, card, product, unfamiliar), finished / short_name(path.name)
         pieces = job.pieces(product)
-        made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=work)
+        made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=work, classes=card.classes)
     publish(made, paths)
     return unfamiliar
 
@@ -263,8 +264,10 @@ def _tags(scene: Source, job: TranslationJob, card: Card, product: Product, unfa
     }
     if scene.stretch is not None:
         tags["SAT2MAP_STRETCH"] = str(scene.stretch)
+    if product in (MAP, CLASSES):
+        tags[CLASS_TABLE_TAG] = as_tag(card.classes)
     if product == CLASSES:
-        tags["SAT2MAP_CLASSES"] = ", ".join(f"{i} {name}" for i, name in enumerate(CLASS_NAMES))
+        tags["SAT2MAP_CLASSES"] = ", ".join(f"{i} {name}" for i, name in enumerate(card.classes.names))
     if product == CONFIDENCE:
         tags["SAT2MAP_CONFIDENCE"] = "probability of the class shown, 0 to 255 for 0 to 1"
     if product == FAMILIARITY:

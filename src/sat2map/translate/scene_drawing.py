@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.classes import COLOURS_RGB, classify, nearest_colour
 from sat2map.engine import Engine, check_outputs, choose_head
 from sat2map.scene.gaps import fill_gaps
 from sat2map.scene.model_grid import ResampledSource, choose_model_grid
@@ -51,7 +50,8 @@ def make_runner(engine: Engine, settings: Settings, others: Sequence[str] = ()) 
     def run_blended(sat_hwc: UInt8) -> UInt8:
         result = blended(run_batch, sat_hwc)
         if head == "crisp":
-            result[..., :3] = COLOURS_RGB[nearest_colour(result[..., :3])]
+            classes = engine.card.classes
+            result[..., :3] = classes.colours_rgb[classes.nearest_colour(result[..., :3])]
         return result
 
     return run_blended if mode == "blend" else lambda sat_hwc: run_batch(sat_hwc[None])[0]
@@ -106,6 +106,7 @@ class SceneDrawing:
 
     def __init__(self, scene: Source, engine: Engine, settings: Settings, plan: TilingPlan | None = None) -> None:
         card = engine.card
+        self._classes = card.classes
         self.scene, self.settings = scene, settings.for_card(card)
         self.plan = plan or make_plan(card, settings, choose_model_grid(scene.grid, card.gsd_m, settings.gsd_m))
         self.products = list(self.settings.products)
@@ -173,7 +174,7 @@ class SceneDrawing:
     def _layers(self, result: UInt8) -> list[tuple[UInt8, bool]]:
         """Each product's layer on the model grid, and whether it may be interpolated."""
         image = result[..., :3]
-        drawn = (classify(image)[..., None], False) if self.settings.classes else (image, self._is_smooth)
+        drawn = (self._classes.classify(image)[..., None], False) if self.settings.classes else (image, self._is_smooth)
         return [drawn, *((result[..., i : i + 1], True) for i in range(3, result.shape[-1]))]
 
     @property

@@ -19,6 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from sat2map.arrays import Float32, UInt8
 from sat2map.classes import CLASSES, MapClass
 from sat2map.errors import DataError, SceneError
+from sat2map.scene.class_tag import CLASS_TABLE_TAG, from_tag
 from sat2map.scene.gdal import is_remote
 from sat2map.scene.georeference import Grid
 from sat2map.tiling import Window
@@ -29,6 +30,8 @@ SAMPLE_PX = 512
 LARGEST_DISTANCE = 32.0
 """Levels of 0..255 between a map's colours and those of the table, on half of the ground."""
 UNKNOWN = 255
+ROAD_NAMES = ("road", "major road")
+"""Where a class table does not say what are roads, classes of these names are."""
 CACHE_BYTES = 64 * 2**20
 """Of GDAL's blocks; its default is a share of the machine's memory."""
 
@@ -51,7 +54,7 @@ class FileClasses:
         self.grid = Grid(dataset.height, dataset.width, dataset.crs, dataset.transform)
         # A dataset is read by one thread at a time; what follows is done by several.
         self._lock = threading.Lock()
-        self._n_classes = len(table)
+        self.table, self._n_classes = table, len(table)
         kinds = sorted(set(dataset.dtypes))
         self._is_map = dataset.count in (3, 4) and kinds == ["uint8"]
         if self._is_map:
@@ -151,7 +154,8 @@ def open_class_raster(
 
     Args:
         source: file or URL.
-        table: its classes; None: those of the bundled model, and a colour table in the file must agree.
+        table: its classes; None: those that the file names, as `translate` writes them; else the default ones, with
+            which a colour table in the file must agree.
         confidence: a raster on the same grid; None: that which `translate` writes beside a map, if it is there.
 
     Raises:
@@ -166,6 +170,7 @@ def open_class_raster(
             raise SceneError(
                 "raster has no CRS, so its vectors would have no place", source, hint="rio edit-info --crs --transform"
             )
+        table = table or _named_classes(dataset, source)
         if table is None:
             _check_palette(dataset, source)
         beside = Path(source).with_name(f"{Path(source).stem}_confidence.tif")
@@ -186,6 +191,14 @@ def _opened(source: str | Path) -> Any:
         raise SceneError("raster cannot be opened", source, hint="rio info tells what GDAL makes of it") from error
 
 
+def _named_classes(dataset: Any, name: str | Path) -> Sequence[MapClass] | None:
+    tag = dataset.tags().get(CLASS_TABLE_TAG)
+    try:
+        return None if tag is None else from_tag(tag)
+    except ValueError as error:
+        raise SceneError(f"raster's tag {CLASS_TABLE_TAG} is broken", name, hint="give `class_table`") from error
+
+
 def _check_palette(dataset: Any, name: str | Path) -> None:
     """See that a colour table is ours: numbers with other colours are other classes."""
     if dataset.count > 2 or dataset.colorinterp[0] != ColorInterp.palette:
@@ -202,7 +215,7 @@ def _check_palette(dataset: Any, name: str | Path) -> None:
 def read_class_table(path: Path) -> tuple[MapClass, ...]:
     """Read a class table: TOML with a `[[classes]]` for each, in the order of their numbers.
 
-    Each has a `name` and `colours_rgb`, a list of colours, the usual one first.
+    Each has a `name` and `colours_rgb`, a list of colours, the usual one first; with `is_road = true` it is a road.
 
     Raises:
         DataError: it is no such file.
@@ -211,8 +224,12 @@ def read_class_table(path: Path) -> tuple[MapClass, ...]:
     try:
         rows = tomllib.loads(path.read_text("utf-8"))["classes"]
         table = tuple(
-            MapClass(str(r["name"]), tuple((int(x), int(y), int(z)) for x, y, z in r["colours_rgb"])) for r in rows
-        )
+            MapClass(
+                str(r["name"]), tuple((int(x), int(y), int(z)) for x, y, z in r["colours_rgb"]),
+                bool(r.get("is_road", r["name"] in ROAD_NAMES)),
+            )
+            for r in rows
+        )  # fmt: skip
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise DataError("class table cannot be read", path, hint=hint) from error
     colours = [level for kind in table for rgb in kind.colours_rgb for level in rgb]

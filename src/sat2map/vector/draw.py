@@ -82,12 +82,12 @@ class VectorMap:
     @cached_property
     def colours_rgb(self) -> UInt8:
         """uint8, shape (n, 3): all colours, class by class."""
-        return np.array([rgb for kind in self.style.table for rgb in kind.colours_rgb], np.uint8)
+        return self.style.classes.colours_rgb
 
     @cached_property
     def class_of_colour(self) -> UInt8:
         """uint8, shape (n,): the class of each of all colours."""
-        return np.array([i for i, kind in enumerate(self.style.table) for _ in kind.colours_rgb], np.uint8)
+        return self.style.classes.class_of_colour
 
     @cached_property
     def is_road(self) -> Bool:

@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from sat2map.classes import CLASSES, ROAD_CLASSES, MapClass
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.errors import DataError
 
-MOST_CLASSES = 24
 STYLE_HINT = "the commented styles lie in sat2map/styles; `style` names one of them, or a file"
 
 Wanted = bool | tuple[str, ...]
@@ -33,15 +32,6 @@ Filter = Mapping[str, Annotated[Wanted, BeforeValidator(_as_values)]]
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StyleClass(_Part):
-    """A class of the map."""
-
-    name: str = Field(min_length=1)
-    colours_rgb: tuple[tuple[int, int, int], ...] = Field(min_length=1)
-    """The usual one first."""
-    is_road: bool = False
 
 
 class Rule(_Part):
@@ -116,9 +106,7 @@ class DrawStyle(_Part):
     source: str = ""
     background: str = ""
     """Class of ground that nothing is drawn on; by default the first."""
-    classes: tuple[StyleClass, ...] = tuple(
-        StyleClass(name=c.name, colours_rgb=c.colours_rgb, is_road=i in ROAD_CLASSES) for i, c in enumerate(CLASSES)
-    )
+    classes: ClassTable = CLASSES
     counted: str = ""
     """Tag of which values that no rule knows are counted and told."""
     widths: Widths = Widths()
@@ -128,12 +116,7 @@ class DrawStyle(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> DrawStyle:
-        names = [c.name for c in self.classes]
-        if not 2 <= len(names) <= MOST_CLASSES or len(set(names)) < len(names):
-            raise ValueError(f"classes must be 2 to {MOST_CLASSES}, each name once")
-        colours = [rgb for c in self.classes for rgb in c.colours_rgb]
-        if len(set(colours)) < len(colours) or not all(0 <= level <= 255 for rgb in colours for level in rgb):
-            raise ValueError("colours must be red, green and blue of 0 to 255, each colour once")
+        names = self.classes.names
         if self.background not in ("", *names):
             raise ValueError(f"background is none of the classes: {self.background}")
         for rule in self.rules:
@@ -144,11 +127,6 @@ class DrawStyle(_Part):
             if rule.colour >= len(self.classes[names.index(rule.class_name)].colours_rgb):
                 raise ValueError(f"class {rule.class_name} has no colour {rule.colour}")
         return self
-
-    @cached_property
-    def table(self) -> tuple[MapClass, ...]:
-        """The class table."""
-        return tuple(MapClass(c.name, c.colours_rgb) for c in self.classes)
 
     @cached_property
     def first_colours(self) -> Mapping[str, int]:

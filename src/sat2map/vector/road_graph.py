@@ -10,7 +10,6 @@ import numpy as np
 import shapely
 
 from sat2map.arrays import Array, Bool, Float64, UInt8
-from sat2map.classes import CLASS_NAMES
 from sat2map.scene.georeference import Grid
 from sat2map.vector.roads_network import Int64
 
@@ -60,7 +59,7 @@ class RoadGraph:
         points: Array = shapely.points(self._placed(self.node_xy))
         return points
 
-    def road_columns(self, class_names: Sequence[str] = CLASS_NAMES) -> dict[str, Array]:
+    def road_columns(self, class_names: Sequence[str]) -> dict[str, Array]:
         """Attributes of the lines, as the layer `roads` has them; the names are those of the class table."""
         return {
             "start_node": self.ends[:, 0],

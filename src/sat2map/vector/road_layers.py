@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sat2map.arrays import Array
-from sat2map.classes import CLASS_NAMES, ROAD_CLASSES, MapClass
+from sat2map.classes import MapClass
 from sat2map.errors import SceneError
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassRaster
@@ -16,8 +16,6 @@ from sat2map.vector.layer import FeatureBatch, FeatureLayer
 from sat2map.vector.ragged import batches
 from sat2map.vector.roads import RoadSettings, trace_roads
 
-ROAD_NAMES = tuple(CLASS_NAMES[i] for i in ROAD_CLASSES)
-"""By these names a class table has roads."""
 ROAD_FIELDS = {
     "start_node": "int64", "end_node": "int64", "class": "string", "width_m": "double", "width_p10_m": "double",
     "length_m": "double", "confidence": "double", "is_inferred": "bool",
@@ -31,7 +29,7 @@ SHADE = 0.6
 
 def road_rows(classes: Sequence[MapClass]) -> tuple[int, ...]:
     """Rows of a class table that are roads."""
-    return tuple(i for i, kind in enumerate(classes) if kind.name in ROAD_NAMES)
+    return tuple(i for i, kind in enumerate(classes) if kind.is_road)
 
 
 def trace_road_layers(
@@ -41,7 +39,7 @@ def trace_road_layers(
 
     Args:
         raster: of classes.
-        classes: the class table; its classes `road` and `major road` are roads.
+        classes: the class table, which says what are roads.
         settings: how roads become lines.
         window_px: side of the windows that are read.
         n_workers: threads.

@@ -83,17 +83,18 @@ class Choice(NamedTuple):
     """int64, shape (P,): of no meaning for the last point of an arc."""
 
 
-def chosen(path: Candidates, gsd_m: tuple[float, float], tolerance_m: float) -> Choice:
+def chosen(path: Candidates, gsd_m: tuple[float, float], tolerance_m: Float64, level: Int64) -> Choice:
     """Choose points of whole arcs.
 
     Args:
         path: of the arcs.
         gsd_m: metres per pixel along a row and along a column.
-        tolerance_m: how far a line may be from the middles of sides that it leaves out; 0: all corners are points.
+        tolerance_m: float64, shape (N,): how far the line of each may be from the middles of sides that it leaves out;
+            0: all corners are points.
+        level: int64, shape (N,): how often that was halved.
     """
-    index, offset = np.arange(len(path.kind)), path.offset
-    kept = _kept(path, index, offset, gsd_m, np.full(len(offset) - 1, tolerance_m))
-    return Choice(kept, np.zeros(len(kept), np.int64))
+    kept = _kept(path, np.arange(len(path.kind)), path.offset, gsd_m, tolerance_m)
+    return Choice(kept, level[np.searchsorted(path.offset, kept, "right") - 1])
 
 
 def chosen_again(

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from sat2map.classes import CLASSES, MapClass
+from sat2map.classes import MapClass
 from sat2map.errors import DataError, OutputError
 from sat2map.scene.destination import check_no_input
 from sat2map.vector.areas import DEFAULT_AREA_SETTINGS, AreaSettings, trace_areas
 from sat2map.vector.class_file import open_class_raster
 from sat2map.vector.class_raster import ClassRaster
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
-from sat2map.vector.road_layers import ROAD_NAMES, road_rows, trace_road_layers
+from sat2map.vector.road_layers import road_rows, trace_road_layers
 from sat2map.vector.roads import RoadSettings
 from sat2map.vector.write import check_vector_destination, holds_layers, write_layers
 
@@ -82,7 +82,7 @@ def vectorize_file(
         source: a map, or one band of numbers of classes.
         destination: its ending decides the format.
         settings: what is made, and how.
-        table: the classes; None: those of the bundled model.
+        table: the classes; None: those that the file names, else the default ones.
         confidence: a raster on the same grid; None: that which `translate` writes beside a map, if it is there.
         overwrite: whether an output that exists is replaced.
 
@@ -96,7 +96,7 @@ def vectorize_file(
     settings.layers(path)
     check_no_input(path, [Path(source)])
     with open_class_raster(source, table, confidence) as raster:
-        return vectorize_raster(raster, path, settings, table=table or CLASSES, overwrite=overwrite)
+        return vectorize_raster(raster, path, settings, table=raster.table, overwrite=overwrite)
 
 
 def vectorize_raster(
@@ -104,7 +104,7 @@ def vectorize_raster(
     path: Path,
     settings: VectorSettings = DEFAULT_VECTOR_SETTINGS,
     *,
-    table: Sequence[MapClass] = CLASSES,
+    table: Sequence[MapClass],
     overwrite: bool = False,
 ) -> WrittenVectors:
     """Make vectors of an open raster of classes.
@@ -127,10 +127,14 @@ def _traced(raster: ClassRaster, path: Path, settings: VectorSettings, table: Se
     if wanted == ("areas",):
         return made
     if not road_rows(table):
-        words = f"class table has no class {' or '.join(map(repr, ROAD_NAMES))}"
+        words = "class table has no class that is a road"
         if not made:
             names = ", ".join(kind.name for kind in table)
-            raise DataError(f"{words}, so there are no {wanted[0]}", names, hint="name the class of roads 'road'")
+            raise DataError(
+                f"{words}, so there are no {wanted[0]}",
+                names,
+                hint="set is_road = true in the class table where one is",
+            )
         log.warning("%s: roads and junctions are left out", words)
         return made
     roads = trace_road_layers(raster, table, settings.roads, window_px=areas.window_px, n_workers=areas.n_threads)

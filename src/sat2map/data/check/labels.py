@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.data.check.image_check import PairLocation
 from sat2map.data.check.inspect import Problem
+from sat2map.data.ground_file import read_ground_file
 from sat2map.data.pairs import PairFile, TwoFolders, list_pairs, read_pair
 from sat2map.data.partial import (
-    EVERY_CLASS,
     FEWEST_ROADS,
     LABEL_FOLDERS,
     LEGEND_FILE,
@@ -65,7 +65,10 @@ def inspect_labels(
     Raises:
         DataError: a part of the folder is missing, or its legend cannot be used.
     """
-    sets, legend = read_legend(folder / LEGEND_FILE) if kind == "partial" else (road_sets(), set(range(256)))
+    described = read_ground_file(folder)
+    table = described.classes if described else CLASSES
+    whole = (road_sets(table), set(range(256))) if kind == "roads" else read_legend(folder / LEGEND_FILE, table)
+    sets, legend = whole
     files = list_pairs(TwoFolders(folder / "image", folder / LABEL_FOLDERS[kind]))
     name = folder.resolve().name
     sizes, counts, problems = Counter[tuple[int, int]](), np.zeros(256), list[Problem]()
@@ -84,21 +87,21 @@ def inspect_labels(
             useless.append(where)
     if useless:
         problems.append(Problem("mask", tuple(useless), "nearly empty, or more than half white: it is not used"))
-    shares = _shares(counts, sets)
-    known = 1 - shares.get(_names(int(EVERY_CLASS)), 0) if shares else 0.0
+    shares = _shares(counts, sets, table)
+    known = 1 - shares.get(_names(int(table.every_class), table), 0) if shares else 0.0
     return LabelReport(kind, len(files), sizes, shares, known, problems)
 
 
-def _shares(counts: npt.NDArray[np.float64], sets: ClassSets) -> dict[str, float]:
+def _shares(counts: npt.NDArray[np.float64], sets: ClassSets, table: ClassTable) -> dict[str, float]:
     """Share of the pixels of each set of classes, the largest first, from how often labels hold each value."""
     shares = Counter[str]()
     for value in np.flatnonzero(counts).tolist():
-        shares[_names(int(sets[value]))] += counts[value] / counts.sum()
+        shares[_names(int(sets[value]), table)] += counts[value] / counts.sum()
     return {names: float(share) for names, share in shares.most_common()}
 
 
-def _names(bits: int) -> str:
-    return "|".join(name for i, name in enumerate(CLASS_NAMES) if bits >> i & 1)
+def _names(bits: int, table: ClassTable) -> str:
+    return "|".join(name for i, name in enumerate(table.names) if bits >> i & 1)
 
 
 Found = tuple[tuple[int, int], npt.NDArray[np.intp]]

@@ -1,0 +1,1 @@
+"""A model of one's own ground: scenes and vectors in, a model file and a report out."""

@@ -1,0 +1,106 @@
+"""The weights that a run begins with, where they are those of models that there are already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sat2map.classes import ClassTable
+from sat2map.errors import ModelFileError
+from sat2map.model import safetensors_file
+from sat2map.model.bundled import resolve
+from sat2map.model.card import NOT_STATED, Card
+from sat2map.model.safetensors_file import Tensors
+from sat2map.nn.normalization import move_statistics
+from sat2map.train.checkpoint import State
+
+HEAD = ("head.weight", "head.bias")
+
+
+def weight_files(models: Sequence[str | Path]) -> list[Path]:
+    """Find the files of models whose weights a run is to begin with.
+
+    Args:
+        models: files, names of models, or folders of runs.
+
+    Raises:
+        ModelFileError: there is no such model.
+    """
+    return [resolve(name) for name in models]
+
+
+def begin_from(
+    state: State, files: Sequence[Path], table: ClassTable, images: Callable[[], Iterable[Tensor]]
+) -> list[str]:
+    """Begin with the weights of model files; each goes to the network of its role.
+
+    Of an exported model the normalization gets the statistics of the run's images. A palette head for other classes
+    takes over the colours that both have, and else those of classes of one name.
+
+    Args:
+        state: of the run.
+        files: of models.
+        table: classes of the run.
+        images: what the run learns from: float, shape (B, 3, H, W).
+
+    Returns:
+        What each is, in words, for the card.
+
+    Raises:
+        ModelFileError: a file's weights are not of the recipe's network, or cannot be trained on.
+    """
+    began = []
+    for path in files:
+        tensors, card = _load(path)
+        if card.role not in state.modules:
+            raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")
+        module = state.modules[card.role]
+        if card.palette is not None and card.classes != table:
+            tensors = {**tensors, **_head(tensors, card, table, module.state_dict())}
+        _load_into(module, tensors, card, path)
+        if path.suffix == ".onnx":
+            move_statistics(module, images)
+        before = "".join(f"; begun with {earlier}" for earlier in card.init)
+        learned = card.training_data or NOT_STATED
+        began.append(f"{card.name}, {card.role} (trained on {learned}; licence {card.licence}{before})")
+    return began
+
+
+def _load_into(module: nn.Module, tensors: Tensors, card: Card, path: Path) -> None:
+    try:
+        module.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
+    except RuntimeError as error:
+        raise ModelFileError(
+            f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
+            hint=f"sat2map model info {path}",
+        ) from error  # fmt: skip
+
+
+def _load(path: Path) -> tuple[Tensors, Card]:
+    if path.suffix != ".onnx":
+        return safetensors_file.load(path)
+    # Only now: else every run would need what reads ONNX.
+    from sat2map.model.import_onnx import load_exported
+
+    return load_exported(path)
+
+
+def _head(tensors: Tensors, card: Card, table: ClassTable, fresh: dict[str, Any]) -> Tensors:
+    """The head for other classes: each colour's row is that of the same colour, else of the same class, else new."""
+    head = {name: fresh[name].cpu().numpy().copy() for name in HEAD}
+    old = {kind.name: kind.colours_rgb[0] for kind in card.classes}
+    rows = {rgb: row for row, rgb in enumerate(card.palette or ())}
+    n = 0
+    for kind in table:
+        for rgb in kind.colours_rgb:
+            row = rows.get(rgb, rows.get(old.get(kind.name, rgb)))
+            for name, values in head.items():
+                if row is not None and name in tensors:
+                    values[n] = tensors[name][row].astype(np.float32)
+            n += 1
+    return head
