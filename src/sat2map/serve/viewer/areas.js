@@ -47,8 +47,9 @@ export class Areas {
     if (!scene || (this.part === 'view' && !box)) { this.told = null; this.#draw(); return; }
     const query = box ? `&bbox=${box.join(',')}` : '';
     const response = await patientFetch(`/scenes/${scene.id}/map/statistics?wait=false${query}`);
-    if (!response.ok || scene !== this.maps.scene) return;
-    this.told = await response.json();
+    const told = response.ok ? await response.json() : null;  // a view may lie beside a scene that is turned
+    if (scene !== this.maps.scene) return;
+    this.told = told;
     this.#draw();
   }
 
@@ -98,5 +99,6 @@ export class Areas {
 
 function hectares(squareMetres) {
   const value = squareMetres / 1e4;
+  if (value > 0 && value < 0.1) return `${value.toLocaleString('en', {maximumSignificantDigits: 2})} ha`;
   return `${value.toLocaleString('en', {maximumFractionDigits: value < 10 ? 2 : value < 1000 ? 1 : 0})} ha`;
 }

@@ -4,6 +4,8 @@ import {by, make, replace, say} from '/viewer/dom.js';
 const LEAST_UNFAMILIAR = 0.2;  // as `sat2map translate` has it: a tenth of familiar ground, too, is taken for unfamiliar
 const REMOVE_ICON = '<svg viewBox="0 0 24 24"><path d="M6 6l12 12M18 6 6 18"/></svg>';
 
+let shownId;
+
 /** Show the scenes; a dropped one has a button that removes it. */
 export function showScenes(scenes, current, {onChoose, onRemove}) {
   replace(by('scenes'), ...scenes.map((scene) => {
@@ -17,6 +19,8 @@ export function showScenes(scenes, current, {onChoose, onRemove}) {
     }) : null;
     return make('li', {}, button, remove);
   }));
+  if (shownId !== current?.id) by('scenes').querySelector('[aria-current="true"]')?.scrollIntoView({block: 'nearest'});
+  shownId = current?.id;
   by('empty').hidden = scenes.length > 0;
 }
 
