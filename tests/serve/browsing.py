@@ -85,9 +85,11 @@ def looking(
     opened.wait_for_selector("html[data-ready]")
     yield opened
     context.close()
-    assert [text for text in complaints if not any(own in text for own in OF_THE_RENDERER)] == []
+    complaints = [text for text in complaints if not any(own in text for own in OF_THE_RENDERER)]
+    assert not complaints, complaints
     known = (urlsplit(address).netloc, *others)
-    assert [url for url in asked if url.startswith("http") and urlsplit(url).netloc not in known] == []
+    foreign = [url for url in asked if url.startswith("http") and urlsplit(url).netloc not in known]
+    assert not foreign, foreign
 
 
 def unfold(page: Any) -> None:

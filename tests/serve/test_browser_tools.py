@@ -68,6 +68,7 @@ def point_of(page: Any, address: str, fraction: tuple[float, float] = (0.5, 0.5)
 def test_legend_and_downloads_are_in_sight_beside_eight_scenes(browser: Any, place: tuple[str, Path]) -> None:
     with looking(browser, place[0], "laptop") as page:
         assert page.locator("#scenes li").count() == 8
+        page.wait_for_selector("#counted:has-text(' px'):not(:has-text('drawn'))")
         for selector in ("#legend label", "[data-download]", "[data-mode]", "#scenes .scene >> nth=0"):
             for box in [element.bounding_box() for element in page.locator(selector).all()]:
                 assert box["y"] + box["height"] <= 650
@@ -322,6 +323,7 @@ def test_vectors_are_shown_and_told(browser: Any, tmp_path: Path) -> None:
     need("shapely", find_spec("shapely") and find_spec("pyogrio"), "pip install sat2map[vector]")
     path = write_scene(tmp_path / "a.tif", 70, 90)
     with running(app_of(tmp_path, path)) as address, looking(browser, address, "desk") as page:
+        page.keyboard.press("f")  # no divider is in the way
         with page.expect_response(re.compile(r"vectors/tiles/.*\.mvt")) as response:
             page.check("#vectors")
         assert response.value.status in (200, 204)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sat2map.serve.earth import outline_in_degrees
 from sat2map.serve.layers import MAP, SATELLITE, sparse_map_of
 from sat2map.serve.scenes import Scene, Scenes
 
@@ -12,7 +11,7 @@ from sat2map.serve.scenes import Scene, Scenes
 def described(scenes: Scenes, scene: Scene) -> dict[str, Any]:
     """Describe a scene as the page needs it."""
     return progress(scene) | {
-        "name": scene.name, "bounds": scene.bounds, "outline": outline_in_degrees(scene.grid),
+        "name": scene.name, "bounds": scene.bounds, "outline": scene.outline,
         "has_georeference": scene.has_georeference, "has_transform": scene.drawing.scene.grid.transform is not None,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
         "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),

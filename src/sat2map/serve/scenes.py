@@ -21,7 +21,7 @@ from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import Source, open_scene
 from sat2map.serve.class_areas import AreaCounter
-from sat2map.serve.earth import bounds_in_degrees, georeferenced
+from sat2map.serve.earth import bounds_in_degrees, georeferenced, outline_in_degrees
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.layers import CONFIDENCE, MAP, SATELLITE, LayerMaker, MapLayer, sparse_map_of
 from sat2map.serve.map_cache import MapCache
@@ -50,6 +50,7 @@ class Scene:
         file: file or URL of the scene.
         n_bands: bands of the file.
         bounds: west, south, east, north, in degrees.
+        outline: longitude and latitude of points along its edge.
         zooms: coarsest and finest zoom that show the scene well.
         resources: closes the files of the scene.
     """
@@ -67,6 +68,7 @@ class Scene:
     file: str | Path
     n_bands: int
     bounds: Box
+    outline: list[tuple[float, float]]
     zooms: tuple[int, int]
     resources: ExitStack
 
@@ -177,7 +179,7 @@ class Scenes:
                 has_georeference=has_georeference, layers=layers, areas=areas,
                 drawing=drawing, temporary=dropped is not None, attribution=attribution, file=path, n_bands=n_bands,
                 notices=_notices(source, drawing.plan.model_grid), zooms=zooms,
-                bounds=bounds, resources=stack.pop_all(),
+                bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
         return scene

@@ -113,16 +113,20 @@ function recall() {
   const link = readLink(location.hash);
   const linked = state.scenes.find(({id}) => id === link.scene);
   const scene = linked ?? state.scenes[0];
-  if (!scene) { showNothing(); return; }
   recalling = true;
-  state.layer = link.layer;
-  state.hiddenOf.set(scene.id, new Set(linked ? link.hidden.filter((name) => state.classes.some((c) => c.name === name)) : []));
   if (link.mode === 'fade') compare.set({mode: 'fade', opacity: link.amount ?? 100});
   else compare.set({mode: link.mode ?? 'swipe', at: link.mode === 'swipe' && link.amount !== null ? link.amount : maps.middle()});
   overlays.set(link);
-  choose(scene, linked && link.position ? link.position : undefined);
+  if (scene) showLinked(link, scene, linked);
+  else showNothing();
   recalling = false;
   remember();
+}
+
+function showLinked(link, scene, linked) {
+  state.layer = link.layer;
+  state.hiddenOf.set(scene.id, new Set(linked ? link.hidden.filter((name) => state.classes.some((c) => c.name === name)) : []));
+  choose(scene, linked && link.position ? link.position : undefined);
   if (link.scene && !linked) {
     note(`The scene of this link, “${link.scene}”, is not shown here (any more). This is “${scene.name}”.`, {error: true, keep: true});
   }
@@ -147,7 +151,8 @@ async function poll() {
 function update(fresh) {
   const came = fresh.n_windows_done_all > state.scene.n_windows_done_all;
   Object.assign(state.scene, fresh);
-  if (came && hasPending()) maps.refresh(state.layer, hiddenShown());
+  // An image that was not complete when it was sent is asked for again when more is drawn, or nothing is left to draw.
+  if (hasPending() && (came || fresh.n_windows_queued === 0)) maps.refresh(state.layer, hiddenShown());
   if (came) { drawScenes(); areas.refresh(); }
   showNotices(state.scene);
   showProgress(fresh, fresh.n_windows_queued > 0);
