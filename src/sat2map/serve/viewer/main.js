@@ -90,6 +90,8 @@ function drawPanel() {
   showNotices(state.scene);
   areas.show(state.classes, hidden());
   by('classes').hidden = state.layer !== 'map';
+  say(by('legend-title'), state.layer === 'map' ? 'Classes' : 'Confidence');
+  by('csv').hidden = state.layer !== 'map';
   by('confident').hidden = state.layer !== 'confidence';
   by('confident').firstElementChild.style.background = `linear-gradient(90deg, ${state.confident.join(', ')})`;
   say(document.querySelector('#divider .right'), state.layer === 'map' ? 'Map' : 'Confidence');
