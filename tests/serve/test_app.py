@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sat2map.errors import Sat2mapError
+from sat2map.serve.basemap import basemap_of
 from sat2map.serve.filling import BusyError, Filler
+from sat2map.serve.settings import ServeSettings
 
 from .served import Server, serving, write_scene
 
@@ -102,9 +105,42 @@ def test_documents_say_where_tiles_are(server: Server) -> None:
     assert tilejson["bounds"][2] == pytest.approx(east)
     wmts = server.client.get("/scenes/scene/satellite/WMTSCapabilities.xml").text
     assert "/scenes/scene/satellite/tiles/WebMercatorQuad/{TileMatrix}/{TileCol}/{TileRow}.png" in wmts
+    assert (tilejson["name"], "quick" in tilejson["attribution"]) == ("scene: map", True)
+    assert "<ows:Title>scene: satellite</ows:Title>" in wmts
+    assert "TiTiler" not in wmts
     tileset = server.client.get("/scenes/scene/map/tiles/WebMercatorQuad").json()
     assert tileset["crs"]
     assert "tileMatrixSets" in server.client.get("/tileMatrixSets").json()
+
+
+def test_page_about_the_addresses_loads_nothing_from_elsewhere(server: Server) -> None:
+    page = server.client.get("/docs")
+    assert page.status_code == 200
+    assert "://" not in page.text
+
+
+def test_base_map_opens_the_policy_for_its_host_alone(tmp_path: Path) -> None:
+    url = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+    with serving(tmp_path / "cache", basemap=url) as server:
+        policy = server.client.get("/").headers["content-security-policy"]
+        assert "connect-src 'self' https://tile.openstreetmap.org;" in policy
+        assert policy.count("https://") == 2  # images and what is fetched
+        # Its owner asks for the name of the page.
+        assert server.client.get("/").headers["referrer-policy"] == "strict-origin-when-cross-origin"
+        basemap = server.client.get("/scenes").json()["basemap"]
+        assert basemap["url"] == url
+        assert "OpenStreetMap contributors" in basemap["attribution"]
+        assert basemap["link"] == "https://www.openstreetmap.org/copyright"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.org/tiles.png", "ftp://example.org/{z}/{x}/{y}", "https://a b/{z}/{x}/{y}", "{z}/{x}/{y}",
+     "https://*/{z}/{x}/{y}", "https://a;script-src/{z}/{x}/{y}", "https://me@a/{z}/{x}/{y}", "https://[/{z}/{x}/{y}"],
+)  # fmt: skip
+def test_base_map_that_is_none_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(Sat2mapError, match="no address of tiles"):
+        basemap_of(ServeSettings(basemap=url))
 
 
 def test_formats_are_what_they_say(server: Server) -> None:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
-import uvicorn
 from PIL import Image
 
 from sat2map.serve.app import create_app
@@ -24,42 +17,16 @@ from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Translator
 
-from ..need import need
+from .browsing import launched, looking, running, unfold, wait_until
 from .served import SMALL, QuickEngine, ground, write_scene
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-SIZES = {"desk": (1200, 760), "phone": (390, 780)}
-PATIENCE_MS = 60_000
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    need("browser", CHROMIUM and find_spec("playwright"), "apt-get install chromium, pip install playwright")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
-
-
-@contextmanager
-def running(app: Any) -> Iterator[str]:
-    """The application on a port of this machine."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +39,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=SIZES)
+@pytest.fixture(params=["desk", "phone"])
 def page(browser: Any, address: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    width, height = SIZES[request.param]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, has_touch=request.param == "phone", accept_downloads=True
-    )
-    context.set_default_timeout(PATIENCE_MS)
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(address)
-    opened.wait_for_selector("html[data-ready]")
-    opened.name = request.param
-    yield opened
-    context.close()
-    # What the software renderer says of itself is no fault of the page.
-    assert [text for text in complaints if "GPU stall" not in text and "GroupMarkerNotSet" not in text] == []
-
-
-def unfold(page: Any) -> None:
-    if page.name == "phone" and "folded" in (page.get_attribute("#panel", "class") or ""):
-        page.click("#fold")
+    with looking(browser, address, request.param) as opened:
+        yield opened
 
 
 def colours(page: Any, tmp_path: Path) -> np.ndarray:
@@ -113,13 +61,6 @@ def share_of_map(page: Any, tmp_path: Path) -> tuple[float, float]:
     bright &= ~(screen == (238, 240, 242)).all(-1)  # the page's own paper
     half = screen.shape[1] // 2
     return float(bright[:, :half].mean()), float(bright[:, half:].mean())
-
-
-def wait_until(check: Any, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.3)
 
 
 def test_both_layers_appear_and_swipe_and_fade_move_them(page: Any, tmp_path: Path) -> None:
@@ -179,28 +120,27 @@ def test_dropped_image_comes_back_as_a_map(page: Any, tmp_path: Path) -> None:
     wait_until(lambda: min(share_of_map(page, tmp_path)) > 0.15)
     # Not `wait_for_function`: the page's security policy forbids the evaluation that it polls with.
     page.wait_for_selector("#scenes [aria-current=true] small:has-text('complete')", state="attached")
-    assert not page.locator("[data-download=tif]").is_visible()
+    unfold(page)
+    assert page.locator("[data-download=tif]").is_visible()
+    assert not page.locator("[data-download=gpkg]").is_visible()  # vectors of nowhere
 
 
-def test_download_opens_in_rasterio_where_it_was_taken(page: Any, tmp_path: Path) -> None:
+def test_downloads_are_the_whole_scene_and_a_sheet(page: Any, tmp_path: Path) -> None:
     unfold(page)
     page.click("#scenes button:has-text('north')")
     with page.expect_download() as download:
         page.click("[data-download=tif]")
     download.value.save_as(tmp_path / "view.tif")
     with rasterio.open(tmp_path / "view.tif") as view:
-        assert view.crs.to_epsg() == 32618
-        assert view.res == pytest.approx((0.9, 0.9), rel=0.05)
-        # All of the scene is in view: 500 x 400 px of 0.9 m, a little more where it is turned against degrees.
-        assert view.bounds.left == pytest.approx(580_000, abs=8)
-        assert view.bounds.top == pytest.approx(4_510_000, abs=8)
-        assert view.bounds.right == pytest.approx(580_450, abs=8)
-        assert view.bounds.bottom == pytest.approx(4_509_640, abs=8)
+        assert (view.crs.to_epsg(), view.shape, view.res) == (32618, (400, 500), (0.9, 0.9))
+        assert (view.bounds.left, view.bounds.top) == (580_000, 4_510_000)
     with page.expect_download() as download:
         page.click("[data-download=png]")
     download.value.save_as(tmp_path / "view.png")
     with Image.open(tmp_path / "view.png") as image:
-        assert image.width > 100
+        paper = np.asarray(image.convert("RGB"))
+    assert (paper[:6] == 255).all()  # the margin of the sheet
+    assert (paper == (251, 158, 38)).all(-1).any()  # the legend's orange
 
 
 def test_error_of_a_bad_upload_is_said(browser: Any, address: str, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Translator
 
 from ..need import need
+from .browsing import running
 from .served import SMALL, QuickEngine, write_scene
-from .test_browser import running
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ from sat2map.serve.settings import ServeSettings
 from sat2map.serve.upload import check_image
 
 from ..scene.rasters import PLACE
-from .served import Server, ground, pixels_of_png, serving
+from .served import Server, ground, pixels_of_png, serving, write_scene
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +204,57 @@ def test_nothing_of_an_upload_stays_when_the_server_stops(tmp_path: Path) -> Non
         assert list((tmp_path / "cache").iterdir())
     assert kept() == before
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_drop_is_removed_and_its_file_with_it(server: Server) -> None:
+    before = kept()
+    scene = server.client.post("/scenes?name=x", content=image()).json()
+    assert scene["temporary"]
+    assert server.client.delete(f"/scenes/{scene['id']}").status_code == 204
+    assert kept() <= before
+    for method in ("DELETE", "PATCH", "GET"):
+        assert server.client.request(method, f"/scenes/{scene['id']}").status_code == 404
+
+
+def test_example_is_a_drop_with_a_georeference(server: Server) -> None:
+    scene = server.client.post("/scenes/example").json()
+    assert (scene["temporary"], scene["has_georeference"], scene["width"]) == (True, True, 266)
+    assert server.client.delete(f"/scenes/{scene['id']}").status_code == 204
+
+
+def test_what_is_said_of_a_drop_counts(server: Server) -> None:
+    plain = server.client.post("/scenes?name=a.png", content=image()).json()
+    assert (plain["has_known_gsd"], plain["gsd_m"]) == (False, None)
+    said = server.client.patch(f"/scenes/{plain['id']}?gsd_m=0.25").json()
+    assert (said["name"], said["has_known_gsd"], said["gsd_m"]) == ("a", True, 0.25)
+    assert server.client.get(f"/scenes/{plain['id']}").status_code == 404
+    # The engine knows 0.5 to 2 m, so it sees half of the pixels.
+    assert server.scenes.by_id[said["id"]].drawing.plan.width == 40
+    content = tiff(count=4, transform=PLACE["transform"])
+    lost = server.client.post("/scenes?name=b.tif", content=content).json()
+    assert (lost["has_georeference"], lost["has_transform"], lost["n_bands"]) == (False, True, 4)
+    found = server.client.patch(f"/scenes/{lost['id']}?crs=EPSG:32618&bands=4,3,2").json()
+    assert (found["crs"], found["has_georeference"]) == ("EPSG:32618", True)
+    assert server.scenes.by_id[found["id"]].drawing.scene.layout.bands == (4, 3, 2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("query", ["crs=EPSG:1", "bands=9,9,9", "gsd_m=0", "gsd_m=x", "bands=1;2", "bands=0"])
+def test_what_cannot_be_true_of_a_drop_leaves_it_as_it_was(server: Server, query: str) -> None:
+    scene = server.client.post("/scenes?name=a.tif", content=tiff(**PLACE)).json()
+    before = kept()
+    response = server.client.patch(f"/scenes/{scene['id']}?{query}")
+    assert response.status_code == 422
+    assert "error" in response.json()
+    assert server.client.get(f"/scenes/{scene['id']}").status_code == 200
+    assert kept() == before
+
+
+def test_named_scenes_and_other_pages_are_refused(tmp_path: Path) -> None:
+    with serving(tmp_path / "cache", write_scene(tmp_path / "named.tif", 60, 60)) as server:
+        for method in ("DELETE", "PATCH"):
+            assert server.client.request(method, "/scenes/named").status_code == 403
+        scene = server.client.post("/scenes?name=x", content=image()).json()
+        evil = {"origin": "https://evil.example"}
+        for method, url in (("DELETE", scene["id"]), ("PATCH", scene["id"]), ("POST", "example")):
+            assert server.client.request(method, f"/scenes/{url}", headers=evil).status_code == 403
+        assert server.client.get(f"/scenes/{scene['id']}").status_code == 200

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="A name by which the server is called; may be repeated."
 )
+@click.option(
+    "--basemap",
+    metavar="URL",
+    help="Tiles of a base map, with {z}, {x}, {y}; fetched when it is switched on.",
+)
+@click.option("--basemap-attribution", metavar="TEXT", help="Whose base map it is.  [default: by its host]")
 @options.model_option
 @options.head_option
 @options.window_option
@@ -68,6 +74,7 @@ def serve(
     """
     for module in ("titiler.core", "titiler.extensions", "uvicorn", "pydantic_settings"):
         import_extra(module, "serve")
+    from sat2map.serve.basemap import basemap_of
     from sat2map.serve.settings import ServeSettings
     from sat2map.translate import DEFAULT_CORE_PX, Settings
 
@@ -75,6 +82,7 @@ def serve(
     settings = ServeSettings(
         **{name: given[name] for name in ServeSettings.model_fields if given.get(name) not in (None, ())}
     )
+    basemap_of(settings)  # found wrong before any scene is opened
     drawing = Settings(head, window_px or DEFAULT_CORE_PX, margin_px, gsd_m=gsd_m, precision=precision)
     with _listen(settings.host, settings.port) as listener:
         files = [file for source in sources for file in scenes_of(source)]

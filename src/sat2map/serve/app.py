@@ -14,25 +14,30 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory, TMSFactory
-from titiler.extensions.wmts import wmtsExtension
 
 from sat2map.classes import ClassTable
+from sat2map.serve.basemap import basemap_of
+from sat2map.serve.class_routes import class_routes
+from sat2map.serve.documents import add_tilejson, wmts_extension
+from sat2map.serve.drop_routes import drop_routes
 from sat2map.serve.errors import handle_errors
+from sat2map.serve.export_routes import export_routes
 from sat2map.serve.filling import Filler
 from sat2map.serve.gate import Gate
 from sat2map.serve.hosts import KnownHosts
 from sat2map.serve.image_request import GRID, ImageSize, Reading, hidden_classes
-from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, TileCache
+from sat2map.serve.middleware import FewAtOnce, HeadersAndLog, TileCache, security_headers
 from sat2map.serve.reader import LayerReader
 from sat2map.serve.render import render
-from sat2map.serve.routes import VIEWER, about, uploads
+from sat2map.serve.routes import VIEWER, about
 from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
+from sat2map.serve.vector_routes import vector_routes
 
 PREFIX = "/scenes/{scene_id}/{layer_name}"
 TILE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/tiles/[^/]+/.+")
-LARGE_PATH = re.compile(r"/scenes/[^/]+/[^/]+/(preview|bbox)")
-"""Beginning of the paths of images whose size the client chooses."""
+LARGE_PATH = re.compile(r"/scenes/[^/]+/([^/]+/(preview|bbox)|export\.)")
+"""Beginning of the paths of images and files whose size the client chooses."""
 N_LARGE_AT_ONCE = 2
 """Such images take up to half a gigabyte each."""
 GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
@@ -46,8 +51,12 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
         scenes: scenes that are shown, and to which uploads are added.
         filler: draws their windows.
         settings: settings of the server.
+
+    Raises:
+        Sat2mapError: the base map of the settings is none.
     """
 
+    basemap = basemap_of(settings)
     folder = tempfile.TemporaryDirectory(prefix="sat2map-")
 
     @asynccontextmanager
@@ -60,10 +69,13 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
 
     app = FastAPI(title="sat2map", lifespan=lifespan, docs_url=None, redoc_url=None)
     gate = Gate(scenes, filler, settings)
+    for router in (
+        class_routes(scenes, gate), export_routes(scenes, gate, settings, Path(folder.name)),
+        vector_routes(scenes, gate, settings), about(scenes, filler, basemap),
+        drop_routes(scenes, filler, settings, Path(folder.name)), TMSFactory(supported_tms=GRID).router,
+    ):  # fmt: skip
+        app.include_router(router)
     app.include_router(_layers(gate, scenes.card.classes), prefix=PREFIX)
-    app.include_router(TMSFactory(supported_tms=GRID).router)
-    app.include_router(about(scenes, filler))
-    app.include_router(uploads(scenes, filler, settings, Path(folder.name)))
     handle_errors(app)
     app.mount("/viewer", StaticFiles(directory=VIEWER))
     app.add_middleware(TileCache, settings.tile_cache_mib * 2**20, lambda path: bool(TILE_PATH.fullmatch(path)))
@@ -71,7 +83,7 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
         app.add_middleware(CORSMiddleware, allow_origins=[settings.allow_origin], allow_methods=["GET"])
     app.add_middleware(FewAtOnce, N_LARGE_AT_ONCE, lambda path: bool(LARGE_PATH.match(path)))
     app.add_middleware(KnownHosts, [*settings.allow_host, settings.host])
-    app.add_middleware(HeadersAndLog)
+    app.add_middleware(HeadersAndLog, security_headers(basemap.origin if basemap else None))
     return app
 
 
@@ -80,8 +92,9 @@ def _layers(gate: Gate, classes: ClassTable) -> APIRouter:
 
     class Factory(TilerFactory):
         def register_routes(self) -> None:
-            for register in (self.info, self.tilesets, self.tile, self.tilejson, self.preview, self.part):
+            for register in (self.info, self.tilesets, self.tile, self.preview, self.part):
                 register()  # type: ignore[no-untyped-call]
+            add_tilejson(self)
             # Parts of any outline, sent as GeoJSON, are left out: the gate could not see which windows they need.
             self.router.routes[:] = [r for r in self.router.routes if "POST" not in getattr(r, "methods", ())]
 
@@ -101,5 +114,5 @@ def _layers(gate: Gate, classes: ClassTable) -> APIRouter:
         render_func=render,
         supported_tms=GRID,
         add_viewer=False,
-        extensions=[wmtsExtension(layer_identifier_provider=str)],
+        extensions=[wmts_extension(str)],
     ).router

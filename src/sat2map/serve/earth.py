@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 from rasterio import Affine
 from rasterio.crs import CRS
+from rasterio.warp import transform as transform_points
 from rasterio.warp import transform_bounds
 
 from sat2map.errors import SceneError
@@ -72,6 +73,43 @@ def bounds_in_degrees(grid: Grid, path: str | Path) -> Box:
             hint="sat2map translate draws it",
         )  # fmt: skip
     return west, south, east, north
+
+
+def outline_in_degrees(grid: Grid) -> list[tuple[float, float]]:
+    """Compute the outline of a scene: longitude and latitude of points along its edge, the first one not repeated.
+
+    Args:
+        grid: grid of the scene, with a georeference and bounds in degrees.
+    """
+    steps = [i / (N_POINTS - 1) for i in range(N_POINTS - 1)]
+    around = [(s, 0.0) for s in steps] + [(1.0, s) for s in steps] + [(1 - s, 1.0) for s in steps]
+    around += [(0.0, 1 - s) for s in steps]
+    points = [at(grid.transform, x * grid.width, y * grid.height) for x, y in around]
+    lons, lats = transform_points(grid.crs, DEGREES, *zip(*points, strict=True))
+    return list(zip(lons, lats, strict=True))
+
+
+def pixel_at(grid: Grid, lon: float, lat: float) -> tuple[int, int] | None:
+    """Find the pixel of a scene that holds a point.
+
+    Args:
+        grid: grid of the scene, with a georeference.
+        lon: longitude in degrees.
+        lat: latitude in degrees.
+
+    Returns:
+        Row and column; None where the point lies outside the scene.
+    """
+    if not can_transform((lon, lat), DEGREES) or not all(map(math.isfinite, (lon, lat))):
+        return None
+    try:
+        (x,), (y,) = transform_points(DEGREES, grid.crs, [lon], [lat])
+    except Exception:  # GDAL raises errors of several classes for points that a CRS does not reach
+        return None
+    if not (math.isfinite(x) and math.isfinite(y)):
+        return None
+    col, row = (math.floor(number) for number in at(~grid.transform, x, y))
+    return (row, col) if 0 <= row < grid.height and 0 <= col < grid.width else None
 
 
 def can_transform(bounds: Sequence[float], crs: CRS) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from fastapi import Request
 
-from sat2map.serve.errors import BadRequestError
 from sat2map.serve.filling import Filler
 from sat2map.serve.image_request import Needed, needed
 from sat2map.serve.layers import SATELLITE, MapLayer
@@ -39,18 +39,22 @@ class Gate:
             TileOutsideBounds: there is no such tile, or it lies outside the scene.
             BusyError: too many windows are waited for already.
         """
-        scene = self._scenes.by_id.get(scene_id)
-        if scene is None or layer_name not in scene.layers:
-            raise BadRequestError(f"no such layer: {scene_id}/{layer_name}", 404)
-        layer = scene.layers[layer_name]
+        scene, layer = self._scenes.layer(scene_id, layer_name)
+        attribution = self._scenes.attribution(scene, layer_name)
+        view = View(layer, f"{scene.name}: {layer_name}", attribution, scene.bounds, scene.zooms)
+        request.state.view = view
         asked = needed(request, scene)
-        if asked is None or await self._is_drawn(layer, asked):
-            return View(layer)
-        request.scope.setdefault("state", {})["pending"] = True
-        return View(layer, behind=scene.layers[SATELLITE])
+        if asked is None or await self.is_drawn(layer, asked):
+            return view
+        request.state.pending = True
+        return replace(view, behind=scene.layers[SATELLITE])
 
-    async def _is_drawn(self, layer: MapLayer, asked: Needed) -> bool:
-        """Have the missing windows drawn, wait for them if they are few, and tell whether all are drawn."""
+    async def is_drawn(self, layer: MapLayer, asked: Needed) -> bool:
+        """Have the missing windows drawn, wait for them if they are few, and tell whether all are drawn.
+
+        Raises:
+            BusyError: too many windows are waited for already.
+        """
         sparse_map, draw, window = layer.sparse_map, layer.draw, asked.window
         if sparse_map is None or draw is None:
             return True

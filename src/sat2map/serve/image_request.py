@@ -16,6 +16,8 @@ from rio_tiler.errors import TileOutsideBounds
 from titiler.core.dependencies import DefaultDependency
 
 from sat2map.classes import ClassTable
+from sat2map.errors import SceneError
+from sat2map.scene.georeference import box_window
 from sat2map.serve.earth import DEGREES, WEB_MERCATOR, can_transform, window_of_area
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.reader import hide_classes
@@ -74,6 +76,30 @@ class Needed(NamedTuple):
 
     window: Window
     wait: bool
+
+
+Box = Annotated[str | None, Query(description="West,south,east,north in degrees; by default all of the scene.")]
+
+
+def window_in(scene: Scene, bbox: str | None) -> Window:
+    """Find the window of whole pixels that a box in degrees means; all of the scene where there is no box.
+
+    Raises:
+        BadRequestError: the box is malformed, or lies outside the scene.
+    """
+    if bbox is None:
+        return Window(0, 0, scene.grid.height, scene.grid.width)
+    try:
+        west, south, east, north = map(float, bbox.split(","))
+    except ValueError:
+        raise BadRequestError("bbox is not west,south,east,north", 422) from None
+    box = west, south, east, north
+    if not all(map(math.isfinite, box)) or not can_transform(box, DEGREES):
+        raise BadRequestError("bbox lies beyond the Earth", 422)
+    try:
+        return box_window(scene.grid, box, str(DEGREES), scene.name)
+    except SceneError as error:
+        raise BadRequestError(error.found.replace("`", ""), 404 if "beside" in error.found else 422) from error
 
 
 class _Preview(BaseModel):

@@ -53,6 +53,12 @@ class MapLayer:
     unfamiliar: UnfamiliarWindows | None = None
 
 
+def sparse_map_of(layer: MapLayer) -> SparseMap:
+    """Return the sparse map of a layer that the model draws."""
+    assert layer.sparse_map is not None
+    return layer.sparse_map
+
+
 @dataclass(frozen=True)
 class LayerMaker:
     """Makes the layers of one scene while it is being opened.
@@ -165,10 +171,34 @@ class LayerMaker:
 
 def _coloured(confidence: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Colour a confidence, uint8, shape (h, w), 0..255; gives uint8, shape (h, w, 3), RGB."""
-    stops = np.linspace(0, 255, len(CONFIDENCE_RGB))
-    table = np.stack([np.interp(np.arange(256), stops, channel) for channel in CONFIDENCE_RGB.T], -1).astype(np.uint8)
-    coloured: npt.NDArray[np.uint8] = table[confidence]
+    coloured: npt.NDArray[np.uint8] = CONFIDENCE_COLOURS[confidence]
     return coloured
+
+
+def confidence_of(rgb_hwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Find the confidence that a colour of its layer stands for.
+
+    Args:
+        rgb_hwc: uint8, shape (h, w, 3): pixels of the layer at its full resolution, where no two colours are mixed.
+
+    Returns:
+        uint8, shape (h, w), 0..255 for a probability of 0 to 1.
+    """
+    confidence: npt.NDArray[np.uint8] = _ORDER[np.searchsorted(_KEYS[_ORDER], _key(rgb_hwc)).clip(0, 255)]
+    return confidence
+
+
+def _key(rgb_hwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    key: npt.NDArray[np.int64] = rgb_hwc.astype(np.int64) @ np.array([65536, 256, 1])
+    return key
+
+
+_STOPS = np.linspace(0, 255, len(CONFIDENCE_RGB))
+_BANDS = [np.interp(np.arange(256), _STOPS, band) for band in CONFIDENCE_RGB.T]
+CONFIDENCE_COLOURS = np.stack(_BANDS, -1).astype(np.uint8)
+"""uint8, shape (256, 3): the colour of each confidence; no two are the same."""
+_KEYS = _key(CONFIDENCE_COLOURS)
+_ORDER = np.argsort(_KEYS).astype(np.uint8)
 
 
 def _is_shown_directly(path: Path) -> bool:

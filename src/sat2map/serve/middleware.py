@@ -8,7 +8,7 @@ import logging
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,26 +19,41 @@ access_log = logging.getLogger("sat2map.serve.access")
 
 PENDING = "X-Sat2map-Pending"
 """Header of an image that is not drawn completely yet."""
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
-        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+
+
+def security_headers(tiles_origin: str | None = None) -> dict[str, str]:
+    """Return the headers by which a browser fetches and runs only what this server sends.
+
+    Args:
+        tiles_origin: the one other origin from which the page may fetch tiles; None: none.
+    """
+    other = "" if tiles_origin is None else f" {tiles_origin}"
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'self'; img-src 'self' blob: data:{other}; connect-src 'self'{other}; "
+            "worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+            "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        # Owners of tiles, OpenStreetMap among them, want to know which page shows them.
+        "Referrer-Policy": "no-referrer" if tiles_origin is None else "strict-origin-when-cross-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 class HeadersAndLog:
     """Middleware that adds the security headers, and writes one line of JSON to the log for each request.
 
     HEAD is answered like GET; the HTTP server leaves the body out.
+
+    Args:
+        app: application that makes the answers.
+        headers: security headers.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, as ASGI defines it."""
@@ -54,7 +69,7 @@ class HeadersAndLog:
             if message["type"] == "http.response.start":
                 requested["status"] = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 if scope.get("state", {}).get("pending"):
                     headers[PENDING], headers["Cache-Control"] = "true", "no-store"

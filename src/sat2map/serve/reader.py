@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rio_tiler.models import ImageData
 
 from sat2map.classes import ClassTable
 from sat2map.errors import Sat2mapError
+from sat2map.scene.georeference import Box
 from sat2map.serve.layers import MapLayer
 
 LIGHTEST, CONTRAST = 235, 0.35
@@ -25,10 +26,18 @@ class View:
 
     Attributes:
         layer: layer of a scene.
+        title: title of the layer, with the name of its scene.
+        attribution: whose it is; empty where nothing is known.
+        bounds: west, south, east, north, in degrees.
+        zooms: coarsest and finest zoom that show the layer well.
         behind: layer that is shown faintly where `layer` is not drawn yet; None: all that the request needs is drawn.
     """
 
     layer: MapLayer
+    title: str
+    attribution: str
+    bounds: Box
+    zooms: tuple[int, int]
     behind: MapLayer | None = None
 
     def __str__(self) -> str:
@@ -57,7 +66,7 @@ class LayerReader(Reader):
         drawn = image.array.data.any(0) & ~image.array.mask.all(0)
         pixels, mask = image.array.data, np.broadcast_to(~drawn, image.array.shape)
         if self._view.behind.path != self._view.layer.path:
-            with LayerReader(View(self._view.behind), tms=self.tms) as reader:
+            with LayerReader(replace(self._view, layer=self._view.behind, behind=None), tms=self.tms) as reader:
                 ground = getattr(reader, method)(*args, **kwargs).array
             pixels = np.where(drawn, pixels, _faint(ground.data))
             mask = np.where(drawn, False, ground.mask)

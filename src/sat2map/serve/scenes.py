@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rio_tiler.io import Reader
 
 from sat2map.model.card import Card
@@ -18,11 +20,16 @@ from sat2map.scene.georeference import Box, Grid
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import Source, open_scene
-from sat2map.serve.earth import bounds_in_degrees, georeferenced
-from sat2map.serve.layers import CONFIDENCE, MAP, LayerMaker, MapLayer
+from sat2map.serve.class_areas import AreaCounter
+from sat2map.serve.earth import bounds_in_degrees, georeferenced, outline_in_degrees
+from sat2map.serve.errors import BadRequestError
+from sat2map.serve.layers import CONFIDENCE, MAP, SATELLITE, LayerMaker, MapLayer, sparse_map_of
 from sat2map.serve.map_cache import MapCache
 from sat2map.serve.sparse_map import SparseMap
-from sat2map.translate import Settings, Translator
+from sat2map.translate import SceneDrawing, Settings, Translator
+
+ATTRIBUTION_TAGS = ("TIFFTAG_COPYRIGHT", "EXIF_Copyright", "Copyright", "COPYRIGHT")
+"""Names under which GDAL tells of the rights to an image."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,15 @@ class Scene:
         grid: grid of the scene with its georeference, which may be made up.
         has_georeference: whether the scene itself has a georeference.
         layers: layers by their names.
+        areas: counts the pixels of each class.
+        drawing: draws it; what it knows of the file and of the settings.
+        temporary: whether it was dropped on the page, and can be removed.
+        attribution: who has the rights to the image, as the file says; empty where it does not.
         notices: what is doubtful about it, as `sat2map translate` warns of it.
+        file: file or URL of the scene.
+        n_bands: bands of the file.
         bounds: west, south, east, north, in degrees.
+        outline: longitude and latitude of points along its edge.
         zooms: coarsest and finest zoom that show the scene well.
         resources: closes the files of the scene.
     """
@@ -46,14 +60,46 @@ class Scene:
     grid: Grid
     has_georeference: bool
     layers: dict[str, MapLayer]
+    areas: AreaCounter
+    drawing: SceneDrawing
+    temporary: bool
+    attribution: str
     notices: tuple[str, ...]
+    file: str | Path
+    n_bands: int
     bounds: Box
+    outline: list[tuple[float, float]]
     zooms: tuple[int, int]
     resources: ExitStack
+
+    @property
+    def gsd_m(self) -> float | None:
+        """Metres on the ground per pixel, as the user says; None: as the georeference says."""
+        return self.drawing.settings.gsd_m
+
+    @property
+    def has_known_gsd(self) -> bool:
+        """Whether its pixels have a known size on the ground."""
+        return self.drawing.plan.model_grid.is_gsd_known
 
     def sparse_maps(self) -> Iterator[SparseMap]:
         """Iterate over the sparse maps of all layers that are drawn."""
         return (layer.sparse_map for layer in self.layers.values() if layer.sparse_map is not None)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What a user says of an image that was dropped on the page, where its file does not say it.
+
+    Attributes:
+        gsd_m: metres on the ground per pixel.
+        crs: its CRS.
+        bands: of red, green and blue, or of one grey, counted from 1.
+    """
+
+    gsd_m: float | None = None
+    crs: str | None = None
+    bands: tuple[int, ...] | None = None
 
 
 class Scenes:
@@ -90,7 +136,12 @@ class Scenes:
         return self._translator.engine.card
 
     def add(
-        self, path: str | Path, name: str | None = None, scene_id: str | None = None, *, temporary: bool = False
+        self,
+        path: str | Path,
+        name: str | None = None,
+        scene_id: str | None = None,
+        *,
+        dropped: Drop | None = None,
     ) -> Scene:
         """Open a scene, with everything that was drawn of it before.
 
@@ -98,7 +149,8 @@ class Scenes:
             path: raster or image, or a URL.
             name: name for people; by default that of the file.
             scene_id: name in URLs; by default made from the name of the file.
-            temporary: whether the file and the sparse maps are deleted when the scene is removed.
+            dropped: what is said of an image that was dropped on the page: its file and sparse maps are deleted when
+                the scene is removed. None: the image was named on the command line.
 
         Raises:
             SceneError, ImageError: the file cannot be read, or has no bounds on Web Mercator.
@@ -106,9 +158,9 @@ class Scenes:
         """
         # Within an environment a dataset brings none of its own, which only the thread that opened it could close.
         with rasterio.Env(), ExitStack() as stack:
-            if temporary:
+            if dropped is not None:
                 stack.callback(Path(path).unlink, missing_ok=True)
-            settings, reading = self._asked_for(temporary=temporary)
+            settings, reading = self._asked_for(dropped)
             source = stack.enter_context(open_scene(path, reading, self._translator.stretch_rule))
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
@@ -116,23 +168,57 @@ class Scenes:
             maker = LayerMaker(
                 path, reading, grid, drawing, settings, self._translator.engine, self._model_key, self._cache, stack
             )
-            layers = maker.layers(with_confidence=self._has_confidence, temporary=temporary)
+            layers = maker.layers(with_confidence=self._has_confidence, temporary=dropped is not None)
             with Reader(str(layers[MAP].path)) as reader:
                 zooms = reader.minzoom, reader.maxzoom
+            attribution, n_bands = _told_by_file(path)
+            has_georeference = None not in (source.grid.crs, source.grid.transform)
+            areas = AreaCounter(
+                sparse_map_of(layers[MAP]), self.card.classes, drawing.settings.gsd_m, has_georeference=has_georeference
+            )
             scene = Scene(
                 id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid,
-                has_georeference=None not in (source.grid.crs, source.grid.transform), layers=layers,
+                has_georeference=has_georeference, layers=layers, areas=areas,
+                drawing=drawing, temporary=dropped is not None, attribution=attribution, file=path, n_bands=n_bands,
                 notices=_notices(source, drawing.plan.model_grid), zooms=zooms,
-                bounds=bounds, resources=stack.pop_all(),
+                bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
         return scene
 
-    def _asked_for(self, *, temporary: bool) -> tuple[Settings, ReadOptions]:
+    def _asked_for(self, dropped: Drop | None) -> tuple[Settings, ReadOptions]:
         """How a scene is drawn and read: what is asked of those that were named says nothing of an upload."""
-        if temporary:
-            return dataclasses.replace(self._settings, gsd_m=None), DEFAULT_READ_OPTIONS
-        return self._settings, self._reading
+        if dropped is None:
+            return self._settings, self._reading
+        reading = ReadOptions(bands=dropped.bands, crs=dropped.crs)
+        return dataclasses.replace(self._settings, gsd_m=dropped.gsd_m), reading
+
+    def known(self, scene_id: str) -> Scene:
+        """Return a scene by its id.
+
+        Raises:
+            BadRequestError: there is none such.
+        """
+        if scene_id not in self.by_id:
+            raise BadRequestError(f"no such scene: {scene_id}", 404)
+        return self.by_id[scene_id]
+
+    def layer(self, scene_id: str, layer_name: str) -> tuple[Scene, MapLayer]:
+        """Return a scene by its id, and one of its layers.
+
+        Raises:
+            BadRequestError: there is no such scene, or it has no such layer.
+        """
+        scene = self.by_id.get(scene_id)
+        if scene is None or layer_name not in scene.layers:
+            raise BadRequestError(f"no such layer: {scene_id}/{layer_name}", 404)
+        return scene, scene.layers[layer_name]
+
+    def attribution(self, scene: Scene, layer_name: str) -> str:
+        """Whose a layer of a scene is: the image's rights, as its file says, and what drew the map."""
+        drawn_by = f"{layer_name} drawn by sat2map, model {self.card.name} ({self.card.licence})"
+        parts = [scene.attribution, "" if layer_name == SATELLITE else drawn_by]
+        return "; ".join(part for part in parts if part)
 
     def remove(self, scene: Scene, forget: Callable[[SparseMap], None] = lambda _: None) -> None:
         """Close a scene and take it off the list.
@@ -160,3 +246,16 @@ class Scenes:
 def _notices(source: Source, shown: ModelGrid) -> tuple[str, ...]:
     """What `translate` would warn of."""
     return (*source.remarks, *([shown.reason] if shown.is_doubtful else []))
+
+
+def _told_by_file(path: str | Path) -> tuple[str, int]:
+    """Return what the tags of a file say of the rights to its image, empty where they say nothing; and its bands."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as dataset:
+                tags, n_bands = dataset.tags(), dataset.count
+    except RasterioError:
+        return "", 3
+    found = next((tags[name] for name in ATTRIBUTION_TAGS if tags.get(name)), "")
+    return " ".join(found.split())[:200], n_bands

@@ -36,6 +36,14 @@ class ServeSettings(BaseSettings):
     n_connections: int = Field(512, ge=8)
     """Connections at the same time; further ones are answered with status 503."""
 
+    export_mpx: float = Field(150, gt=0)
+    """Largest part of a scene that is made a file for download, in millions of pixels."""
+
+    basemap: str | None = None
+    """Address of the tiles of a base map, with `{z}`, `{x}` and `{y}`; None: there is none."""
+    basemap_attribution: str | None = None
+    """Whose base map it is; by default that of OpenStreetMap for its tiles, else the name of the host."""
+
     n_uploads: int = Field(4, ge=1)
     """Dropped images that are kept; when there are more, the oldest is removed."""
     upload_mib: int = Field(64, ge=1)

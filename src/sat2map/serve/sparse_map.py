@@ -17,7 +17,7 @@ import numpy as np
 from rasterio.crs import CRS
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.errors import OutputError
+from sat2map.errors import OutputError, SceneError
 from sat2map.files import try_lock
 from sat2map.scene.formats import cog_block_px, crs_element, lost_crs, metadata_beside
 from sat2map.scene.georeference import Grid
@@ -103,16 +103,32 @@ class SparseMap:
 
     def missing(self, window: Window) -> list[int]:
         """Return the indices of the windows of the plan that meet a window of the scene and are not drawn yet."""
-        return [i for i in self._touched(window) if not self._done[i]]
+        return [i for i in self.touched(window) if not self._done[i]]
 
     def is_done(self, index: int) -> bool:
         """Check whether a window of the plan is drawn."""
         return bool(self._done[index])
 
-    def _touched(self, window: Window) -> Iterable[int]:
+    def touched(self, window: Window) -> Iterable[int]:
+        """Return the indices of the windows of the plan that meet a window of the scene."""
         rows = range(bisect_right(self._rows, window.row) - 1, bisect_left(self._rows, window.row + window.height))
         cols = range(bisect_right(self._cols, window.col) - 1, bisect_left(self._cols, window.col + window.width))
         return (row * len(self._cols) + col for row in rows for col in cols)
+
+    def read(self, window: Window) -> tuple[UInt8, Bool | None]:
+        """Read a window of the scene, as far as it is drawn.
+
+        Returns:
+            Pixels, uint8, shape (h, w, 3), 0 where nothing is drawn; and the valid mask, bool, shape (h, w), None: all
+            are valid.
+
+        Raises:
+            SceneError: the file is closed, because the scene was removed.
+        """
+        try:
+            return self._get(self._levels[0], window)
+        except (OSError, ValueError) as error:
+            raise SceneError("scene is not shown any more") from error
 
     def write(self, index: int, rgb_hwc: UInt8, valid: Bool | None) -> None:
         """Write a window of the plan, and what it changes in the overviews; only one thread may write at a time.

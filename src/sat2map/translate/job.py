@@ -18,30 +18,19 @@ import rasterio
 from sat2map.arrays import Bool, UInt8
 from sat2map.files import short_name
 from sat2map.model.card import Card
-from sat2map.scene.class_tag import CLASS_TABLE_TAG, as_tag
 from sat2map.scene.destination import publish
 from sat2map.scene.formats import finish
 from sat2map.scene.identity import identity
 from sat2map.scene.job_folder import open_job_folder
 from sat2map.scene.options import ReadOptions
-from sat2map.scene.pieces import (
-    CLASSES,
-    CONFIDENCE,
-    ENVIRONMENT,
-    FAMILIARITY,
-    MAP,
-    Piece,
-    PieceWriter,
-    Product,
-    one_line,
-    open_piece,
-)
+from sat2map.scene.pieces import ENVIRONMENT, FAMILIARITY, Piece, PieceWriter, Product, one_line, open_piece
 from sat2map.scene.source import Source
 from sat2map.scene.stretch import Stretch
 from sat2map.tiling import TiledWindow
-from sat2map.translate.familiarity import BLOCK_PX, LEAST_FAMILIAR, block_px_of, share_of_pieces
+from sat2map.translate.familiarity import block_px_of, share_of_pieces
 from sat2map.translate.scene_drawing import ReadWindow, SceneDrawing
 from sat2map.translate.settings import Settings, TilingPlan
+from sat2map.translate.tags import product_tags
 
 Progress = Callable[[int], None]
 """Told how many more pixels are done."""
@@ -241,37 +230,9 @@ def assemble(scene: Source, job: TranslationJob, card: Card, paths: Sequence[Pat
     finished.mkdir(exist_ok=True)
     made: list[Path] = []
     for product, path in reversed(list(zip(job.settings.products, paths, strict=True))):
-        tags, work = _tags(scene, job, card, product, unfamiliar), finished / short_name(path.name)
+        tags = product_tags(card, product, job.settings, job.plan, stretch=scene.stretch, unfamiliar=unfamiliar)
+        work = finished / short_name(path.name)
         pieces = job.pieces(product)
         made += finish(pieces, scene.grid, product, with_mask=job.with_mask, tags=tags, path=work, classes=card.classes)
     publish(made, paths)
     return unfamiliar
-
-
-def _tags(scene: Source, job: TranslationJob, card: Card, product: Product, unfamiliar: float | None) -> dict[str, str]:
-    from sat2map import __version__
-
-    tags = {
-        "SAT2MAP_VERSION": __version__,
-        "SAT2MAP_MODEL": f"{card.name}, {card.steps} steps",
-        "SAT2MAP_MODEL_LICENCE": card.licence,
-        "SAT2MAP_HEAD": job.settings.for_card(card).head or "",
-        "SAT2MAP_PRECISION": job.settings.precision,
-        "SAT2MAP_PRODUCT": product.name,
-        "SAT2MAP_MODE": job.settings.mode_for(card),
-        "SAT2MAP_MARGIN_PX": str(job.settings.margin_for(card)),
-        "SAT2MAP_RESOLUTION": job.plan.model_grid.reason,
-    }
-    if scene.stretch is not None:
-        tags["SAT2MAP_STRETCH"] = str(scene.stretch)
-    if product in (MAP, CLASSES):
-        tags[CLASS_TABLE_TAG] = as_tag(card.classes)
-    if product == CLASSES:
-        tags["SAT2MAP_CLASSES"] = ", ".join(f"{i} {name}" for i, name in enumerate(card.classes.names))
-    if product == CONFIDENCE:
-        tags["SAT2MAP_CONFIDENCE"] = "probability of the class shown, 0 to 255 for 0 to 1"
-    if product == FAMILIARITY:
-        tags["SAT2MAP_FAMILIARITY"] = f"means of {BLOCK_PX} px below {LEAST_FAMILIAR} are unlike the training data"
-    if unfamiliar is not None:
-        tags["SAT2MAP_UNFAMILIAR_SHARE"] = f"{unfamiliar:.3f}"
-    return tags

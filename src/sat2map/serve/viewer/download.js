@@ -1,45 +1,58 @@
-// Downloads of what is in view: a PNG as on the screen, or a GeoTIFF at the resolution and in the CRS of the scene.
-import {note} from '/viewer/panel.js';
-import {patientFetch} from '/viewer/tiles.js';
+// Downloads of the view or the scene: files that the server makes, and a PNG with legend that is made here.
+import {note} from '/viewer/notes.js';
+import {sheet} from '/viewer/sheet.js';
+import {drawnFetch} from '/viewer/tiles.js';
 
 const LARGEST_PX = 4096;
 
-function address(maps, layer, hidden, format) {
-  const box = maps.inView();
-  if (!box) throw new Error('nothing of the scene is in view');
-  const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
-  const start = `/scenes/${maps.scene.id}/${layer}/bbox/${box.join(',')}`;
-  if (format === 'tif') return `${start}.tif?max_size=${LARGEST_PX}&dst_crs=${encodeURIComponent(maps.scene.crs)}${hide}`;
+/** Save the view or the scene; `shown` is {layer, hidden, classes, confident, model}. */
+export async function download(maps, shown, part, format) {
+  try {
+    const box = part === 'view' ? maps.inView() : maps.scene.bounds;
+    if (!box) throw new Error('nothing of the scene is in view');
+    const blob = format === 'png' ? await asSheet(maps, shown, box) : await fileOf(maps.scene, shown.layer, part === 'view' ? box : null, format);
+    save(blob, `${maps.scene.name}-${format === 'classes' ? 'classes.tif' : `${shown.layer}.${format}`}`);
+    note(`Saved the ${part}`);
+  } catch (error) {
+    note(`It cannot be saved: ${error.message}`, {error: true});
+  }
+}
+
+const waiting = ({n_windows: all, n_windows_done: done} = {}) => {
+  note(`Drawing it first${all ? `: ${done} of ${all} windows` : ''} …`, {keep: true});
+};
+
+async function fileOf(scene, layer, box, format) {
+  const query = new URLSearchParams(box ? {bbox: box.join(',')} : {});
+  if (format !== 'gpkg') query.set('product', format === 'classes' ? 'classes' : layer);
+  note('Making the file …', {keep: true});
+  const response = await drawnFetch(`/scenes/${scene.id}/export.${format === 'gpkg' ? 'gpkg' : 'tif'}?${query}`, {onWait: waiting});
+  return response.blob();
+}
+
+async function asSheet(maps, {layer, hidden, ...legend}, box) {
   const [west, south, east, north] = box;
   const a = maps.above.project([west, north]);
   const b = maps.above.project([east, south]);
   const shown = [b.x - a.x, b.y - a.y].map((side) => Math.max(1, Math.round(side * devicePixelRatio)));
   const shrink = Math.min(1, LARGEST_PX / Math.max(...shown));
   const [width, height] = shown.map((side) => Math.max(1, Math.floor(side * shrink)));
-  return `${start}/${width}x${height}.png?dst_crs=EPSG:3857${hide}`;
-}
-
-export async function download(maps, layer, hidden, format) {
-  try {
-    const url = address(maps, layer, hidden, format);
-    for (;;) {
-      const response = await patientFetch(url);
-      if (!response.ok) throw new Error((await response.json()).error);
-      if (!response.headers.get('X-Sat2map-Pending')) {
-        save(await response.blob(), `${maps.scene.name}-${layer}.${format}`);
-        note('Saved what is in view');
-        return;
-      }
-      note('Drawing what is in view, then saving it …', {keep: true});
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+  const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
+  const url = `/scenes/${maps.scene.id}/${layer}/bbox/${box.join(',')}/${width}x${height}.png?dst_crs=EPSG:3857${hide}`;
+  for (;;) {
+    const response = await drawnFetch(url);
+    if (!response.headers.get('X-Sat2map-Pending')) {
+      return sheet(await createImageBitmap(await response.blob()), {scene: maps.scene, layer, box, hidden, ...legend});
     }
-  } catch (error) {
-    note(`It cannot be saved: ${error.message}`, {error: true});
+    waiting();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
   }
 }
 
 function save(blob, name) {
-  const link = Object.assign(document.createElement('a'), {href: URL.createObjectURL(blob), download: name});
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }

@@ -1,26 +1,37 @@
 // Uploads: images that are dropped on the page, chosen or pasted are sent to the server, which makes scenes of them.
-import {note} from '/viewer/panel.js';
-import {patientFetch} from '/viewer/tiles.js';
+import {by} from '/viewer/dom.js';
+import {note} from '/viewer/notes.js';
+import {errorText, patientFetch} from '/viewer/tiles.js';
+
+/** Change a dropped scene, or make one; returns the scene, and null where there is none afterwards. */
+export async function send(url, options) {
+  const response = await patientFetch(url, options);
+  if (response.status === 204) return null;
+  const answer = await response.json();
+  if (!response.ok) throw new Error(errorText(answer));
+  return answer;
+}
 
 export function startDrop(onScene) {
-  const zone = document.getElementById('dropzone');
-  const file = document.getElementById('file');
-  const send = async (image) => {
-    if (!image) return;
-    note(`Opening ${image.name} …`, {keep: true});
+  const zone = by('dropzone');
+  const file = by('file');
+  const open = async (name, url, body) => {
+    note(`Opening ${name} …`, {keep: true});
     try {
-      const response = await patientFetch(`/scenes?name=${encodeURIComponent(image.name.slice(-200))}`, {method: 'POST', body: image});
-      const answer = await response.json();
-      if (!response.ok) throw new Error([answer.error, answer.hint].filter(Boolean).join(': '));
+      const scene = await send(url, {method: 'POST', body});
       note(null);
-      onScene(answer);
+      onScene(scene);
     } catch (error) {
-      note(`${image.name}: ${error.message}`, {error: true});
+      note(`${name}: ${error.message}`, {error: true});
     }
   };
-  document.getElementById('open').addEventListener('click', () => file.click());
-  file.addEventListener('change', () => { send(file.files[0]); file.value = ''; });
-  addEventListener('paste', (event) => send([...event.clipboardData.files][0]));
+  const upload = (image) => {
+    if (image) open(image.name, `/scenes?name=${encodeURIComponent(image.name.slice(-200))}`, image);
+  };
+  for (const button of document.querySelectorAll('[data-open]')) button.addEventListener('click', () => file.click());
+  by('example').addEventListener('click', () => open('the example', '/scenes/example'));
+  file.addEventListener('change', () => { upload(file.files[0]); file.value = ''; });
+  addEventListener('paste', (event) => upload([...event.clipboardData.files][0]));
   // Entering a child is leaving its parent: the zone covers everything as soon as it is shown.
   addEventListener('dragenter', (event) => { if (event.dataTransfer.types.includes('Files')) zone.hidden = false; });
   zone.addEventListener('dragleave', () => { zone.hidden = true; });
@@ -28,6 +39,6 @@ export function startDrop(onScene) {
   addEventListener('drop', (event) => {
     event.preventDefault();
     zone.hidden = true;
-    send(event.dataTransfer.files[0]);
+    upload(event.dataTransfer.files[0]);
   });
 }

@@ -1,94 +1,148 @@
 // The live map: holds what is chosen, keeps it in the URL, and updates the parts of the page.
+import {Areas} from '/viewer/areas.js';
+import {Compare} from '/viewer/compare.js';
+import {by, make, replace, say} from '/viewer/dom.js';
 import {download} from '/viewer/download.js';
-import {startDrop} from '/viewer/drop.js';
+import {send, startDrop} from '/viewer/drop.js';
+import {Inspector} from '/viewer/inspect.js';
 import {Maps} from '/viewer/maps.js';
-import {note, showLayers, showLegend, showProgress, showScale, showScenes, showWhere, startFold, startTheme} from '/viewer/panel.js';
-import {Swipe} from '/viewer/swipe.js';
+import {Measure} from '/viewer/measure.js';
+import {copy, note, showProgress} from '/viewer/notes.js';
+import {Overlays} from '/viewer/overlays.js';
+import {readLink, writeLink} from '/viewer/permalink.js';
+import {startPrint} from '/viewer/print.js';
+import {Reading, showNotices, showScenes} from '/viewer/scenes.js';
+import {startSearch} from '/viewer/search.js';
+import {startFold, startTheme} from '/viewer/theme.js';
 import {hasPending, patientFetch} from '/viewer/tiles.js';
 
 const POLL_MS = 1500;
-const state = {scenes: [], classes: [], confident: [], scene: null, layer: 'map', hidden: new Set()};
+const state = {scenes: [], classes: [], confident: [], model: {}, scene: null, layer: 'map', hiddenOf: new Map()};
+let recalling = false;  // what is half restored must not overwrite the URL
 
-const toggleTheme = startTheme();
 startFold();
 const maps = new Maps();
-const swipe = new Swipe(remember);
+const toggleTheme = startTheme(() => maps.recolour());
+const compare = new Compare(maps, remember);
+const measure = new Measure(maps);
+const inspector = new Inspector(maps, () => state.classes, () => measure.isActive);
+const search = startSearch(maps);
+const areas = new Areas(maps, (name, isShown) => {
+  if (isShown) hidden().delete(name);
+  else hidden().add(name);
+  changed();
+});
+const overlays = new Overlays(maps, () => state.classes, remember);
+const reading = new Reading(readAgain);
+
+/** The classes that are hidden of a scene: each scene has its own. */
+function hidden(scene = state.scene) {
+  if (!state.hiddenOf.has(scene?.id)) state.hiddenOf.set(scene?.id, new Set());
+  return state.hiddenOf.get(scene?.id);
+}
 
 // Only the map has classes.
-const hidden = () => state.layer === 'map' ? [...state.hidden] : [];
+const hiddenShown = () => state.layer === 'map' ? [...hidden()] : [];
 
 function choose(scene, position) {
   state.scene = scene;
   if (!scene.layers.includes(state.layer)) state.layer = 'map';
   document.title = `${scene.name} – sat2map`;
-  maps.show(scene, state.layer, hidden(), position);
-  document.querySelector('[data-download="tif"]').hidden = !scene.has_georeference;
-  showWhere('');
+  inspector.clear();
+  search.clear();
+  maps.show(scene, state.layer, hiddenShown(), position);
+  measure.start(null);
+  overlays.show(scene);
+  reading.show(scene);
+  document.querySelector('[data-download="gpkg"]').hidden = !scene.has_georeference;
+  drawPanel();
+  areas.reset();
+  remember();
+}
+
+function showNothing() {
+  state.scene = null;
+  document.title = 'sat2map';
+  inspector.clear();
+  search.clear();
+  measure.start(null);
+  maps.clear();
+  reading.show(null);
+  showNotices(null);
+  drawScenes();
+  document.body.classList.add('is-empty');
+  history.replaceState(null, '', location.pathname);
+}
+
+function changed() {
+  maps.change(state.layer, hiddenShown());
   drawPanel();
   remember();
 }
 
-function drawPanel() {
-  const changed = () => { maps.change(state.layer, hidden()); drawPanel(); remember(); };
-  showScenes(state.scenes, state.scene, (scene) => choose(scene));
-  showLegend(state.classes, state.hidden, (name, shown) => {
-    if (shown) state.hidden.delete(name);
-    else state.hidden.add(name);
-    changed();
-    document.querySelector(`#legend [name="${name}"]`).focus();
-  });
-  const over = state.scene.layers.filter((name) => name !== 'satellite');
-  showScale(state.confident, state.layer === 'confidence');
-  document.querySelector('#divider .right').textContent = state.layer === 'map' ? 'Map' : 'Confidence';
-  showLayers(over, state.layer, (name) => { state.layer = name; changed(); });
+function drawScenes() {
+  showScenes(state.scenes, state.scene, {onChoose: (scene) => choose(scene), onRemove: remove});
 }
 
-let recalling = false;  // what is half restored must not overwrite the URL
+function drawPanel() {
+  document.body.classList.remove('is-empty');
+  drawScenes();
+  showNotices(state.scene);
+  areas.show(state.classes, hidden());
+  by('classes').hidden = state.layer !== 'map';
+  say(by('legend-title'), state.layer === 'map' ? 'Classes' : 'Confidence');
+  by('csv').hidden = state.layer !== 'map';
+  by('confident').hidden = state.layer !== 'confidence';
+  by('confident').firstElementChild.style.background = `linear-gradient(90deg, ${state.confident.join(', ')})`;
+  say(document.querySelector('#divider .right'), state.layer === 'map' ? 'Map' : 'Confidence');
+  const names = state.scene.layers.filter((name) => name !== 'satellite');
+  by('layers').hidden = names.length < 2;
+  replace(by('layers'), ...names.map((name) => make('button', {
+    type: 'button', textContent: name, 'aria-pressed': name === state.layer, 'data-key': name,
+    onclick: () => { state.layer = name; changed(); },
+  })));
+}
 
-// The URL holds the whole view, so that a link shows the same to someone else.
 function remember() {
   if (!state.scene || recalling) return;
-  const {lng, lat} = maps.above.getCenter();
-  const parts = new URLSearchParams({
-    scene: state.scene.id, at: `${maps.above.getZoom().toFixed(2)}/${lat.toFixed(6)}/${lng.toFixed(6)}`,
-    [swipe.mode]: Math.round(swipe.mode === 'swipe' ? swipe.at : swipe.opacity),
-  });
-  if (state.layer !== 'map') parts.set('layer', state.layer);
-  if (state.hidden.size) parts.set('hide', [...state.hidden].join(','));
-  history.replaceState(null, '', `#${parts}`.replaceAll('%2F', '/').replaceAll('%2C', ','));
+  const shown = {
+    scene: state.scene, layer: state.layer, hidden: [...hidden()], vectors: overlays.vectorsOn, basemap: overlays.basemapOn,
+  };
+  history.replaceState(null, '', writeLink(shown, {center: maps.above.getCenter(), zoom: maps.above.getZoom()}, compare));
 }
 
 function recall() {
-  const parts = new URLSearchParams(location.hash.slice(1));
+  const link = readLink(location.hash);
+  const linked = state.scenes.find(({id}) => id === link.scene);
+  const scene = linked ?? state.scenes[0];
   recalling = true;
-  state.hidden = new Set((parts.get('hide') ?? '').split(',').filter((name) => state.classes.some((c) => c.name === name)));
-  state.layer = parts.get('layer') ?? 'map';
-  if (parts.has('fade')) swipe.set({mode: 'fade', opacity: Number(parts.get('fade')) || 0});
-  else {
-    const at = Number(parts.get('swipe') ?? NaN);
-    swipe.set({mode: 'swipe', at: Number.isFinite(at) ? at : maps.middle()});
-  }
-  const scene = state.scenes.find(({id}) => id === parts.get('scene')) ?? state.scenes[0];
-  const [zoom, lat, lng] = (parts.get('at') ?? '').split('/').map(Number);
-  const hasPosition = Number.isFinite(zoom + lat + lng) && Math.abs(lat) <= 90;
-  if (scene) choose(scene, hasPosition && scene.id === parts.get('scene') ? {zoom, center: [lng, lat]} : undefined);
+  if (link.mode === 'fade') compare.set({mode: 'fade', opacity: link.amount ?? 100});
+  else compare.set({mode: link.mode ?? 'swipe', at: link.mode === 'swipe' && link.amount !== null ? link.amount : maps.middle()});
+  overlays.set(link);
+  if (scene) showLinked(link, scene, linked);
+  else showNothing();
   recalling = false;
   remember();
 }
 
+function showLinked(link, scene, linked) {
+  state.layer = link.layer;
+  state.hiddenOf.set(scene.id, new Set(linked ? link.hidden.filter((name) => state.classes.some((c) => c.name === name)) : []));
+  choose(scene, linked && link.position ? link.position : undefined);
+  if (link.scene && !linked) {
+    note(`The scene of this link, “${link.scene}”, is not shown here (any more). This is “${scene.name}”.`, {error: true, keep: true});
+  }
+}
+
 // Ask the server how much is drawn, and load tiles again when more of those in view are drawn.
 async function poll() {
-  if (state.scene) {
+  const {scene} = state;
+  if (scene) {
     try {
-      const response = await fetch(`/scenes/${state.scene.id}`);
+      const response = await fetch(`/scenes/${scene.id}`);
       const fresh = await response.json();
-      if (response.ok && fresh.id === state.scene.id) {
-        const came = fresh.n_windows_done_all > state.scene.n_windows_done_all;
-        Object.assign(state.scene, fresh);
-        if (came && hasPending()) maps.refresh(state.layer, hidden());
-        if (came) showScenes(state.scenes, state.scene, (scene) => choose(scene));
-        showProgress(fresh, fresh.n_windows_queued > 0);
-      }
+      if (response.ok && scene === state.scene) update(fresh);
+      if (response.status === 404 && scene === state.scene) await gone(scene);
     } catch {
       note('The server does not answer; is it still running?', {error: true});
     }
@@ -96,47 +150,82 @@ async function poll() {
   setTimeout(poll, document.hidden ? 5 * POLL_MS : POLL_MS);
 }
 
-maps.above.on('mousemove', ({lngLat}) => showPosition(lngLat));
-maps.above.on('move', () => { if (matchMedia('(pointer: coarse)').matches) showPosition(maps.above.getCenter()); });
-maps.above.on('moveend', remember);
-
-function showPosition({lng, lat}) {
-  if (!state.scene) return;
-  const [west, south, east, north] = state.scene.bounds;
-  if (state.scene.has_georeference) showWhere(`${Math.abs(lat).toFixed(5)}° ${lat < 0 ? 'S' : 'N'}  ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? 'W' : 'E'}`);
-  else showWhere(`x ${Math.round((lng - west) / (east - west) * state.scene.width)}  y ${Math.round((north - lat) / (north - south) * state.scene.height)} px`);
+function update(fresh) {
+  const came = fresh.n_windows_done_all > state.scene.n_windows_done_all;
+  Object.assign(state.scene, fresh);
+  // An image that was not complete when it was sent is asked for again when more is drawn, or nothing is left to draw.
+  if (hasPending() && (came || fresh.n_windows_queued === 0)) maps.refresh(state.layer, hiddenShown());
+  if (came) { drawScenes(); areas.refresh(); }
+  showNotices(state.scene);
+  showProgress(fresh, fresh.n_windows_queued > 0);
 }
 
-document.getElementById('theme').addEventListener('click', toggleTheme);
-document.getElementById('link').addEventListener('click', async () => {
-  remember();
-  try { await navigator.clipboard.writeText(location.href); note('Link to this view copied'); } catch { note(location.href, {keep: true}); }
-});
-for (const button of document.querySelectorAll('[data-download]')) {
-  button.addEventListener('click', async () => {
-    button.disabled = true;
-    await download(maps, state.layer, hidden(), button.dataset.download);
-    button.disabled = false;
-  });
+async function gone(scene) {
+  await loadScenes();
+  if (state.scenes.length) choose(state.scenes[0]);
+  else showNothing();
+  note(`“${scene.name}” is not shown any more: the server keeps the last few dropped images`, {error: true});
 }
-addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input:not([type="checkbox"])')) return;
-  const actions = {s: () => swipe.set({mode: 'swipe'}), f: () => swipe.set({mode: 'fade'}), 0: () => maps.fit(), t: toggleTheme};
-  actions[event.key]?.();
-});
-addEventListener('hashchange', recall);
-startDrop(async (scene) => {
+
+async function remove(scene) {
+  try {
+    await send(`/scenes/${scene.id}`, {method: 'DELETE'});
+  } catch (error) {
+    note(`${scene.name}: ${error.message}`, {error: true});
+  }
+  await loadScenes();
+  if (!state.scenes.length) { showNothing(); document.querySelector('#empty [data-open]').focus(); return; }
+  if (scene.id === state.scene?.id) choose(state.scenes[0]);
+  else drawScenes();
+  by('scenes').querySelector('[aria-current="true"]')?.focus();
+}
+
+async function readAgain(scene, said) {
+  note(`Reading ${scene.name} again …`, {keep: true});
+  try {
+    await shown(await send(`/scenes/${scene.id}?${said}`, {method: 'PATCH'}));
+    note(null);
+  } catch (error) {
+    note(`${scene.name}: ${error.message}`, {error: true});
+  }
+}
+
+/** Show a scene that the server has just made. */
+async function shown(scene) {
   await loadScenes();
   choose(state.scenes.find(({id}) => id === scene.id));
-});
+}
 
 async function loadScenes() {
   const answer = await (await patientFetch('/scenes')).json();
-  state.scenes = answer.scenes;
-  state.classes = answer.classes;
-  state.confident = answer.confident;
-  document.getElementById('model').textContent = `Drawn by the model “${answer.model.name}”. Licence of its weights: ${answer.model.licence}.`;
+  Object.assign(state, {scenes: answer.scenes, classes: answer.classes, confident: answer.confident, model: answer.model});
+  overlays.offer(answer.basemap);
+  say(by('model'), `Drawn by the model “${answer.model.name}”. Licence of its weights: ${answer.model.licence}.`);
 }
+
+maps.above.on('moveend', remember);
+by('theme').addEventListener('click', () => toggleTheme());
+by('link').addEventListener('click', () => { remember(); copy(location.href, 'Link to this view copied'); });
+for (const button of document.querySelectorAll('[data-download]')) {
+  button.addEventListener('click', async () => {
+    button.disabled = true;
+    const {layer, classes, confident, model} = state;
+    await download(maps, {layer, classes, confident, model, hidden: hiddenShown()}, areas.part, button.dataset.download);
+    button.disabled = false;
+    button.focus();
+  });
+}
+addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input:not([type="checkbox"]), textarea')) return;
+  const actions = {
+    s: () => compare.set({mode: 'swipe'}), f: () => compare.set({mode: 'fade'}), b: () => compare.set({mode: 'side'}),
+    0: () => maps.fit(), t: toggleTheme, m: () => measure.start('line'), a: () => measure.start('area'),
+  };
+  actions[event.key]?.();
+});
+addEventListener('hashchange', recall);
+startDrop(shown);
+startPrint(maps, () => state.scene ? state.scene.name : 'sat2map');
 
 await Promise.all([maps.ready, loadScenes()]);
 recall();

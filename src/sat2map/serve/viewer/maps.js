@@ -1,55 +1,83 @@
-// Two maps, one over the other, that move together: the satellite image below, a layer that the model draws above.
+// Two maps that move together: the satellite image, and a layer that the model draws, over it or beside it.
 import {LngLatBounds, Map as View, NavigationControl, ScaleControl} from '/viewer/vendor/maplibre-gl.mjs';
-import {forgetPending, tilesUrl} from '/viewer/tiles.js';
+import {by, make} from '/viewer/dom.js';
+import {changeTiles, setBasemap, setDrawing, setEdge, setTiles, setVectors} from '/viewer/layers.js';
+import {forgetPending} from '/viewer/tiles.js';
 
-// Where a screen has more than one pixel to a point, tiles are shown at half their size.
-const TILE_SIZE = window.devicePixelRatio > 1 ? 256 : 512;
-const PADDING = {top: 40, bottom: 40, left: 40, right: 40};
+const PADDING = {top: 72, bottom: 44, left: 40, right: 64};
+const FIT_ICON = '<svg viewBox="0 0 24 24"><path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/></svg>';
 
 class FitControl {
   constructor(fit) { this.fit = fit; }
 
   onAdd() {
-    this.element = document.createElement('div');
-    this.element.className = 'maplibregl-ctrl maplibregl-ctrl-group';
-    this.element.innerHTML = '<button type="button" class="fit-icon" title="Whole scene (0)" aria-label="Show the whole scene">'
-      + '<svg viewBox="0 0 24 24"><path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/></svg></button>';
-    this.element.firstChild.addEventListener('click', this.fit);
+    const button = make('button', {
+      type: 'button', className: 'fit-icon', title: 'Whole scene (0)', 'aria-label': 'Show the whole scene', onclick: this.fit, innerHTML: FIT_ICON,
+    });
+    this.element = make('div', {className: 'maplibregl-ctrl maplibregl-ctrl-group'}, button);
     return this.element;
   }
 
   onRemove() { this.element.remove(); }
 }
 
-const view = (container, interactive) => new View({
-  container, interactive, attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
-  maxZoom: 22, style: {version: 8, sources: {}, layers: []}, canvasContextAttributes: {preserveDrawingBuffer: false},
+const view = (container) => new View({
+  container, attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false,
+  maxZoom: 22, style: {version: 8, sources: {}, layers: []},
 });
 
 export class Maps {
   constructor() {
-    this.below = view('below', false);
-    this.above = view('above', true);
-    this.above.touchZoomRotate.disableRotation();
-    this.above.keyboard.disableRotation();
+    this.below = view('below');
+    this.above = view('above');
+    this.both = [this.below, this.above];
+    this.isSide = false;
+    this.basemap = null;
+    for (const map of this.both) {
+      map.touchZoomRotate.disableRotation();
+      map.keyboard.disableRotation();
+    }
     this.above.addControl(new NavigationControl({showCompass: false}), 'top-right');
     this.above.addControl(new FitControl(() => this.fit()), 'top-right');
     this.scale = new ScaleControl({maxWidth: 120});
-    this.above.on('move', () => {
-      this.below.jumpTo({center: this.above.getCenter(), zoom: this.above.getZoom()});
-    });
-    this.above.getCanvas().setAttribute('aria-label', 'Map; arrows move it, plus and minus zoom');
-    this.below.getCanvas().setAttribute('aria-hidden', 'true');
-    this.below.getCanvas().tabIndex = -1;
-    this.ready = Promise.all([this.below, this.above].map((map) => map.loaded() ? null : map.once('load')));
+    this.#keepTogether();
+    this.above.getCanvas().setAttribute('aria-label', 'Map; arrows move it, plus and minus zoom, Enter tells what is in the middle');
+    this.setSide(false);
+    this.ready = Promise.all(this.both.map((map) => map.loaded() ? null : map.once('load')));
+  }
+
+  #keepTogether() {
+    let following = false;
+    for (const [map, other] of [this.both, this.both.toReversed()]) {
+      map.on('move', () => {
+        if (following) return;
+        following = true;
+        other.jumpTo({center: map.getCenter(), zoom: map.getZoom()});
+        following = false;
+      });
+    }
+  }
+
+  /** Put the maps side by side, or one over the other. */
+  setSide(isSide) {
+    this.isSide = isSide;
+    by('stage').classList.toggle('side', isSide);
+    const canvas = this.below.getCanvas();
+    canvas.tabIndex = isSide ? 0 : -1;
+    if (isSide) { canvas.removeAttribute('aria-hidden'); canvas.setAttribute('aria-label', 'Satellite image; it moves with the map'); }
+    else { canvas.removeAttribute('aria-label'); canvas.setAttribute('aria-hidden', 'true'); }
+    for (const map of this.both) map.resize();
+    if (this.scene) this.setBasemap(this.basemap);
   }
 
   /** Show a scene, at a position (`{zoom, center}`) or whole. */
   show(scene, layer, hidden, position) {
     this.scene = scene;
     forgetPending();
-    this.#setLayer(this.below, 'satellite');
-    this.#setLayer(this.above, layer, hidden);
+    setTiles(this.below, scene, 'satellite');
+    setTiles(this.above, scene, layer, hidden);
+    this.setVectors(null);
+    this.setBasemap(this.basemap);
     const hasScale = this.above.hasControl(this.scale);
     if (scene.has_georeference && !hasScale) this.above.addControl(this.scale, 'bottom-right');
     if (!scene.has_georeference && hasScale) this.above.removeControl(this.scale);
@@ -57,43 +85,72 @@ export class Maps {
     else this.fit({animate: false});
   }
 
-  #setLayer(map, layer, hidden) {
-    if (map.getSource('tiles')) { map.removeLayer('tiles'); map.removeSource('tiles'); }
-    const {minzoom, maxzoom, bounds} = this.scene;
-    const shift = TILE_SIZE === 512 ? 1 : 0;  // of the levels, when a tile of 512 px is one of 512 points
-    map.addSource('tiles', {
-      type: 'raster', tiles: [tilesUrl(this.scene, layer, hidden)], tileSize: TILE_SIZE, bounds,
-      minzoom: Math.max(minzoom - 2, 0), maxzoom: Math.max(maxzoom - shift, 0),
-    });
-    map.addLayer({id: 'tiles', type: 'raster', source: 'tiles', paint: {'raster-fade-duration': 120}});
+  /** Show no scene at all. */
+  clear() {
+    this.scene = null;
+    for (const map of this.both) {
+      setEdge(map, null);
+      setVectors(map, null);
+      setBasemap(map, null);
+      if (map.getLayer('tiles')) map.removeLayer('tiles');
+      if (map.getSource('tiles')) map.removeSource('tiles');
+    }
   }
 
   /** Show another layer, or other classes of it. */
   change(layer, hidden) {
     forgetPending();
-    this.above.getSource('tiles')?.setTiles([tilesUrl(this.scene, layer, hidden)]);
+    changeTiles(this.above, this.scene, layer, hidden);
   }
 
   /** Load all tiles again; those that were drawn before come from the browser's cache. */
   refresh(layer, hidden) {
-    this.above.getSource('tiles')?.setTiles([tilesUrl(this.scene, layer, hidden)]);
-    if (this.scene.layers_drawn.includes('satellite')) {
-      this.below.getSource('tiles')?.setTiles([tilesUrl(this.scene, 'satellite')]);
-    }
+    changeTiles(this.above, this.scene, layer, hidden);
+    if (this.scene.layers_drawn.includes('satellite')) changeTiles(this.below, this.scene, 'satellite');
+  }
+
+  /** Show a base map below everything, or none (`null`); a scene without georeference has none. */
+  setBasemap(basemap) {
+    this.basemap = basemap;
+    const shown = this.scene?.has_georeference ? basemap : null;
+    setBasemap(this.below, shown);
+    // Over the satellite image, classes that are hidden show that and no base map.
+    setBasemap(this.above, this.isSide ? shown : null);
+    this.recolour();
+  }
+
+  /** Draw what has the colours of the theme again. */
+  recolour() {
+    if (!this.scene) return;
+    const isOverBasemap = Boolean(this.basemap && this.scene.has_georeference);
+    for (const map of this.both) setEdge(map, this.scene, isOverBasemap);
+  }
+
+  /** Show areas and roads as lines, from their TileJSON; `null`: none. */
+  setVectors(about, classes = []) {
+    for (const map of this.both) setVectors(map, this.scene, about, classes);
+  }
+
+  /** Show what is being measured. */
+  setDrawing(points, isArea) {
+    for (const map of this.both) setDrawing(map, points, isArea);
   }
 
   fit(options = {}) {
     if (!this.scene) return;
-    const panel = document.getElementById('panel').getBoundingClientRect();
-    const isPhone = panel.width > innerWidth - 2;
-    const padding = isPhone ? {top: 60, left: 16, right: 16, bottom: panel.height + 24} : {...PADDING, left: panel.right + 24};
-    if (innerWidth - panel.right < 260 && !isPhone) padding.left = 40;
-    this.above.fitBounds(new LngLatBounds(this.scene.bounds), {padding, duration: 600, ...options});
+    this.above.fitBounds(new LngLatBounds(this.scene.bounds), {padding: this.#padding(), duration: 600, ...options});
+  }
+
+  #padding() {
+    if (this.isSide) return {top: 64, bottom: 44, left: 24, right: 24};
+    const panel = by('panel').getBoundingClientRect();
+    if (panel.width > innerWidth - 2) return {top: 108, left: 16, right: 16, bottom: panel.height + 24};
+    return innerWidth - panel.right < 260 ? PADDING : {...PADDING, left: panel.right + 24};
   }
 
   /** Return the middle of the area beside the panel, in percent of the width. */
   middle() {
-    const {right, width} = document.getElementById('panel').getBoundingClientRect();
+    const {right, width} = by('panel').getBoundingClientRect();
     return width > innerWidth - 2 ? 50 : 50 * (right / innerWidth + 1);
   }
 

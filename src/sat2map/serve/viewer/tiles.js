@@ -24,7 +24,7 @@ addProtocol(PROTOCOL, async ({url}, {signal}) => {
   const response = await patientFetch(`/${address}`, {signal});
   pending.delete(address);
   if (response.headers.get('X-Sat2map-Pending')) pending.add(address);
-  if (response.status === 404) return {data: null};  // beside the scene: nothing to see, and no error
+  if (response.status === 404 || response.status === 204) return {data: null};  // nothing to see there, and no error
   if (!response.ok) throw new Error(`${response.status} ${address}`);
   return {data: await response.arrayBuffer()};
 });
@@ -37,3 +37,22 @@ export function tilesUrl(scene, layer, hidden = []) {
   const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
   return `${PROTOCOL}://scenes/${scene.id}/${layer}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=512&wait=false${hide}`;
 }
+
+/** Return the URL of the vector tiles of a scene, for a source. */
+export const vectorsUrl = (scene) => `${PROTOCOL}://scenes/${scene.id}/vectors/tiles/WebMercatorQuad/{z}/{x}/{y}.mvt`;
+
+/** Fetch what must be drawn first: ask again while the server answers 202, and tell how much of it is done. */
+export async function drawnFetch(url, {onWait = () => {}, signal} = {}) {
+  for (;;) {
+    const response = await patientFetch(url, {signal});
+    if (response.status !== 202) {
+      if (!response.ok) throw new Error(errorText(await response.json()));
+      return response;
+    }
+    onWait(await response.json());
+    await sleep(1000 * Number(response.headers.get('Retry-After') ?? 1), signal);
+  }
+}
+
+/** What the server says of an error, in one line. */
+export const errorText = ({error, hint}) => [error, hint].filter(Boolean).join(': ');

@@ -1,0 +1,30 @@
+// Light and dark, and the folding of the panel.
+import {by} from '/viewer/dom.js';
+
+/** Use light or dark colours as the system does, until one is chosen here. Returns the function that switches. */
+export function startTheme(onChange) {
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  const apply = () => {
+    document.documentElement.dataset.theme = localStorage.getItem('theme') ?? (system.matches ? 'dark' : 'light');
+    onChange();
+  };
+  system.addEventListener('change', apply);
+  apply();
+  return () => {
+    localStorage.setItem('theme', document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark');
+    apply();
+  };
+}
+
+/** Return a colour of the theme, by its name in the style sheet. */
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** Let the panel fold; on a phone it starts folded. */
+export function startFold() {
+  const fold = (folded) => {
+    by('panel').classList.toggle('folded', folded);
+    by('fold').setAttribute('aria-expanded', !folded);
+  };
+  by('fold').addEventListener('click', () => fold(!by('panel').classList.contains('folded')));
+  if (matchMedia('(max-width: 640px)').matches) fold(true);
+}
