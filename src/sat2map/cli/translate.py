@@ -87,9 +87,8 @@ def translate(
     from sat2map.translate import Translator
 
     settings, reading = _settings(given), read_options(given)
-    translator = Translator.load(given["model"], given["device"])
-    shared = _shared(tasks, translator, reading)
-    run = TranslateRun(translator, settings, reading, shared, overwrite, quiet, given["progress"])
+    translator, progress = Translator.load(given["model"], given["device"]), given["progress"]
+    run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet, progress)
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
     if is_batch and tasks:
         out.mkdir(exist_ok=True)
