@@ -19,7 +19,7 @@ BASE := $(VENV)/.base
 ALL := $(VENV)/.all
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-lowest test-slow check docs lock ship clean
+.PHONY: help env demo test test-lowest test-slow check docs qgis-plugin lock ship clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: docs ## Lint, format, types, who imports whom, workflows and the pages
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(ALL) ## Build the pages into site/; a broken link is an error
 	$(BIN)/mkdocs build --strict
+
+qgis-plugin: ## Make dist/sat2map_qgis.zip, which QGIS installs
+	$(PYTHON) qgis/package.py dist/sat2map_qgis.zip
 
 lock: ## Resolve requirements/dev.txt again; UPGRADE=--upgrade also takes newer versions
 	$(COMPILE) --universal --python-version 3.11 $(UPGRADE) --extra all --group dev \

@@ -14,7 +14,7 @@ from sat2map.cli.main import sat2map
 ROOT = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
 LINES = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
-OF_DEMO = {"demo", "demo/city.tif", "demo/city_map.tif", "demo/city.png", "demo/naip_map.tif", "demo/naip.png"}
+OF_DEMO = {"demo", "demo/city.tif", "demo/city_map.tif", "demo/town.png", "demo/town_map.png", "demo/naip.tif"}
 OUTPUTS = ("out", "report")
 INPUTS = (
     "source",

@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from sat2map.model.card import Card
     from sat2map.scene.options import MaskBand, MaskFile, NoMask, ReadOptions
     from sat2map.scene.stretch import StretchRange
+    from sat2map.serve.live_map import LiveMap
     from sat2map.translate import Settings, TranslationResult, Translator
+    from sat2map.translate.notebook import show
 
 __all__ = [
-    "Card", "CheckpointError", "DataError", "DivergenceError", "ImageError", "MaskBand", "MaskFile",
+    "Card", "CheckpointError", "DataError", "DivergenceError", "ImageError", "LiveMap", "MaskBand", "MaskFile",
     "MissingExtraError", "ModelFileError", "NoMask", "OutputError", "ReadOptions", "RecipeError", "Sat2mapError",
-    "SceneError", "Settings", "StretchRange", "TranslationResult", "Translator", "__version__",
+    "SceneError", "Settings", "StretchRange", "TranslationResult", "Translator", "__version__", "show",
 ]  # fmt: skip
 
 _MODULE_OF = {
@@ -49,6 +51,8 @@ _MODULE_OF = {
     "NoMask": "sat2map.scene.options",
     "ReadOptions": "sat2map.scene.options",
     "StretchRange": "sat2map.scene.stretch",
+    "LiveMap": "sat2map.serve.live_map",
+    "show": "sat2map.translate.notebook",
     "Settings": "sat2map.translate",
     "TranslationResult": "sat2map.translate",
     "Translator": "sat2map.translate",

@@ -11,13 +11,17 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from sat2map.arrays import UInt8
+from sat2map.classes import CLASSES
 from sat2map.cli import demo as demo_module
 from sat2map.cli.main import sat2map
 from sat2map.engine import Engine
 from sat2map.model.card import Card
 from sat2map.translate import Translator
 
-RESULTS = ["city.png", "city.tif", "city_map.tif", "city_truth.tif", "naip.png", "naip_map.tif"]
+RESULTS = [
+    "city.tif", "city_map.tif", "city_sheet.png", "city_truth.tif", "naip.tif", "naip_map.tif", "naip_sheet.png",
+    "town.png", "town_map.png", "town_sheet.png",
+]  # fmt: skip
 
 
 class Threshold:
@@ -65,11 +69,19 @@ def test_demo_writes_maps_and_images_and_says_how_good_they_are(small_demo: Path
         assert drawn.transform == truth.transform
         assert drawn.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         right = np.moveaxis(truth.read(), 0, -1)
-    with Image.open("demo/city.png") as sheet:
+    with Image.open("demo/city_sheet.png") as sheet:
         pixels = np.asarray(sheet)
     # The sheet shows the truth last, enlarged twice.
     assert np.array_equal(pixels[: 2 * 256 : 2, -2 * 256 :: 2], right)
-    assert (pixels[2 * 256 :] < 128).any(), "no caption"
+    caption, legend = pixels[2 * 256 : 2 * 256 + 30], pixels[2 * 256 + 30 :]
+    assert (caption < 128).any(), "no caption"
+    assert {rgb for kind in CLASSES for rgb in kind.colours_rgb} <= {
+        tuple(map(int, rgb)) for rgb in legend.reshape(-1, 3)
+    }
+    assert result.stdout.index("Long Beach") < result.stdout.index("synthetic city")
+    assert "next: sat2map translate YOUR_SCENE.tif -o map.tif\n" in result.stderr
+    with Image.open("demo/town.png") as town, Image.open("demo/town_map.png") as town_map:
+        assert town.size == town_map.size == (256, 256)
 
 
 def test_demo_runs_again_in_its_own_folder(small_demo: Path) -> None:
@@ -83,13 +95,13 @@ def test_demo_runs_again_in_its_own_folder(small_demo: Path) -> None:
 
 def test_demo_spares_what_is_in_another_folder(small_demo: Path) -> None:
     (small_demo / "mine").mkdir()
-    (small_demo / "mine" / "city.png").write_bytes(b"mine")
+    (small_demo / "mine" / "city_sheet.png").write_bytes(b"mine")
     result = _run("demo", "-o", "mine")
     assert result.exit_code == 2
     assert "output exists" in result.stderr
-    assert [p.name for p in (small_demo / "mine").iterdir()] == ["city.png"]
+    assert [p.name for p in (small_demo / "mine").iterdir()] == ["city_sheet.png"]
     assert _run("demo", "-o", "mine", "--overwrite").exit_code == 0
-    assert (small_demo / "mine" / "city.png").read_bytes() != b"mine"
+    assert (small_demo / "mine" / "city_sheet.png").read_bytes() != b"mine"
 
 
 def test_demo_works_without_the_extra_that_scores(small_demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

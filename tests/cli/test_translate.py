@@ -157,6 +157,17 @@ def test_progress_bar_shows_any_name(tmp_path: Path, name: str, monkeypatch: pyt
     assert name in result.stderr.replace("\x1b[0m", "")
 
 
+def test_progress_in_lines_rises_to_the_whole_for_programs(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.tif", random_bands(3, 96, 128), **PLACE)
+    arguments = ["translate", str(source), "-o", str(tmp_path / "map.tif"), "--window", "64", "--progress", "lines"]
+    result = CliRunner().invoke(sat2map, arguments)
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stderr.splitlines() if line.startswith("progress: ")]
+    # Windows of 64 x 64 and 32 x 64 px, of 96 x 128 in all.
+    assert told == [f"progress: {percent} %" for percent in (0, 33, 66, 83, 100)]
+    assert "progress" not in CliRunner().invoke(sat2map, [*arguments, "--overwrite", "--quiet"]).stderr
+
+
 def test_any_name_that_gdal_opens_is_a_scene(tmp_path: Path) -> None:
     bands, scene = random_bands(3), tmp_path / "a.tif"
     write_raster(scene, bands, **PLACE)

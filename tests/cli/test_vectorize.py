@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -224,3 +225,19 @@ def repeated(path: Path, n: int) -> str:
         f'<VRTDataset rasterXSize="{1000 * n}" rasterYSize="{1000 * n}"><SRS>{wkt}</SRS>'
         f"<GeoTransform>{place}</GeoTransform>{''.join(bands)}</VRTDataset>"
     )
+
+
+def test_progress_in_lines_is_of_areas_and_then_of_roads(city: Path, tmp_path: Path) -> None:
+    def told(name: str) -> list[int]:
+        given = ["vectorize", str(truth(city)), "-o", str(tmp_path / name), "--window", "128", "--workers", "1"]
+        result = CliRunner().invoke(sat2map, [*given, "--progress", "lines"])
+        assert result.exit_code == 0, result.output
+        found = re.findall(r"^progress: (\d+) %$", result.stderr, re.MULTILINE)
+        return [int(percent) for percent in found]
+
+    # 400 rows in windows of 128.
+    assert told("a.fgb") == [32, 64, 96, 100]
+    both = told("a.gpkg")
+    assert both[:4] == [16, 32, 48, 50]
+    assert both == sorted(set(both))
+    assert both[-1] == 100

@@ -1,1 +1,1 @@
-"""What ships beside the code: the models, and the aerial photograph of the demo (NAIP, US public domain)."""
+"""What ships beside the code: the models, and the aerial photographs of the demo (NAIP, US public domain)."""

@@ -1,39 +1,52 @@
-"""The command `sat2map demo`, which makes maps of a real image and of a synthetic city to show that all works."""
+"""The command `sat2map demo`, which makes maps of real images and of a synthetic city to show that all works."""
 
 from __future__ import annotations
 
 import time
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from sat2map.cli.options import log_options, model_option, overwrite_option
 from sat2map.cli.written import say_written
 from sat2map.errors import MissingExtraError, OutputError
-from sat2map.files import refuse_existing
+from sat2map.files import refuse_existing, replacing
 
 if TYPE_CHECKING:
+    from PIL import ImageDraw
+
     from sat2map.arrays import UInt8
     from sat2map.translate import Translator
 
 FOLDER = Path("demo")
 CITY_PX, CITY_SEED = 1024, 7
-CITY, CITY_MAP, CITY_SHEET = "city.tif", "city_map.tif", "city.png"
-NAIP_MAP, NAIP_SHEET = "naip_map.tif", "naip.png"
-CAPTION_PX, GAP_PX = 34, 8
+TOWN, CITY, NAIP = "town.png", "city.tif", "naip.tif"
+"""What the model is best at comes first: a real town of ground that it has not learned from."""
+TOWN_GSD_M = 0.6
+LINE_PX, GAP_PX = 30, 8
 NO_METRICS = {"road_f1": "-", "miou": "-", "acc5": "-"}
 
 
 class DemoRow(NamedTuple):
-    """The files of one example: image, map, sheet and, where it is known, the true map."""
+    """One example: its image, whose map and sheet lie beside it, and what is known of it."""
 
-    name: str
+    title: str
     image: Path
-    map: Path
-    sheet: Path
     truth: Path | None = None
+    gsd_m: float | None = None
+    """Of an image that does not say so itself."""
+
+    @property
+    def map(self) -> Path:
+        """Where its map goes."""
+        return self.image.with_name(f"{self.image.stem}_map{self.image.suffix}")
+
+    @property
+    def sheet(self) -> Path:
+        """Where image, map and truth are shown side by side."""
+        return self.image.with_name(f"{self.image.stem}_sheet.png")
 
 
 @click.command()
@@ -42,7 +55,7 @@ class DemoRow(NamedTuple):
 @overwrite_option
 @log_options
 def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -> None:
-    """Make maps of a real photograph (NAIP, 2020) and of a synthetic city whose true map is known.
+    """Make maps of a real town and of a desert road (NAIP, 2020), and of a synthetic city whose true map is known.
 
     Without -o they are written to the folder `demo`, and replace those of an earlier run.
     """
@@ -51,23 +64,27 @@ def demo(output: Path | None, model: str | None, overwrite: bool, quiet: bool) -
     from sat2map.translate import Translator
 
     folder = output or FOLDER
-    city = folder / CITY
-    truth = truth_path(city)
-    _prepare(folder, (city, truth), overwrite=overwrite or output is None)
+    rows = (
+        DemoRow("Long Beach, California", folder / TOWN, gsd_m=TOWN_GSD_M),
+        DemoRow("synthetic city", folder / CITY, truth_path(folder / CITY)),
+        DemoRow("desert in California", folder / NAIP),
+    )
+    _prepare(folder, rows, overwrite=overwrite or output is None)
     translator = Translator.load(model)
-    with as_file(files("sat2map.bundled") / "naip.tif") as naip:
-        naip_row = DemoRow("photograph", naip, folder / NAIP_MAP, folder / NAIP_SHEET)
-        rows = [_show(translator, naip_row)]
-    write_scene(city, CITY_PX, seed=CITY_SEED)
+    for name in (TOWN, NAIP):
+        with replacing(folder / name) as work:
+            work.write_bytes((files("sat2map.bundled") / name).read_bytes())
+    write_scene(folder / CITY, CITY_PX, seed=CITY_SEED)
     # A model of other classes has another truth.
-    known = truth if translator.card.classes == CLASSES else None
-    rows.append(_show(translator, DemoRow("city", city, folder / CITY_MAP, folder / CITY_SHEET, known)))
+    known = rows if translator.card.classes == CLASSES else [row._replace(truth=None) for row in rows]
+    told = [_show(translator, row) for row in known]
     if not quiet:
-        _print_table(rows, f"by model {translator.engine.card.name}")
-    say_written(f"{folder}: maps and sheets to look at", "translate", "scene.tif", "-o", "map.tif", quiet=quiet)
+        _print_table(told, f"by model {translator.engine.card.name}")
+    what = f"{folder}: images, maps and sheets with both; look at {rows[0].sheet} first"
+    say_written(what, "translate", "YOUR_SCENE.tif", "-o", "map.tif", quiet=quiet)
 
 
-def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
+def _prepare(folder: Path, rows: tuple[DemoRow, ...], *, overwrite: bool) -> None:
     """Make the folder, and check that no file in it would be replaced against the user's will.
 
     Raises:
@@ -77,21 +94,23 @@ def _prepare(folder: Path, drawn: tuple[Path, ...], *, overwrite: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError("folder cannot be made", folder, hint="choose another with -o") from error
-    made = (*drawn, *(folder / name for name in (CITY_MAP, CITY_SHEET, NAIP_MAP, NAIP_SHEET)))
+    made = [file for row in rows for file in (row.image, row.truth, row.map, row.sheet) if file]
     refuse_existing(*made, overwrite=overwrite)
 
 
 def _show(translator: Translator, row: DemoRow) -> tuple[str, ...]:
     """Translate an image, and write a sheet with image, map and truth side by side; return its row of the table."""
+    from sat2map.translate import Settings
+
     begun = time.perf_counter()
-    translator.translate_file(row.image, row.map, overwrite=True)
+    translator.translate_file(row.image, row.map, Settings(gsd_m=row.gsd_m), overwrite=True)
     seconds = time.perf_counter() - begun
     images = [_read(path) for path in (row.image, row.map, row.truth) if path]
     metrics = _metrics(images[1], images[2]) if row.truth else NO_METRICS
-    title = "image | map | truth" if row.truth else "image | map"
-    words = "   ".join(f"{name} {value}" for name, value in metrics.items()) if row.truth else "truth unknown"
-    _write_sheet(row.sheet, images, f"{row.name}: {title}   {words}")
-    return row.name, row.map.name, row.sheet.name, *metrics.values(), f"{seconds:.1f}"
+    columns = "image | map | truth" if row.truth else "image | map"
+    words = "   ".join(f"{name} {value}" for name, value in metrics.items()) if row.truth else ""
+    _write_sheet(row.sheet, images, f"{row.title}: {columns}   {words}")
+    return row.title, row.sheet.name, *metrics.values(), f"{seconds:.1f}"
 
 
 def _read(path: Path) -> UInt8:
@@ -116,19 +135,33 @@ def _metrics(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
 def _write_sheet(path: Path, images: list[UInt8], caption: str) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
-    from sat2map.files import replacing
-
     height, width = images[0].shape[:2]
     # A small image is shown larger, pixel by pixel, so that its caption has room.
     zoom = max(1, 512 // height)
     shown = [Image.fromarray(p).resize((width * zoom, height * zoom), Image.Resampling.NEAREST) for p in images]
     step = width * zoom + GAP_PX
-    sheet = Image.new("RGB", (step * len(shown) - GAP_PX, height * zoom + CAPTION_PX), "white")
+    sheet = Image.new("RGB", (step * len(shown) - GAP_PX, height * zoom + 2 * LINE_PX), "white")
     for i, image in enumerate(shown):
         sheet.paste(image, (i * step, 0))
-    ImageDraw.Draw(sheet).text((GAP_PX, height * zoom + 6), caption, "black", ImageFont.load_default(18))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    draw.text((GAP_PX, height * zoom + 4), caption, "black", font)
+    _draw_legend(draw, font, height * zoom + LINE_PX)
     with replacing(path) as work:
         sheet.save(work)
+
+
+def _draw_legend(draw: ImageDraw.ImageDraw, font: Any, top_px: int) -> None:
+    """Draw each class as a box of its colours and its name, in one line."""
+    from sat2map.classes import CLASSES
+
+    left_px, side_px = GAP_PX, LINE_PX - 12
+    for kind in CLASSES:
+        for rgb in kind.colours_rgb:
+            draw.rectangle((left_px, top_px + 4, left_px + side_px, top_px + 4 + side_px), rgb, "grey")
+            left_px += side_px
+        left_px += 6
+        draw.text((left_px, top_px + 2), kind.name, "black", font)
+        left_px += round(draw.textlength(kind.name, font)) + 18
 
 
 def _print_table(rows: list[tuple[str, ...]], title: str) -> None:
@@ -136,7 +169,7 @@ def _print_table(rows: list[tuple[str, ...]], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("example", "map", "side by side", *NO_METRICS, "s", box=box.SIMPLE, title=title)
+    table = Table("example", "side by side", *NO_METRICS, "s", box=box.SIMPLE, title=title)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

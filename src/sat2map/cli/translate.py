@@ -4,47 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sat2map.cli import options
+from sat2map.cli.progress import progress_option
 from sat2map.cli.scenes import read_options, scenes_of
+from sat2map.cli.translate_progress import Task, TranslateRun, told_progress
 from sat2map.cli.translate_vectors import VECTOR_SUFFIXES, VectorOutputs, translate_to_vectors
 from sat2map.errors import OutputError, Sat2mapError
 
 if TYPE_CHECKING:
     from sat2map.scene.options import ReadOptions
     from sat2map.scene.stretch import SharedStretch
-    from sat2map.translate import DrawRows, Settings, TilingPlan, TranslationResult, Translator
+    from sat2map.translate import DrawRows, Settings, TranslationResult, Translator
 
-TIMED_PX = 2**22
-"""The time of larger scenes is estimated before they are drawn; the estimate itself takes half a second."""
 LEAST_SHARE_TOLD = 0.2
 """Unfamiliar share of a scene from which on it is told: of familiar ground, too, a tenth is taken for unfamiliar."""
 
 log = logging.getLogger(__name__)
-
-
-class Task(NamedTuple):
-    """A scene and the destination of its map."""
-
-    source: str
-    destination: Path
-
-
-class TranslateRun(NamedTuple):
-    """What all scenes of a command have in common."""
-
-    translator: Translator
-    settings: Settings
-    reading: ReadOptions
-    shared: SharedStretch
-    overwrite: bool
-    quiet: bool
 
 
 @click.command()
@@ -77,6 +59,7 @@ class TranslateRun(NamedTuple):
 @options.device_option
 @options.precision_option
 @options.json_option
+@progress_option
 @options.log_options
 @click.pass_context
 def translate(
@@ -104,8 +87,8 @@ def translate(
     from sat2map.translate import Translator
 
     settings, reading = _settings(given), read_options(given)
-    translator = Translator.load(given["model"], given["device"])
-    run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet)
+    translator, progress = Translator.load(given["model"], given["device"]), given["progress"]
+    run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet, progress)
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
     if is_batch and tasks:
         out.mkdir(exist_ok=True)
@@ -207,7 +190,7 @@ def _check_names(tasks: Sequence[Task]) -> None:
 
 
 def _translate_one(run: TranslateRun, task: Task, draw_rows: DrawRows) -> TranslationResult:
-    with _progress(run.translator, task, run.settings, run.quiet) as begin:
+    with told_progress(run, task) as begin:
         result = run.translator.translate_file(
             task.source, task.destination, run.settings, reading=run.reading, shared=run.shared,
             overwrite=run.overwrite, begin=begin, draw_rows=draw_rows,
@@ -233,60 +216,3 @@ def _as_record(task: Task, result: TranslationResult) -> dict[str, Any]:
         "mode_difference": result.mode_difference and result.mode_difference._asdict(),
         "unfamiliar_share": None if result.unfamiliar_share is None else round(result.unfamiliar_share, 3),
     }  # fmt: skip
-
-
-@contextmanager
-def _progress(
-    translator: Translator, task: Task, settings: Settings, quiet: bool
-) -> Iterator[Callable[[TilingPlan], Callable[[int], None]]]:
-    """Print on stderr what will be done, then the progress."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True, quiet=quiet)
-    # A name is no format string and no markup.
-    named, rate = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[rate]}")
-    columns = (named, BarColumn(), TaskProgressColumn(), rate)
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal)
-
-    def begin(plan: TilingPlan) -> Callable[[int], None]:
-        n_px = plan.model_grid.scene_height * plan.model_grid.scene_width
-        if not quiet:
-            line = f"{task.source} -> {task.destination}: {_describe(translator, plan, settings)}"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
-        row = bar.add_task(Path(task.source).name, total=n_px, rate="")
-
-        def advance(n_done_px: int) -> None:
-            bar.advance(row, n_done_px)
-            speed = bar.tasks[0].speed
-            bar.update(row, rate=f"{speed / 1e6:.2f} Mpx/s" if speed else "")
-
-        return advance
-
-    with bar:
-        yield begin
-
-
-def _describe(translator: Translator, plan: TilingPlan, settings: Settings) -> str:
-    """Describe in one line how a scene will be translated."""
-    model_grid = plan.model_grid
-    parts = [f"{model_grid.scene_width} x {model_grid.scene_height} px in {len(plan.windows)} windows"]
-    if not model_grid.is_scene_grid:
-        parts.append(f"seen as {model_grid.width} x {model_grid.height}")
-    if not model_grid.is_too_coarse:  # else the log has said it
-        parts.append(model_grid.reason)
-    if plan.n_done_px:
-        parts.append(
-            f"{plan.n_done_px / (model_grid.scene_width * model_grid.scene_height):.0%} drawn by an earlier run"
-        )
-    if plan.n_read_px > TIMED_PX:
-        left = 1 - plan.n_done_px / (model_grid.scene_width * model_grid.scene_height)
-        seconds = translator.seconds_per_px(settings) * plan.n_read_px * left
-        parts.append(f"at most about {_duration(seconds)} and {plan.n_bytes / 1e6:.0f} MB of disk")
-    return "; ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sat2map.cli import options
+from sat2map.cli.progress import progress_option, share_progress
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ LAYERS = ("areas", "roads", "junctions")
 @options.workers_option
 @options.overwrite_option
 @options.json_option
+@progress_option
 @options.log_options
 def vectorize(
     source: str,
@@ -63,6 +65,7 @@ def vectorize(
     n_workers: int | None,
     overwrite: bool,
     as_json: bool,
+    progress: str,
     quiet: bool,
 ) -> None:
     """Make vectors of MAP: a map of `sat2map translate`, or one band of numbers of classes from 0.
@@ -82,7 +85,10 @@ def vectorize(
     areas = AreaSettings(simplify_m, min_area_m2, window_px, n_workers)
     settings = VectorSettings(areas, RoadSettings(close_gaps_m=close_gaps_m), layer)
     table = None if class_table is None else read_class_table(class_table)
-    written = vectorize_file(source, out, settings, table=table, confidence=confidence, overwrite=overwrite)
+    with share_progress(Path(source).name, progress, quiet=quiet) as tell:
+        written = vectorize_file(
+            source, out, settings, table=table, confidence=confidence, overwrite=overwrite, tell=tell
+        )
     say_vectors(source, written, as_json, quiet)
 
 

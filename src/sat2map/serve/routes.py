@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 
-from sat2map.serve.errors import BadRequestError
 from sat2map.serve.basemap import Basemap
 from sat2map.serve.described import described
 from sat2map.serve.filling import Filler

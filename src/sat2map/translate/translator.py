@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from sat2map.arrays import UInt8
 from sat2map.engine import Engine, load_engine
 from sat2map.model.card import Card
 from sat2map.scene.destination import check_destination, check_grid, check_no_input
-from sat2map.scene.georeference import Grid
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
@@ -33,6 +32,8 @@ from sat2map.translate.job import (
     open_job,
     tell_nobody,
 )  # fmt: skip
+from sat2map.translate.notebook import card_html
+from sat2map.translate.result import TranslationResult
 from sat2map.translate.scene_drawing import SceneDrawing, make_runner
 from sat2map.translate.seams import mode_difference
 from sat2map.translate.settings import Settings, TilingPlan, make_plan
@@ -44,28 +45,6 @@ TIMING_PX = 512
 DEFAULT_SETTINGS = Settings()
 
 log = logging.getLogger(__name__)
-
-
-class TranslationResult(NamedTuple):
-    """What became of a scene.
-
-    Attributes:
-        outputs: the files that were written, the map first.
-        plan: the windows in which it was drawn.
-        grid: of the scene and of its map.
-        seconds: how long it took.
-        stretch: how the scene's numbers became bytes, in words; None: they were bytes.
-        mode_difference: what the mode costs on this scene; None: it is exact.
-        unfamiliar_share: share of the scene that looks unlike the model's training data; None: the model cannot tell.
-    """
-
-    outputs: tuple[Path, ...]
-    plan: TilingPlan
-    grid: Grid
-    seconds: float
-    stretch: str | None
-    mode_difference: Difference | None
-    unfamiliar_share: float | None = None
 
 
 def output_path(destination: Path, product: Product) -> Path:
@@ -104,6 +83,10 @@ class Translator:
         """The model, the ground resolution it knows, and its heads."""
         card = self.card
         return f"Translator({card.name}, {card.gsd_m[0]:g} to {card.gsd_m[1]:g} m per pixel, {' or '.join(card.heads)})"
+
+    def _repr_html_(self) -> str:
+        """In a notebook, the model's card."""
+        return card_html(self.card)
 
     @classmethod
     def load(cls, model: str | Path | None = None, device: str = "auto", n_threads: int | None = None) -> Self:
@@ -244,7 +227,9 @@ class Translator:
                 unfamiliar = assemble(scene, job, self.card, paths)
         stretch = None if scene.stretch is None else str(scene.stretch)
         seconds = time.perf_counter() - start_s
-        return TranslationResult(tuple(paths), drawing.plan, scene.grid, seconds, stretch, cost, unfamiliar)
+        return TranslationResult(
+            tuple(paths), drawing.plan, scene.grid, seconds, stretch, cost, unfamiliar, source, reading
+        )
 
     def _output_paths(
         self, source: str | Path, destination: Path, settings: Settings, *, overwrite: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +11,11 @@ from typing import NamedTuple
 from sat2map.classes import MapClass
 from sat2map.errors import DataError, OutputError
 from sat2map.scene.destination import check_no_input
+from sat2map.scene.georeference import Grid
+from sat2map.tiling import Window
 from sat2map.vector.areas import DEFAULT_AREA_SETTINGS, AreaSettings, trace_areas
 from sat2map.vector.class_file import open_class_raster
-from sat2map.vector.class_raster import ClassRaster
+from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
 from sat2map.vector.road_layers import road_rows, trace_road_layers
 from sat2map.vector.roads import RoadSettings
@@ -66,6 +68,42 @@ class VectorSettings:
 
 DEFAULT_VECTOR_SETTINGS = VectorSettings()
 
+Tell = Callable[[float], None]
+"""Is told the share that is done, 0 to 1, from any thread."""
+
+
+def tell_nobody(_share: float) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class WatchedClasses:
+    """A raster of classes that tells how far it was read.
+
+    Attributes:
+        raster: what is read.
+        tell: is told the share of the work that is done.
+        begin: share that is done before this raster is read.
+        end: share that is done when all of it was read.
+    """
+
+    raster: ClassRaster
+    tell: Tell
+    begin: float
+    end: float
+
+    @property
+    def grid(self) -> Grid:
+        """Its size, and its CRS and transform where it has them."""
+        return self.raster.grid
+
+    def read(self, window: Window) -> ClassWindow:
+        """Read a window that lies within the raster; windows come row by row."""
+        values = self.raster.read(window)
+        done = (window.row + window.height) / self.grid.height
+        self.tell(self.begin + (self.end - self.begin) * done)
+        return values
+
 
 def vectorize_file(
     source: str | Path,
@@ -75,6 +113,7 @@ def vectorize_file(
     table: Sequence[MapClass] | None = None,
     confidence: str | Path | None = None,
     overwrite: bool = False,
+    tell: Tell = tell_nobody,
 ) -> WrittenVectors:
     """Make vectors of a raster of classes.
 
@@ -85,6 +124,7 @@ def vectorize_file(
         table: the classes; None: those that the file names, else the default ones.
         confidence: a raster on the same grid; None: that which `translate` writes beside a map, if it is there.
         overwrite: whether an output that exists is replaced.
+        tell: of progress: how far the raster was read, for areas and again for roads.
 
     Raises:
         SceneError: the raster cannot be read, holds no classes, or has no place.
@@ -96,7 +136,7 @@ def vectorize_file(
     settings.layers(path)
     check_no_input(path, [Path(source)])
     with open_class_raster(source, table, confidence) as raster:
-        return vectorize_raster(raster, path, settings, table=raster.table, overwrite=overwrite)
+        return vectorize_raster(raster, path, settings, table=raster.table, overwrite=overwrite, tell=tell)
 
 
 def vectorize_raster(
@@ -106,6 +146,7 @@ def vectorize_raster(
     *,
     table: Sequence[MapClass],
     overwrite: bool = False,
+    tell: Tell = tell_nobody,
 ) -> WrittenVectors:
     """Make vectors of an open raster of classes.
 
@@ -114,16 +155,20 @@ def vectorize_raster(
         DataError: roads alone are wanted, and the table has none.
         OutputError: the destination cannot be written.
     """
-    made = _traced(raster, path, settings, table)
+    made = _traced(raster, path, settings, table, tell)
     counts = dict.fromkeys((layer.name for layer in made), 0)
     write_layers(path, [_counted(layer, counts) for layer in made], overwrite=overwrite)
     return WrittenVectors(path, counts)
 
 
-def _traced(raster: ClassRaster, path: Path, settings: VectorSettings, table: Sequence[MapClass]) -> list[FeatureLayer]:
+def _traced(
+    raster: ClassRaster, path: Path, settings: VectorSettings, table: Sequence[MapClass], tell: Tell
+) -> list[FeatureLayer]:
     """The layers that are wanted."""
     wanted, areas = settings.layers(path), settings.areas
-    made = [trace_areas(raster, table, path.parent, areas)] if "areas" in wanted else []
+    middle = 0.0 if "areas" not in wanted else 1.0 if wanted == ("areas",) else 0.5
+    watched = WatchedClasses(raster, tell, 0, middle)
+    made = [trace_areas(watched, table, path.parent, areas)] if "areas" in wanted else []
     if wanted == ("areas",):
         return made
     if not road_rows(table):
@@ -137,7 +182,8 @@ def _traced(raster: ClassRaster, path: Path, settings: VectorSettings, table: Se
             )
         log.warning("%s: roads and junctions are left out", words)
         return made
-    roads = trace_road_layers(raster, table, settings.roads, window_px=areas.window_px, n_workers=areas.n_threads)
+    watched = WatchedClasses(raster, tell, middle, 1)
+    roads = trace_road_layers(watched, table, settings.roads, window_px=areas.window_px, n_workers=areas.n_threads)
     return made + [layer for layer in roads if layer.name in wanted]
 
 
