@@ -21,6 +21,7 @@ from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES as MAP_CLASSES
 from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, FAMILIARITY, Piece, Product, one_line
+from sat2map.scene.tile_check import check_tiles
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ def finish(
             options = PNG if suffix == ".png" else _cog(grid, product)
             rasterio.shutil.copy(mosaic, path, **options)
             _check_written(mosaic, path)
-        crs = rasterio.crs.CRS.from_user_input(grid.crs) if grid.crs and grid.transform is not None else None
+        is_told = suffix in TILE_SUFFIXES or not grid.crs or grid.transform is None
+        crs = None if is_told else rasterio.crs.CRS.from_user_input(grid.crs)
         if suffix in (".tif", ".tiff"):
             crs = lost_crs(crs, path)
             if crs is not None:
@@ -110,6 +112,7 @@ def _write_tiles(mosaic: Path, path: Path, product: Product) -> None:
         factors = [2**i for i in range(1, 20) if max(dataset.shape) / 2 ** (i - 1) > 256]
         if factors:
             dataset.build_overviews(factors, Resampling.average if product.n_bands == 3 else Resampling.nearest)
+    check_tiles(mosaic, tiles, len(factors))
     if path.suffix.lower() == ".pmtiles":
         from pmtiles import convert
 

@@ -114,8 +114,12 @@ def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[P
         with rasterio.open(work, "w", **profile) as dataset:
             yield PieceWriter(dataset, product, piece.window)
         # When the disk is full, GDAL can close a truncated file without an error.
-        with rasterio.open(work) as dataset:
-            dataset.checksum(1)
+        try:
+            with rasterio.open(work) as dataset:
+                dataset.checksum(1)
+        except RasterioError as error:
+            found = f"map cannot be written ({reason_of(error)})"
+            raise OutputError(found, piece.path, hint="is the disk full?") from error
 
 
 @contextmanager
