@@ -32,6 +32,13 @@ def _placed(path: Path, **profile: Any) -> Path:
     return write_raster(path, random_bands(3), **{**PLACE, **profile})
 
 
+def _latin(path: Path) -> Path:
+    """A raster whose CRS has a name in Latin-1."""
+    _placed(path, crs="+proj=laea +lat_0=52 +lon_0=10 +ellps=GRS80")
+    path.write_bytes(path.read_bytes().replace(b"unknown|", b"unb\xfcrgt|", 1))
+    return path
+
+
 def _container(path: Path) -> Path:
     """A netCDF of three variables."""
     rasterio.shutil.copy(_placed(path.with_suffix(".tif")), path, driver="netCDF")
@@ -382,6 +389,13 @@ CASES: dict[str, tuple[Make, str]] = {
     "vectors that exist": (lambda d: _vectorize(_classes(d / "a.tif"), _file(d / "o.gpkg", b"x")), "exists"),
     "vectors in a missing folder": (lambda d: _vectorize(_classes(d / "a.tif"), d / "no" / "o.gpkg"), "no"),
     "vectors of a folder": (lambda d: _translate(_made(d / "empty", Path.mkdir), d / "o.gpkg"), "one scene"),
+    "vectors of a scene without a CRS": (
+        lambda d: _translate(_placed(d / "a.tif", crs=None), d / "o.gpkg"), "--crs says which it is",
+    ),
+    "vectors of an image": (lambda d: _translate(_image(d / "a.png"), d / "o.gpkg"), "no georeference"),
+    "CRS whose name is not UTF-8": (
+        lambda d: _translate(_latin(d / "a.tif"), d / "o.tif"), "CRS cannot be expressed",
+    ),
     "a map beside a map": (
         lambda d: _translate(_image(d / "a.png"), d / "o.png", "--also", str(d / "b.tif")), "--also",
     ),
@@ -419,6 +433,12 @@ CASES: dict[str, tuple[Make, str]] = {
             _two(d / "data"), "--set", "generator.configuration.palette=[[0,0,0],[9,9,9]]", recipe="city"
         ),
         "palette",
+    ),
+    "GSD of pairs that are not given": (
+        lambda d: ["train", "--recipe", "paper", "--out", str(d / "run"), "--gsd", "1"], "--gsd is of a folder",
+    ),
+    "two predictions of one pair": (
+        lambda d: _evaluate(_two(d / "data"), "--predictions", _single(d / "maps", "1.bmp", "1.tif")), "1.bmp, 1.tif",
     ),
     "GSD of nothing": (lambda d: _train(_two(d / "data"), "--gsd", 0), "--gsd"),
     "beginning with ONNX": (lambda d: _train(_two(d / "data"), "--init", "newyork"), "holds no weights to train on"),

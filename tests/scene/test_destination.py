@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from rasterio.warp import transform
 from rio_cogeo.cogeo import cog_validate
 
 from sat2map.errors import OutputError
+from sat2map.scene import formats
 from sat2map.scene.destination import check_destination, open_writer
 from sat2map.scene.source import Grid
 from sat2map.tiling import Window
@@ -164,6 +166,33 @@ def test_png_carries_the_mask_as_alpha(tmp_path: Path, valid: np.ndarray | None)
         np.testing.assert_array_equal(pixels[..., 3], np.where(valid, 255, 0))
         np.testing.assert_array_equal(pixels[valid, :3], RGB[valid])
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
+
+
+@pytest.mark.parametrize("ending", ["mbtiles", "pmtiles"])
+@pytest.mark.parametrize("lost", ["1", "zoom_level = (SELECT max(zoom_level) FROM tiles) LIMIT 1", "zoom_level = 15"])
+def test_web_tiles_that_a_full_disk_swallowed_are_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, ending: str
+) -> None:
+    """GDAL says nothing of them."""
+    check = formats.check_tiles
+
+    def after_the_loss(mosaic: Path, tiles: Path, n_overviews: int) -> None:
+        with closing(sqlite3.connect(tiles)) as base, base:
+            found = base.execute(f"DELETE FROM tiles WHERE rowid IN (SELECT rowid FROM tiles WHERE {lost})")
+            assert found.rowcount
+        check(mosaic, tiles, n_overviews)
+
+    monkeypatch.setattr(formats, "check_tiles", after_the_loss)
+    with pytest.raises(OutputError, match="web tiles were not written") as caught:
+        write(tmp_path / f"map.{ending}", Grid(HEIGHT, WIDTH, **PLACE), VALID)
+    assert caught.value.hint == "is the disk full?"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("valid", [VALID, np.zeros_like(VALID), np.eye(HEIGHT, WIDTH, dtype=bool)])
+def test_web_tiles_of_a_scene_with_little_in_it_are_no_loss(tmp_path: Path, valid: np.ndarray) -> None:
+    write(tmp_path / "map.mbtiles", Grid(HEIGHT, WIDTH, **PLACE), valid)
+    assert [p.name for p in tmp_path.iterdir()] == ["map.mbtiles"]
 
 
 def test_png_says_where_it_lies_as_a_geotiff_does(tmp_path: Path) -> None:

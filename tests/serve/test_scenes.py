@@ -56,6 +56,18 @@ def test_scene_is_read_as_is_asked(tmp_path: Path, asked: str) -> None:
         np.testing.assert_array_equal(satellite[..., :3], np.moveaxis(bands[[2, 0, 1]], 0, -1))
 
 
+def test_scene_whose_crs_cannot_be_expressed_is_shown_in_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write_raster(
+        path, random_bands(3, 200, 260), photometric="RGB", **PLACE | {"crs": "+proj=laea +lat_0=5 +ellps=GRS80"}
+    )
+    path.write_bytes(path.read_bytes().replace(b"unknown|", b"unb\xfcrgt|", 1))
+    with serving(tmp_path / "cache", path, reading=ReadOptions(crs="EPSG:32617")) as server:
+        assert server.client.get("/scenes/a").json()["crs"] == "EPSG:32617"
+        for layer in ("map", "satellite"):
+            assert server.client.get(f"/scenes/a/{layer}/preview.png").status_code == 200
+
+
 def test_map_of_a_crs_that_a_geotiff_cannot_hold_lies_where_its_scene_does(tmp_path: Path) -> None:
     rotated = CRS.from_string("+proj=ob_tran +o_proj=longlat +o_lon_p=-162 +o_lat_p=39.25 +lon_0=180 +datum=WGS84")
     path = tmp_path / "a.tif"

@@ -168,7 +168,7 @@ def _recipe(request: AdaptRequest, scale: _Scale) -> Recipe:
 
 def _export(weights: Path, data: Path, out: Path) -> None:
     generator, card = load_generator(weights)
-    images = calibration_images(data, card)
+    images = calibration_images([data], card)
     floats = out.with_name("model_float32.onnx")
     export(generator, card, floats, np.stack([image for image in images if image.shape == images[0].shape][:2]))
     quantize(floats, out, images, f"{card.name}, training pairs")

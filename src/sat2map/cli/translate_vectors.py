@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+
+from sat2map.errors import OutputError, SceneError
 
 VECTOR_SUFFIXES = (".gpkg", ".fgb", ".parquet", ".geojsonl", ".geojsons")
 """Formats of vectors, known here without importing what writes them."""
@@ -42,13 +45,42 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
     if len(sources) != 1 or Path(sources[0]).is_dir():
         raise click.UsageError("vectors are made of one scene: translate a folder to maps, then use vectorize")
     check_vector_destination(out, overwrite=overwrite)
+    _check_has_georeference(sources[0], given)
     # Of a fixed name, by which an interrupted run goes on.
     raster = also or out.with_name(f".{out.stem}_map.tif")
     once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}
     try:
         context.invoke(context.command, sources=tuple(sources), out=raster, **once, **given)
         say_vectors(sources[0], vectorize_file(raster, out, overwrite=overwrite), as_json, given["quiet"])
+    except OutputError as error:
+        if also is None and error.value == raster:
+            # A file that the user has never heard of.
+            raise OutputError(error.found, out, hint=error.hint) from error
+        raise
     finally:
         if also is None:
-            for drawn in out.parent.glob(f"{raster.stem}*.tif*"):
+            for drawn in out.parent.glob(f"{glob.escape(raster.stem)}*.tif*"):
                 drawn.unlink()
+
+
+def _check_has_georeference(source: str, given: Mapping[str, Any]) -> None:
+    """See, before the map is drawn, that its vectors will lie somewhere.
+
+    Raises:
+        SceneError: the scene has no CRS or no transform, or cannot be read.
+    """
+    from sat2map.cli.scenes import read_options
+    from sat2map.scene.source import UNDECIDED, open_scene
+    from sat2map.scene.stretch import DEFAULT_RULE, SharedStretch
+
+    with open_scene(source, read_options(given), DEFAULT_RULE, SharedStretch(UNDECIDED, UNDECIDED)) as scene:
+        if scene.grid.transform is None:
+            raise SceneError(
+                "scene has no georeference, so its vectors would have no place",
+                source,
+                hint="`out` map.png for an image",
+            )
+        if scene.grid.crs is None:
+            raise SceneError(
+                "scene has no CRS, so its vectors would have no place", source, hint="`crs` says which it is"
+            )

@@ -35,7 +35,7 @@ def footprint_of(file: PairFile) -> Footprint | None:
     """Bounds of a pair's first georeferenced raster; None where it has none.
 
     Raises:
-        RasterioIOError: the raster cannot be read, which `read_pair` says better.
+        SceneError: the raster cannot be read, which `read_pair` says better.
     """
     files = (file.a, file.b) if isinstance(file, TwoFiles) else ()
     return next((bounds for path in files if (bounds := _bounds(path))), None)
@@ -45,13 +45,14 @@ def _bounds(path: Path) -> Footprint | None:
     if path.suffix.lower() not in RASTER_SUFFIXES:
         return None
     # Only now: rasterio is slow to load, and images do not need it.
-    import rasterio
     from rasterio.errors import NotGeoreferencedWarning
     from rasterio.transform import array_bounds
 
+    from sat2map.scene.gdal import open_raster
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as dataset:
+        with open_raster(path) as dataset:
             if dataset.crs is None or dataset.transform.is_identity:
                 return None
             west, south, east, north = array_bounds(dataset.height, dataset.width, dataset.transform)

@@ -20,6 +20,7 @@ from sat2map.classes import ClassTable
 from sat2map.scene.class_tag import CLASS_TABLE_TAG, as_tag
 from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, FAMILIARITY, Piece, Product, check_pixels, one_line
+from sat2map.scene.tile_check import check_tiles
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +69,22 @@ def finish(
             options = PNG if suffix == ".png" else _cog(grid, product)
             rasterio.shutil.copy(mosaic, path, **options)
             check_pixels(path, pieces, product, with_mask=with_mask)
-        crs = rasterio.crs.CRS.from_user_input(grid.crs) if grid.crs and grid.transform is not None else None
-        if suffix in (".tif", ".tiff"):
-            crs = lost_crs(crs, path)
-            if crs is not None:
-                log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", path.name)
+        crs = _crs_beside(path, grid)
     mosaic.unlink()
     return [*_beside(path, grid, product, crs, classes), path]
+
+
+def _crs_beside(path: Path, grid: Grid) -> Any:
+    """The CRS that must be told beside a file, since the file does not hold it; None: nothing must."""
+    suffix = path.suffix.lower()
+    if suffix in TILE_SUFFIXES or not grid.crs or grid.transform is None:
+        return None
+    crs = rasterio.crs.CRS.from_user_input(grid.crs)
+    if suffix in (".tif", ".tiff"):
+        crs = lost_crs(crs, path)
+        if crs is not None:
+            log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", path.name)
+    return crs
 
 
 def png_bytes(image_hwc: UInt8) -> bytes:
@@ -111,6 +121,7 @@ def _write_tiles(mosaic: Path, path: Path, product: Product) -> None:
         factors = [2**i for i in range(1, 20) if max(dataset.shape) / 2 ** (i - 1) > 256]
         if factors:
             dataset.build_overviews(factors, Resampling.average if product.n_bands == 3 else Resampling.nearest)
+    check_tiles(mosaic, tiles, len(factors))
     if path.suffix.lower() == ".pmtiles":
         from pmtiles import convert
 

@@ -23,6 +23,8 @@ REMOTE_ENVIRONMENT = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
 """For scenes by URL; a variable of that name in the process's environment wins."""
+OPEN_ERRORS = (RasterioError, CRSError, UnicodeDecodeError)
+"""What opening a raster may raise: rasterio reads its CRS, too, whose names may be no UTF-8."""
 BY_DRIVER = re.compile(r"[A-Za-z][A-Za-z0-9_]+:(?!//)")
 """Beginning of the name of a subdataset; a single letter would be a drive."""
 NOT_CORRUPT = re.compile(r"codec|configured|support|unavailable|such file|exist|cannot open|permission|memory", re.I)

@@ -144,7 +144,11 @@ def open_piece(piece: Piece, product: Product, *, with_mask: bool) -> Iterator[P
             writer = PieceWriter(dataset, product, piece.window)
             yield writer
             writer.store_checksums()
-        _check_whole(work)
+        try:
+            _check_whole(work)
+        except RasterioError as error:
+            found = f"map cannot be written ({reason_of(error)})"
+            raise OutputError(found, piece.path, hint="is the disk full?") from error
 
 
 def _has_mask_band(product: Product, with_mask: bool) -> bool:

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import ImageError, SceneError
-from sat2map.scene.gdal import is_remote, is_utf8, open_raster
+from sat2map.scene.gdal import OPEN_ERRORS, is_remote, is_utf8, open_raster
 from sat2map.scene.georeference import Grid
 from sat2map.scene.image import IMAGE_SUFFIXES, ImageSource
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, MaskFile, ReadOptions
@@ -144,5 +144,5 @@ def _is_image(path: Path, options: ReadOptions) -> bool:
         with rasterio.open(path) as dataset:
             # More than 8 bits are numbers as a GeoTIFF holds them: Pillow would take them all for 16.
             return bool(dataset.transform.is_identity) and {*dataset.dtypes} == {"uint8"}
-    except RasterioError:
+    except OPEN_ERRORS:
         return True

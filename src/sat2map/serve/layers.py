@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError
 
 from sat2map.engine import Engine
 from sat2map.scene.bands import told_bands
+from sat2map.scene.gdal import OPEN_ERRORS
 from sat2map.scene.georeference import Grid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.pieces import FAMILIARITY
@@ -214,5 +214,5 @@ def _is_shown_directly(path: Path) -> bool:
             is_small = max(dataset.shape) <= LARGEST_WITHOUT_OVERVIEWS_PX
             is_rgb = is_rgb and told_bands(dataset) in (None, (1, 2, 3))
             return is_rgb and has_no_mask and bool(dataset.overviews(1) or is_small)
-    except RasterioError:
+    except OPEN_ERRORS:
         return False

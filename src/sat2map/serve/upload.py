@@ -10,9 +10,10 @@ import numpy as np
 import rasterio
 from fastapi import Request
 from PIL import Image
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
 from sat2map.errors import ImageError, SceneError
+from sat2map.scene.gdal import OPEN_ERRORS
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.settings import ServeSettings
 
@@ -101,5 +102,5 @@ def _look_at_tiff(path: Path) -> tuple[str, int]:
                         "TIFF is laid out in blocks that are too large", hint="gdal_translate -co TILED=YES"
                     )
                 return ".tif", dataset.width * dataset.height
-    except RasterioError as error:
+    except OPEN_ERRORS as error:
         raise ImageError("this is no GeoTIFF that can be read", hint="is it truncated?") from error

@@ -106,8 +106,8 @@ def _say_assumed(folder: PairFolder, recipe: Recipe) -> None:
 def _open_pairs(source: TrainingSource, path: Path, recipe: Recipe, cache: Path | None) -> PairSource:
     files = list_pairs(path)
     check_plausible(files, path)
-    _check_stated(source, files)
     pairs = open_cached(path, direction=recipe.direction, cache=cache)
+    _check_stated(source, files)
     kept = [i for i, name in enumerate(pairs.names) if matches(name, source.only, source.without)]
     _check_not_empty(kept, source)
     split = _split(path, pairs, kept, recipe, None)

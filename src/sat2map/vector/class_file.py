@@ -20,7 +20,7 @@ from sat2map.arrays import Float32, UInt8
 from sat2map.classes import CLASSES, MapClass
 from sat2map.errors import DataError, SceneError
 from sat2map.scene.class_tag import CLASS_TABLE_TAG, from_tag
-from sat2map.scene.gdal import is_remote
+from sat2map.scene.gdal import OPEN_ERRORS, is_remote
 from sat2map.scene.georeference import Grid
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
@@ -187,7 +187,7 @@ def _opened(source: str | Path) -> Any:
         raise SceneError("no such file", source, hint="check the path")
     try:
         return rasterio.open(source)
-    except RasterioError as error:
+    except OPEN_ERRORS as error:
         raise SceneError("raster cannot be opened", source, hint="rio info tells what GDAL makes of it") from error
 
 
