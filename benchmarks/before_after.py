@@ -98,14 +98,8 @@ def main(scene: Path, checkout: Path, model: str | None, n_rounds: int) -> None:
         ratios = sorted(of[name][0] / of[now][0] for of in rounds)
         overlap = clock_s / (cpu_s / (os.cpu_count() or 1))
         faster = f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        cells = (
-            f"{clock_s:.1f}",
-            f"{n_mpx / clock_s:.2f}",
-            f"{cpu_s:.1f}",
-            f"{overlap:.2f}",
-            f"{peak_mib:.0f}",
-            faster,
-        )
+        numbers = (f"{clock_s:.1f}", f"{n_mpx / clock_s:.2f}", f"{cpu_s:.1f}", f"{overlap:.2f}", f"{peak_mib:.0f}")
+        cells = (*numbers, faster)
         click.echo(f"| {name} | {' | '.join(cells)} |")
 
 

@@ -58,12 +58,12 @@ def _tiles_of(mosaic: Path, tiles: Path) -> set[Tile]:
     edges = [at + towards * side_m / 1e3 for at, towards in zip(bounds, (1, 1, -1, -1), strict=True)]
     west, south, east, north = (math.floor((edge + HALF_M) / side_m) for edge in edges)
     n_cols, n_rows, pixel_m = east - west + 1, north - south + 1, side_m / TILE_PX
-    place = Affine(pixel_m, 0, west * side_m - HALF_M, 0, -pixel_m, (north + 1) * side_m - HALF_M)
+    transform = Affine(pixel_m, 0, west * side_m - HALF_M, 0, -pixel_m, (north + 1) * side_m - HALF_M)
     size = {"width": n_cols * TILE_PX, "height": n_rows * TILE_PX}
     found: set[Tile] = set()
     with (
         rasterio.open(mosaic) as scene,
-        WarpedVRT(scene, crs=crs, transform=place, resampling=Resampling.nearest, **size) as warped,
+        WarpedVRT(scene, crs=crs, transform=transform, resampling=Resampling.nearest, **size) as warped,
     ):
         for i in range(n_rows):
             part = rasterio.windows.Window(0, i * TILE_PX, size["width"], TILE_PX)
