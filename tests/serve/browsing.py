@@ -19,7 +19,7 @@ from ..need import need
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SIZES = {"desk": (1200, 760), "laptop": (1366, 650), "phone": (390, 780)}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 OF_THE_RENDERER = ("GPU stall", "GroupMarkerNotSet")
 """Complaints of the software renderer of itself, which are no fault of the page."""
 
@@ -98,7 +98,7 @@ def unfold(page: Any) -> None:
         page.click("#fold")
 
 
-def wait_until(check: Any, seconds: float = 60) -> None:
+def wait_until(check: Any, seconds: float = 180) -> None:
     """Until a check is true."""
     end = time.monotonic() + seconds
     while not check():
