@@ -69,7 +69,7 @@ def raster_grid(dataset: Any, asked_crs: str | None, name: object, remarks: list
 
 
 def _without_transform(dataset: Any) -> list[str]:
-    """What a raster that lies nowhere says of its place, in words."""
+    """What a raster without a georeference says of where it lies, in words."""
     if not dataset.transform.is_identity:
         return ["a transform that leads nowhere (its numbers are 0, or none)"]
     told = {"ground control points": dataset.gcps[0], "RPCs": dataset.rpcs}

@@ -20,7 +20,7 @@ STRIP_ROWS = 256
 Counts = npt.NDArray[np.float64]
 
 
-class ClassAreas(NamedTuple):
+class CountedAreas(NamedTuple):
     """What a part of a scene consists of, as far as its map is drawn.
 
     Attributes:
@@ -55,7 +55,7 @@ class AreaCounter:
         self._colours, self._n_classes = ColourTable(classes), len(classes)
         self._known: dict[int, tuple[Counts, int]] = {}
 
-    def areas(self, window: Window) -> ClassAreas:
+    def areas(self, window: Window) -> CountedAreas:
         """Count what is drawn of a window of the scene.
 
         Raises:
@@ -72,7 +72,7 @@ class AreaCounter:
             area_m2 += counts * self._pixel_m2(part)
             n_masked, n_done = n_masked + masked, n_done + 1
         is_known = self._gsd_m is not None or self._has_georeference
-        return ClassAreas(n_px, area_m2 if is_known else None, n_masked, len(touched), n_done)
+        return CountedAreas(n_px, area_m2 if is_known else None, n_masked, len(touched), n_done)
 
     def _counted(self, index: int, part: Window) -> tuple[Counts, int]:
         if part != self._sparse_map.windows[index]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from sat2map.classes import ClassTable
-from sat2map.serve.class_areas import ClassAreas
+from sat2map.serve.class_areas import CountedAreas
 from sat2map.serve.earth import pixel_at
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.gate import Gate
@@ -98,7 +98,7 @@ def value_at(layer: MapLayer, pixel: tuple[int, int]) -> Any:
     return rgb_hwc[0, 0] if valid is None or valid[0, 0] else None
 
 
-def _statistics(areas: ClassAreas, window: Window, classes: ClassTable) -> dict[str, Any]:
+def _statistics(areas: CountedAreas, window: Window, classes: ClassTable) -> dict[str, Any]:
     """The answer of TiTiler's route to `categorical=true`, with the numbers of classes as values; and each by name."""
     n_px = areas.n_px
     total, numbers = n_px.sum(), np.arange(len(classes))
