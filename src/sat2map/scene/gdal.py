@@ -102,7 +102,7 @@ def open_raster(source: str | Path, crs: str | None = None) -> Any:
         if crs is None:
             raise
         known_crs(crs, "crs")
-        # rasterio asks for the CRS as it opens a file; GDAL puts another in its place.
+        # rasterio asks for the CRS as it opens a file; GDAL puts another there.
         return _opened(f"vrt://{source}?a_srs={crs}")
 
 
