@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import pytest
@@ -24,8 +25,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def scores(*arguments: object) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = json.loads(run("evaluate-vectors", *arguments, "--json"))
+def scores(*arguments: object) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(run("evaluate-vectors", *arguments, "--json"))
     return found
 
 

@@ -106,7 +106,7 @@ def test_a_scene_becomes_vectors_of_its_map_in_any_windows(city: Path, tmp_path:
 def test_confidence_of_a_map_is_that_of_its_areas(city: Path, tmp_path: Path) -> None:
     # Whose map is kept under a name that is no pattern.
     out = tmp_path / "[a] b.gpkg"
-    run("translate", city, "-o", out, "--confidence", "--quiet")
+    run("translate", city, "-o", out, "--quiet")
     confidence = geopandas.read_file(out, layer="areas")["confidence"]
     assert confidence.between(0.1, 1).all()
     assert confidence.mean() > 0.4

@@ -14,12 +14,15 @@ Stroke = tuple[list[tuple[float, float]], int, int]
 """Points (x, y), width in pixels, class."""
 
 
-def raster(classes_hw: UInt8, valid_hw: Bool | None = None, gsd_m: float | None = 1.0) -> ArrayClasses:
+def raster(
+    classes_hw: UInt8, valid_hw: Bool | None = None, gsd_m: float | None = 1.0, *, confidence_hw: UInt8 | None = None
+) -> ArrayClasses:
     height, width = classes_hw.shape
     valid = np.ones((height, width), bool) if valid_hw is None else valid_hw
     transform = None if gsd_m is None else Affine(gsd_m, 0, 500_000, 0, -gsd_m, 4_500_000)
     grid = Grid(height, width, None if gsd_m is None else "EPSG:32618", transform)
-    return ArrayClasses(grid, ClassWindow(classes_hw, valid, np.full((height, width), 204, np.uint8)))
+    confidence = np.full((height, width), 204, np.uint8) if confidence_hw is None else confidence_hw
+    return ArrayClasses(grid, ClassWindow(classes_hw, valid, confidence))
 
 
 def drawn(height: int, width: int, strokes: list[Stroke]) -> UInt8:

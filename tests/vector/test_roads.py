@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,35 @@ def test_a_road_that_ends_before_another_one_is_led_there() -> None:
     assert graph.is_inferred.sum() == 1
 
 
+def with_a_stub(length: int, confidence: int, gap_px: int = 0) -> RoadGraph:
+    """A road that is sure, and one of another confidence that leaves it, or ends before it."""
+    field = drawn(200, 300, [([(-9, 60), (309, 60)], 8, ROAD), ([(150, 68 + gap_px), (150, 60 + length)], 8, ROAD)])
+    values = np.full(field.shape, 240, np.uint8)
+    values[66:] = confidence
+    return trace_roads(raster(field, confidence_hw=values))
+
+
+def test_short_dead_ends_that_the_model_is_unsure_of_are_none() -> None:
+    weak, strong, long = with_a_stub(20, 150), with_a_stub(20, 240), with_a_stub(60, 150)
+    assert sorted(weak.degree.tolist()) == [1, 1]
+    assert sorted(strong.degree.tolist()) == sorted(long.degree.tolist()) == [1, 1, 1, 3]
+
+
+def test_nothing_is_inferred_for_a_dead_end_that_is_none() -> None:
+    assert with_a_stub(40, 240, gap_px=8).is_inferred.sum() == 1
+    weak = with_a_stub(28, 150, gap_px=8)
+    assert not weak.is_inferred.any()
+    assert (weak.degree < 3).all()
+
+
+def test_without_a_confidence_all_dead_ends_count() -> None:
+    field = drawn(200, 300, [([(-9, 60), (309, 60)], 8, ROAD), ([(150, 60), (150, 80)], 8, ROAD)])
+    known = raster(field)
+    graph = trace_roads(replace(known, values=known.values._replace(confidence_hw=None)))
+    assert sorted(graph.degree.tolist()) == [1, 1, 1, 3]
+    assert np.isnan(graph.confidence).all()
+
+
 def test_positions_are_in_the_scenes_crs_and_the_columns_fit() -> None:
     graph = trace_roads(raster(drawn(100, 200, [([(-9, 50), (209, 50)], 8, ROAD)]), gsd_m=0.5))
     x, y = shapely.get_coordinates(graph.lines()).T
@@ -200,8 +229,9 @@ def test_windows_leave_no_trace(strokes: list[Stroke], holes: int, window_px: in
     valid = np.ones(field.shape, bool)
     valid[rng.integers(220) :, rng.integers(260) :] = rng.random() < 0.5
     how = RoadSettings(tracing=Tracing(core_px=8, hole_side_px=8))
-    whole = trace_roads(raster(field, valid), how, window_px=10_000)
-    parts = trace_roads(raster(field, valid), how, window_px=window_px, n_workers=3)
+    scene = raster(field, valid, confidence_hw=rng.integers(150, 255, field.shape, np.uint8))
+    whole = trace_roads(scene, how, window_px=10_000)
+    parts = trace_roads(scene, how, window_px=window_px, n_workers=3)
     assert contents(parts) == contents(whole)
 
 

@@ -37,7 +37,12 @@ log = logging.getLogger(__name__)
 @click.option("--classes", is_flag=True, help="Draw classes of ground (one band, colour table, names).")
 @click.option("--confidence", is_flag=True, help="Write the probability of the class shown, too, beside the map.")
 @click.option("--familiarity", is_flag=True, help="Write how like its training data the ground looks, too.")
-@click.option("--also", type=click.Path(path_type=Path), metavar="FILE", help="Where the map goes if OUT is vectors.")
+@click.option(
+    "--also",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the map goes, and its confidence, if OUT is vectors.",
+)
 @options.bands_option
 @options.nodata_option
 @options.mask_option

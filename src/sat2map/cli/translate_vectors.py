@@ -20,7 +20,7 @@ class VectorOutputs(NamedTuple):
 
     out: Path
     also: Path | None
-    """Of the map; None: it is kept only until the vectors are made."""
+    """Of the map, with its confidence beside it; None: both are kept only until the vectors are made."""
     overwrite: bool
     as_json: bool
     """Whether the vectors are described for programs."""
@@ -36,6 +36,8 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
         given: all other options of `translate`.
     """
     from sat2map.cli.vectorize import say_vectors
+    from sat2map.engine import load_engine
+    from sat2map.model.onnx_file import CONFIDENCE
     from sat2map.vector.vectorize import vectorize_file
     from sat2map.vector.write import check_vector_destination
 
@@ -49,6 +51,8 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
     # Of a fixed name, by which an interrupted run goes on.
     raster = also or out.with_name(f".{out.stem}_map.tif")
     once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}
+    # Vectors have it as an attribute, and by it roads that the model is unsure of are dropped.
+    given["confidence"] |= CONFIDENCE in load_engine(given["model"], given["device"]).outputs
     try:
         context.invoke(context.command, sources=tuple(sources), out=raster, **once, **given)
         say_vectors(sources[0], vectorize_file(raster, out, overwrite=overwrite), as_json, given["quiet"])

@@ -87,5 +87,6 @@ def _is_raster(path: Path) -> bool:
 
 
 def _lines(shapes: Array) -> Array:
-    lines: Array = shapely.get_parts(shapes[np.isin(shapely.get_type_id(shapes), (LINE, LINES))])
-    return lines[~shapely.is_empty(lines)]
+    lines = shapely.get_parts(shapes[np.isin(shapely.get_type_id(shapes), (LINE, LINES))])
+    full: Array = lines[~shapely.is_empty(lines)]
+    return full

@@ -10,7 +10,6 @@ import numpy as np
 from sat2map.arrays import Array
 from sat2map.classes import MapClass
 from sat2map.errors import SceneError
-from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassRaster
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
 from sat2map.vector.ragged import batches
@@ -55,8 +54,6 @@ def trace_road_layers(
     settings = replace(settings, tracing=replace(settings.tracing, road_classes=road_rows(classes)))
     graph = trace_roads(raster, settings, window_px=window_px, n_workers=n_workers)
     columns = graph.road_columns([kind.name for kind in classes])
-    if raster.read(Window(0, 0, 1, 1)).confidence_hw is None:
-        columns["confidence"] = np.full(len(graph), np.nan)
     rounded = {name: np.round(c, DECIMALS[name]) if name in DECIMALS else c for name, c in columns.items()}
     crs = raster.grid.crs
     roads = _batches(graph.lines(), rounded, np.diff(graph.offsets))

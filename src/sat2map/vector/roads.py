@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -17,9 +17,9 @@ from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.road_graph import RoadGraph
 from sat2map.vector.roads_ends import Ends, one_node_a_meeting, with_ends
 from sat2map.vector.roads_gaps import Closing, gaps_closed
-from sat2map.vector.roads_network import UNKNOWN, Int64, RoadLines, in_order, stitched
+from sat2map.vector.roads_network import Int64, RoadLines, in_order, stitched
 from sat2map.vector.roads_shape import smooth_lines
-from sat2map.vector.roads_tidy import Tidying, one_node_a_junction, tidied
+from sat2map.vector.roads_tidy import Tidying, mean_confidence, one_node_a_junction, tidied, without_weak_ends
 from sat2map.vector.roads_trace import Tracing, trace_window
 
 
@@ -55,11 +55,17 @@ def trace_roads(
     grid = raster.grid
     sides = (settings.gsd_m,) * 2 if settings.gsd_m else ground_gsd(grid) or (1.0, 1.0)
     gsd_m = float(np.sqrt(sides[0] * sides[1]))
-    net = tidied(_traced(raster, settings.tracing, window_px, n_workers), settings.tidying)
-    closed = gaps_closed(net, Closing(settings.close_gaps_m / gsd_m))
-    net = one_node_a_meeting(one_node_a_junction(closed, settings.tidying), settings.ends)
+    tidying, has_confidence = settings.tidying, raster.read(Window(0, 0, 1, 1)).confidence_hw is not None
+    net = tidied(_traced(raster, settings.tracing, window_px, n_workers), tidying)
+    if has_confidence:
+        net = without_weak_ends(net, tidying, tidying.weak_before)
+    net = gaps_closed(net, Closing(settings.close_gaps_m / gsd_m))
+    if has_confidence:
+        net = without_weak_ends(net, tidying, tidying.weak_after)
+    net = one_node_a_meeting(one_node_a_junction(net, tidying), settings.ends)
     net = in_order(net.without_idle_nodes(), grid.width)
-    return _graph(with_ends(net, settings.ends, grid.height, grid.width), grid, settings, gsd_m)
+    graph = _graph(with_ends(net, settings.ends, grid.height, grid.width), grid, settings, gsd_m)
+    return graph if has_confidence else replace(graph, confidence=np.full(len(graph), np.nan))
 
 
 def _traced(raster: ClassRaster, settings: Tracing, window_px: int, n_workers: int) -> RoadLines:
@@ -112,7 +118,7 @@ def _graph(net: RoadLines, grid: Grid, settings: RoadSettings, gsd_m: float) -> 
         width_m=median * gsd_m,
         width_p10_m=tenth * gsd_m,
         length_m=length * gsd_m,
-        confidence=_confidence(net),
+        confidence=mean_confidence(net),
         is_inferred=net.is_inferred,
     )
 
@@ -133,11 +139,3 @@ def _classes(net: RoadLines, settings: Tracing) -> Array:
         ]
     )
     return np.array(settings.road_classes, np.uint8)[votes.argmax(0)] if len(net.ends) else np.zeros(0, np.uint8)
-
-
-def _confidence(net: RoadLines) -> Float64:
-    known = net.points["kind"] != UNKNOWN
-    total = np.bincount(net.line_of_point, np.where(known, net.points["confidence"], 0), minlength=len(net.ends))
-    n = np.bincount(net.line_of_point, known, minlength=len(net.ends))
-    mean: Float64 = np.where(net.is_inferred, 0.0, total / np.maximum(n, 1) / 255)
-    return mean

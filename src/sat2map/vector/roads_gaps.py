@@ -18,7 +18,7 @@ class Closing:
 
     reach_px: float
     """Longer ones stay open."""
-    turn_deg: float = 30.0
+    turn_deg: float = 15.0
     """How far a road may turn at each side of the gap."""
     crossing_deg: float = 30.0
     """A road that ends before another one must come from aside by no less."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from sat2map.arrays import Bool
-from sat2map.vector.roads_network import RoadLines, links_matrix
+from sat2map.arrays import Bool, Float64
+from sat2map.vector.roads_network import UNKNOWN, RoadLines, links_matrix
 
 ROUNDS = 4
 """Where a spur goes, a shorter one may be left; after as many rounds none is, in all that was seen."""
@@ -24,6 +24,12 @@ class Tidying:
     """Dead ends shorter than this share of the width of the road that they leave are none."""
     speck_px: float = 12.0
     """Roads that meet no other and are shorter are none."""
+    weak_confidence: float = 0.7
+    """Dead ends of less confidence are weak, where there is a confidence: most of the short ones are no roads."""
+    weak_before: float = 2.0
+    """Weak dead ends shorter than this share of the width are dropped before gaps are closed ..."""
+    weak_after: float = 3.5
+    """... and those shorter than this one, after."""
 
 
 def tidied(net: RoadLines, settings: Tidying) -> RoadLines:
@@ -76,6 +82,35 @@ def _spurs(net: RoadLines, settings: Tidying) -> Bool:
     first = order[np.flatnonzero(np.append(True, np.diff(root[order]) > 0)[: len(order)])]
     spurs[first[bare[root[first]]]] = False
     return spurs
+
+
+def without_weak_ends(net: RoadLines, settings: Tidying, share: float) -> RoadLines:
+    """Without dead ends and lone roads that are short and weak, and without what was inferred for them alone.
+
+    Args:
+        net: the network, whose points have a confidence.
+        settings: what is weak.
+        share: of the road's width, below which a dead end is short.
+    """
+    for _ in range(ROUNDS):
+        dead = (net.degrees == 1)[net.ends]
+        root = np.where(dead[:, 0], net.ends[:, 1], net.ends[:, 0])
+        short = net.lengths_px() < share * 2 * net.radius_px[root]
+        weak = short & (mean_confidence(net) < settings.weak_confidence)
+        dropped = dead.any(1) & (weak | net.is_inferred)
+        if not dropped.any():
+            break
+        net = net.keep(~dropped).joined()
+    return net.without_idle_nodes()
+
+
+def mean_confidence(net: RoadLines) -> Float64:
+    """Of each line, over its points on road, 0 to 1; 0 where it is inferred; shape (E,)."""
+    known = net.points["kind"] != UNKNOWN
+    total = np.bincount(net.line_of_point, np.where(known, net.points["confidence"], 0), minlength=len(net.ends))
+    n = np.bincount(net.line_of_point, known, minlength=len(net.ends))
+    mean: Float64 = np.where(net.is_inferred, 0.0, total / np.maximum(n, 1) / 255)
+    return mean
 
 
 def without_specks(net: RoadLines, settings: Tidying) -> RoadLines:
