@@ -84,8 +84,8 @@ def same_name(name: str) -> str:
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file is an image by its ending: no folder, and nothing hidden, as macOS leaves beside each image."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Whether a file is an image by its name: nothing hidden, as macOS leaves beside each image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def list_pairs(folder: PairFolder) -> Sequence[PairFile]:
