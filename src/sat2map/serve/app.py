@@ -55,7 +55,6 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
     Raises:
         Sat2mapError: the base map of the settings is none.
     """
-
     basemap = basemap_of(settings)
     folder = tempfile.TemporaryDirectory(prefix="sat2map-")
 

@@ -146,6 +146,11 @@ def drop_routes(scenes: Scenes, filler: Filler, settings: ServeSettings, folder:
         finally:
             file.unlink(missing_ok=True)
 
+    _add_changes(router, scenes, drops)
+    return router
+
+
+def _add_changes(router: APIRouter, scenes: Scenes, drops: Drops) -> None:
     @router.patch("/scenes/{scene_id}")
     async def say(scene_id: str, said: Said) -> dict[str, Any]:
         """Read a dropped image again, with the GSD, CRS and bands that are given; it becomes a scene of another id."""
@@ -163,8 +168,6 @@ def drop_routes(scenes: Scenes, filler: Filler, settings: ServeSettings, folder:
         if not scene.temporary:
             raise BadRequestError("only dropped images can be changed, and this one was named at the start", 403)
         return scene
-
-    return router
 
 
 def _printable(name: str) -> str:

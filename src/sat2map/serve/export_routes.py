@@ -41,6 +41,7 @@ def export_routes(scenes: Scenes, gate: Gate, settings: ServeSettings, folder: P
         folder: folder for the files while they are sent.
     """
     router = APIRouter(tags=["downloads"])
+    send = _Sender(scenes, gate, settings, folder).send
 
     @router.get("/scenes/{scene_id}/export.tif", response_class=Response)
     async def geotiff(
@@ -55,15 +56,25 @@ def export_routes(scenes: Scenes, gate: Gate, settings: ServeSettings, folder: P
         """Send areas, roads and junctions of a part of the map, as GeoPackage."""
         return await send(scene_id, bbox, "map.gpkg", layer_of(pieces.MAP), write_vectors)
 
-    async def send(scene_id: str, bbox: str | None, file: str, layer_name: str, write: Any) -> Response:
-        scene, layer = scenes.layer(scene_id, layer_name)
+    return router
+
+
+class _Sender:
+    """Makes files of parts of scenes, and sends them."""
+
+    def __init__(self, scenes: Scenes, gate: Gate, settings: ServeSettings, folder: Path) -> None:
+        self._scenes, self._gate, self._settings, self._folder = scenes, gate, settings, folder
+
+    async def send(self, scene_id: str, bbox: str | None, file: str, layer_name: str, write: Any) -> Response:
+        """Send what `write` makes of a part of a scene, named after it and `file`; 202 until the part is drawn."""
+        scene, layer = self._scenes.layer(scene_id, layer_name)
         window = window_in(scene, bbox)
-        check_size(window, settings)
-        if not await gate.is_drawn(layer, Needed(window, True)):
+        check_size(window, self._settings)
+        if not await self._gate.is_drawn(layer, Needed(window, True)):
             return not_drawn(layer, window)
-        work = Path(tempfile.mkdtemp(dir=folder))
+        work = Path(tempfile.mkdtemp(dir=self._folder))
         try:
-            await run_in_threadpool(write, Export(scene, window, scenes.card), path=work / file)
+            await run_in_threadpool(write, Export(scene, window, self._scenes.card), path=work / file)
         except BaseException:
             shutil.rmtree(work)
             raise
@@ -72,8 +83,6 @@ def export_routes(scenes: Scenes, gate: Gate, settings: ServeSettings, folder: P
             work / file, media_type=MEDIA_TYPES[Path(file).suffix], background=BackgroundTask(shutil.rmtree, work),
             headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"},
         )  # fmt: skip
-
-    return router
 
 
 def check_size(window: Window, settings: ServeSettings) -> None:

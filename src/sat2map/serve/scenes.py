@@ -136,12 +136,7 @@ class Scenes:
         return self._translator.engine.card
 
     def add(
-        self,
-        path: str | Path,
-        name: str | None = None,
-        scene_id: str | None = None,
-        *,
-        dropped: Drop | None = None,
+        self, path: str | Path, name: str | None = None, scene_id: str | None = None, *, dropped: Drop | None = None
     ) -> Scene:
         """Open a scene, with everything that was drawn of it before.
 
@@ -161,6 +156,7 @@ class Scenes:
             if dropped is not None:
                 stack.callback(Path(path).unlink, missing_ok=True)
             settings, reading = self._asked_for(dropped)
+            attribution, n_bands = _told_by_file(path)
             source = stack.enter_context(open_scene(path, reading, self._translator.stretch_rule))
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
@@ -169,18 +165,11 @@ class Scenes:
                 path, reading, grid, drawing, settings, self._translator.engine, self._model_key, self._cache, stack
             )
             layers = maker.layers(with_confidence=self._has_confidence, temporary=dropped is not None)
-            with Reader(str(layers[MAP].path)) as reader:
-                zooms = reader.minzoom, reader.maxzoom
-            attribution, n_bands = _told_by_file(path)
-            has_georeference = None not in (source.grid.crs, source.grid.transform)
-            areas = AreaCounter(
-                sparse_map_of(layers[MAP]), self.card.classes, drawing.settings.gsd_m, has_georeference=has_georeference
-            )
             scene = Scene(
-                id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid,
-                has_georeference=has_georeference, layers=layers, areas=areas,
+                id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid, layers=layers,
+                has_georeference=None not in (source.grid.crs, source.grid.transform), areas=_areas(drawing, layers),
                 drawing=drawing, temporary=dropped is not None, attribution=attribution, file=path, n_bands=n_bands,
-                notices=_notices(source, drawing.plan.model_grid), zooms=zooms,
+                notices=_notices(source, drawing.plan.model_grid), zooms=_zooms(layers[MAP]),
                 bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
@@ -246,6 +235,18 @@ class Scenes:
 def _notices(source: Source, shown: ModelGrid) -> tuple[str, ...]:
     """What `translate` would warn of."""
     return (*source.remarks, *([shown.reason] if shown.is_doubtful else []))
+
+
+def _areas(drawing: SceneDrawing, layers: dict[str, MapLayer]) -> AreaCounter:
+    grid = drawing.scene.grid
+    has_georeference = None not in (grid.crs, grid.transform)
+    sparse_map, classes = sparse_map_of(layers[MAP]), drawing.engine.card.classes
+    return AreaCounter(sparse_map, classes, drawing.settings.gsd_m, has_georeference=has_georeference)
+
+
+def _zooms(layer: MapLayer) -> tuple[int, int]:
+    with Reader(str(layer.path)) as reader:
+        return reader.minzoom, reader.maxzoom
 
 
 def _told_by_file(path: str | Path) -> tuple[str, int]:

@@ -14,6 +14,23 @@ export function pixel({bounds: [west, south, east, north], width, height}, {lng,
   return {x: (lng - west) / (east - west) * width, y: (north - lat) / (north - south) * height};
 }
 
+/** Whether a position lies in a scene, which may be turned against north. */
+export function isInside({outline}, {lng, lat}) {
+  let inside = false;
+  outline.forEach(([x, y], i) => {
+    const [nextX, nextY] = outline[(i + 1) % outline.length];
+    if ((y > lat) !== (nextY > lat) && lng < x + (lat - y) / (nextY - y) * (nextX - x)) inside = !inside;
+  });
+  return inside;
+}
+
+/** Whether a box (west, south, east, north) has a part of a scene. */
+export function meets(scene, [west, south, east, north]) {
+  if (scene.outline.some(([x, y]) => x > west && x < east && y > south && y < north)) return true;
+  const [xs, ys] = [[west, (west + east) / 2, east], [south, (south + north) / 2, north]];
+  return xs.some((lng) => ys.some((lat) => isInside(scene, {lng, lat})));
+}
+
 /**
  * Read a position: latitude and longitude in degrees (`40.7, -74.05`), with letters (`40°42'46"N 74°3'W`), or the x and y
  * of a pixel where the scene has no georeference. Returns {lng, lat}, or null where it is none.

@@ -1,6 +1,6 @@
 // What is under the cursor, and what is where one taps: class, confidence, coordinates, length and area.
 import {Popup} from '/viewer/vendor/maplibre-gl.mjs';
-import {positionText} from '/viewer/coordinates.js';
+import {isInside, positionText} from '/viewer/coordinates.js';
 import {by, make, say, settled} from '/viewer/dom.js';
 import {areaText, lengthText} from '/viewer/geodesy.js';
 import {patientFetch} from '/viewer/tiles.js';
@@ -64,7 +64,7 @@ export class Inspector {
     const {scene} = this.maps;
     this.asking?.abort();
     this.asking = new AbortController();
-    if (!scene) return;
+    if (!scene || !isInside(scene, position)) return;
     try {
       const told = await ask(scene, 'map', position, {wait: false, signal: this.asking.signal});
       if (!told?.class || scene !== this.maps.scene) return;
@@ -82,7 +82,8 @@ export class Inspector {
     const features = map.getLayer('vector-areas') ? map.queryRenderedFeatures(point, {layers: ['vector-areas', 'vector-roads']}) : [];
     this.popup.setLngLat(position).setDOMContent(body).addTo(map);
     const layers = scene.layers.includes('confidence') ? ['map', 'confidence'] : ['map'];
-    const told = (await Promise.all(layers.map((layer) => ask(scene, layer, position, {wait: true})))).filter(Boolean);
+    const asked = isInside(scene, position) ? layers.map((layer) => ask(scene, layer, position, {wait: true})) : [];
+    const told = (await Promise.all(asked)).filter(Boolean);
     body.replaceChildren(...this.#lines(scene, Object.assign({}, ...told.toReversed()), position, features));
   }
 

@@ -1,5 +1,6 @@
 // Two maps that move together: the satellite image, and a layer that the model draws, over it or beside it.
 import {LngLatBounds, Map as View, NavigationControl, ScaleControl} from '/viewer/vendor/maplibre-gl.mjs';
+import {meets} from '/viewer/coordinates.js';
 import {by, make} from '/viewer/dom.js';
 import {changeTiles, setBasemap, setDrawing, setEdge, setTiles, setVectors} from '/viewer/layers.js';
 import {forgetPending} from '/viewer/tiles.js';
@@ -161,6 +162,6 @@ export class Maps {
     const [west, south, east, north] = this.scene.bounds;
     const box = [Math.max(west, visible.getWest()), Math.max(south, visible.getSouth()),
       Math.min(east, visible.getEast()), Math.min(north, visible.getNorth())];
-    return box[0] < box[2] && box[1] < box[3] ? box : null;
+    return box[0] < box[2] && box[1] < box[3] && meets(this.scene, box) ? box : null;
   }
 }

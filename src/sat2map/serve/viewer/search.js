@@ -1,6 +1,6 @@
 // A search by coordinates: goes there, and marks the place.
 import {Marker} from '/viewer/vendor/maplibre-gl.mjs';
-import {positionText, readPosition} from '/viewer/coordinates.js';
+import {isInside, positionText, readPosition} from '/viewer/coordinates.js';
 import {by} from '/viewer/dom.js';
 import {note} from '/viewer/notes.js';
 
@@ -16,9 +16,8 @@ export function startSearch(maps) {
     if (!found) { note(`This is no position: write ${wanted}`, {error: true}); return; }
     marker.setLngLat(found).addTo(maps.above);
     maps.above.jumpTo({center: found});
-    const [west, south, east, north] = maps.scene.bounds;
-    const isInside = found.lng >= west && found.lng <= east && found.lat >= south && found.lat <= north;
-    note(isInside ? positionText(maps.scene, found) : `${positionText(maps.scene, found)} lies outside this scene`, {error: !isInside});
+    const isThere = isInside(maps.scene, found);
+    note(isThere ? positionText(maps.scene, found) : `${positionText(maps.scene, found)} lies outside this scene`, {error: !isThere});
   });
   by('place').addEventListener('input', () => { if (!by('place').value) marker.remove(); });
   return {clear: () => marker.remove()};
