@@ -14,7 +14,6 @@ import click
 import numpy as np
 from PIL import Image
 
-from sat2map.classes import classify
 from sat2map.data.partial import expand_folder, open_labels
 from sat2map.engine import Engine, load_engine, run_whole
 from sat2map.evaluate.partial import PartialScore, score_partial
@@ -27,7 +26,8 @@ COLUMNS = ("allowed", "road_f1", "water_iou", "invented_water", "park")
 
 def scores_of(engine: Engine, place: ValidationSource, every: int = 1) -> Iterator[tuple[str, PartialScore]]:
     """Yield the name and the score of each image of a place, or of each n-th."""
-    labels = open_labels(expand_folder(place.folder), place.kind).matching(place.only, place.without)
+    table = engine.card.classes
+    labels = open_labels(expand_folder(place.folder), place.kind, table).matching(place.only, place.without)
     finest, coarsest = engine.card.gsd_m
     scale = place.gsd_m / min(max(place.gsd_m, finest), coarsest)
     for i in range(0, len(labels.names), every):
@@ -36,7 +36,8 @@ def scores_of(engine: Engine, place: ValidationSource, every: int = 1) -> Iterat
         sat = np.asarray(Image.fromarray(image_hwc).resize(size, Image.Resampling.BICUBIC))
         stretch = Stretch.of_sample(image_hwc.reshape(-1, 3), engine.card.levels or DEFAULT_LEVELS)
         label = np.asarray(Image.fromarray(label_hw).resize(size, Image.Resampling.NEAREST))
-        yield labels.names[i], score_partial(classify(run_whole(engine, stretch.apply(sat))), labels.sets[label])
+        drawn = table.classify(run_whole(engine, stretch.apply(sat)))
+        yield labels.names[i], score_partial(drawn, labels.sets[label], table)
 
 
 def row(name: str, score: PartialScore) -> str:

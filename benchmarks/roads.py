@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from sat2map.classes import ROAD_CLASSES, classify
 from sat2map.data.pairs import TwoFolders, list_pairs, read_pair
 from sat2map.engine import load_engine, run_whole
 from sat2map.scene.stretch import DEFAULT_LEVELS, Stretch
@@ -45,7 +44,7 @@ def main(folder: Path, gsd_m: float, model: str | None, stretch: bool) -> None:
         if stretch:
             sat = Stretch.of_sample(image.reshape(-1, 3), engine.card.levels or DEFAULT_LEVELS).apply(sat)
         true = _at(mask, gsd_m, Image.Resampling.BOX)[..., 0] > 127
-        predicted = np.isin(classify(run_whole(engine, sat)), ROAD_CLASSES)
+        predicted = np.isin(engine.card.classes.classify(run_whole(engine, sat)), engine.card.classes.road_classes)
         found = (predicted & binary_dilation(true, SLACK)).sum(), predicted.sum()
         counts += *found, (true & binary_dilation(predicted, SLACK)).sum(), true.sum()
     precision, recall = counts[0] / counts[1], counts[2] / counts[3]

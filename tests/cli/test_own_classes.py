@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from sat2map.city.write import CRS, write_scene
 from sat2map.classes import CLASSES, ClassTable, MapClass
 from sat2map.cli.main import sat2map
+from sat2map.data.ground_file import data_table
 from sat2map.model.bundled import read_card
 from sat2map.scene.class_tag import from_tag
 from sat2map.scene.options import DEFAULT_READ_OPTIONS
@@ -172,6 +173,12 @@ def test_a_model_is_never_scored_with_the_classes_of_another(town: Path, tmp_pat
     assert "are not those of the pairs" in line
     (line,) = refused("evaluate", town / "data", "--model", town / "town.onnx", "--versus", "open", "--size", 64)
     assert "are not those of the other model" in line
+
+
+def test_parts_of_data_that_were_divided_keep_their_classes(town: Path, tmp_path: Path) -> None:
+    run("data", "split", town / "data", "-o", tmp_path / "parts", "--test", 0.3)
+    assert data_table(tmp_path / "parts" / "test") == OWN
+    assert data_table(tmp_path / "parts" / "train") == OWN
 
 
 def test_partial_labels_name_the_classes_of_the_model(town: Path, tmp_path: Path) -> None:

@@ -134,3 +134,11 @@ def test_runs_of_other_classes_are_no_resumption(pairs_folder: Path, tmp_path: P
     other = recipe.model_copy(update={"classes": OWN})
     with pytest.raises(Exception, match="recipe differs from the one that the checkpoint was made with, in: 'classes'"):
         train(pairs_folder, other, options(tmp_path, resume="auto"))
+
+
+def test_source_of_other_classes_is_refused(pairs_folder: Path, tmp_path: Path) -> None:
+    for file in pairs_folder.iterdir():
+        (described(tmp_path / "other") / file.name).write_bytes(file.read_bytes())
+    source = {"folder": str(tmp_path / "other"), "kind": "pairs", "gsd_m": 1, "share": 0.5}
+    with pytest.raises(RecipeError, match=r"classes of a source \(ground, building, road\) are not those of the rec"):
+        train(pairs_folder, tiny_compact_recipe(epochs=1, sources=[source]), options(tmp_path))

@@ -25,7 +25,7 @@ from sat2map.errors import DataError, OutputError, import_extra
 from sat2map.files import refuse_existing
 
 if TYPE_CHECKING:
-    from sat2map.data.pairs import PairFile
+    from sat2map.data.pairs import PairFile, PairFolder
 
 SMALLEST_PX = 64
 SYNTHETIC_GSD_M = 0.9
@@ -161,7 +161,7 @@ def split(
 ) -> None:
     """Divide DATA into the folders train, val and test of OUT; images that share ground stay together.
 
-    The folders hold hard links, or copies where the disk has no hard links. OUT/groups.csv lists the groups.
+    The folders hold hard links or else copies. OUT/groups.csv lists the groups; a data.toml of DATA is OUT's, too.
     """
     from sat2map.data.pairs import TwoFolders, list_pairs
     from sat2map.data.plausible import check_plausible
@@ -169,22 +169,30 @@ def split(
 
     if block is not None and by not in (None, "place"):
         raise click.UsageError("--block goes with --by place")
-    files = list_pairs(TwoFolders(folder, target_folder) if target_folder else folder)
+    source = TwoFolders(folder, target_folder) if target_folder else folder
+    files = list_pairs(source)
     check_plausible(files, folder)
     groups = _groups(folder, files, "place" if block else by, groups_file, block)
     shares = {name: share for name, share in (("val", val_share), ("test", test_share)) if share}
     parts = divide(groups, shares, seed)
-    group_file = out / GROUPS_FILE
-    refuse_existing(group_file, overwrite=overwrite)
+    refuse_existing(out / GROUPS_FILE, overwrite=overwrite)
     write = write_lists if lists else write_folders
     write(out, {name: [files[i] for i in part] for name, part in parts.items()}, overwrite=overwrite)
     rows = [{"split": n, "file": files[i].name, "group": groups[i]} for n, part in parts.items() for i in part]
-    write_rows(group_file, rows)
+    write_rows(out / GROUPS_FILE, rows)
+    _describe(out, source)
     counts = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
-    training = ("train", out / "train", "--recipe", "compact", "--out", "runs/compact")
-    checking = ("data", "inspect", folder)
-    next_command = checking if lists else training
-    say_written(f"{out}: {counts} of {len(set(groups))} groups", *next_command, quiet=quiet)
+    training = "train", out / "train", "--recipe", "compact", "--out", "runs/compact"
+    likely = ("data", "inspect", folder) if lists else training
+    say_written(f"{out}: {counts} of {len(set(groups))} groups", *likely, quiet=quiet)
+
+
+def _describe(out: Path, source: PairFolder) -> None:
+    """Let the parts say of themselves what the whole says."""
+    from sat2map.data.ground_file import DATA_FILE, described_in, write_ground_file
+
+    if described := described_in(source):
+        write_ground_file(out / DATA_FILE, described)
 
 
 def _groups(

@@ -32,8 +32,11 @@ def calibrate(
     """
     for module in ("torch", "scipy"):
         import_extra(module, "train")
+    from sat2map.classes import CLASSES
+    from sat2map.data.ground_file import data_table
     from sat2map.engine.torch import load_generator
     from sat2map.errors import ModelFileError
+    from sat2map.evaluate.predictor import check_table
     from sat2map.model import safetensors_file
     from sat2map.model.bundled import resolve
     from sat2map.train.calibrate import calibrate as fit
@@ -46,6 +49,8 @@ def calibrate(
     generator, card = load_generator(path)
     if card.palette is None:
         raise ModelFileError("model gives no probabilities to calibrate", path, hint="give one of the compact network")
+    if data:
+        check_table(card, data_table(data) or CLASSES, "the pairs")
     recipe = parse_recipe(card.recipe)
     card, measured = fit(generator, card, recipe, open_data(data, recipe, groups=groups_file))
     safetensors_file.save(out, safetensors_file.load(path)[0], card)

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sat2map.classes import ClassTable
+from sat2map.data.pairs import PairFolder, TwoFolders
 from sat2map.errors import DataError
 from sat2map.files import replacing
 from sat2map.vector.draw_style import DrawStyle
@@ -82,11 +83,21 @@ def read_ground_file(folder: Path) -> GroundFile | None:
         raise DataError(f"data set's own file is wrong ({words})", path, hint="write the data set again") from error
 
 
-def data_table(folder: Path) -> ClassTable | None:
+def described_in(folder: PairFolder) -> GroundFile | None:
+    """What a data set of pairs says of itself; of two folders, what that of the maps says, else that of the images.
+
+    Raises:
+        DataError: its `data.toml` is wrong.
+    """
+    folders = (folder.b, folder.a) if isinstance(folder, TwoFolders) else (Path(folder),)
+    return next((found for part in folders if (found := read_ground_file(part))), None)
+
+
+def data_table(folder: PairFolder) -> ClassTable | None:
     """Classes of a data set's maps or labels, as its `data.toml` says; None where it has none.
 
     Raises:
         DataError: its `data.toml` is wrong.
     """
-    described = read_ground_file(folder)
+    described = described_in(folder)
     return described.classes if described else None

@@ -99,8 +99,8 @@ def evaluate_partial(
         predictors = [load_predictor(request.model, request.head, request.device, request.precision)]
     if request.versus:
         predictors.append(load_baseline(request.versus, predictors[0], request.device))
-    engine = predictors[0].engine
-    table = engine.card.classes if engine else data_table(request.data) or CLASSES
+    cards = [predictor.engine.card for predictor in predictors if predictor.engine]
+    table = cards[0].classes if cards else data_table(request.data) or CLASSES
     opened = [_open(folder, request, table) for folder in sets_in(request.data)]
     n_images = len(predictors) * sum(len(labelled.labels) for labelled in opened)
     steps = watch(iter(range(n_images)), n_images)

@@ -181,7 +181,7 @@ def _list_pairs(request: EvaluationRequest) -> PairSet:
     paths = list_pairs(source)[:: request.every]
     check_plausible(paths, request.data)
     groups = read_groups(request.data, [path.name for path in paths], request.groups_file)
-    return PairSet(paths, groups, request.size_px, request.seed, data_table(request.data) or CLASSES)
+    return PairSet(paths, groups, request.size_px, request.seed, data_table(source) or CLASSES)
 
 
 def _load_predictors(request: EvaluationRequest, pairs: PairSet) -> list[Predictor]:

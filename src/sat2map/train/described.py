@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from sat2map.data.ground_file import GroundFile, read_ground_file
-from sat2map.data.pairs import PairFolder, TwoFolders
+from sat2map.data.ground_file import GroundFile, described_in
+from sat2map.data.pairs import PairFolder
 from sat2map.errors import RecipeError
 from sat2map.train.recipe import Recipe
 
@@ -20,7 +19,7 @@ def as_data_say(recipe: Recipe, folder: PairFolder | None) -> Recipe:
     """
     if folder is None:
         return recipe
-    described = read_ground_file(folder.b if isinstance(folder, TwoFolders) else Path(folder))
+    described = described_in(folder)
     if described is None:
         return recipe
     if recipe.classes not in (None, described.classes):

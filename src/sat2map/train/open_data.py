@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sat2map.data.cache import CachedPairs, open_cached
 from sat2map.data.footprint import gsd_of_pairs
+from sat2map.data.ground_file import data_table
 from sat2map.data.pairs import PairFile, PairFolder, TwoFolders, list_pairs
 from sat2map.data.partial import LABEL_FOLDERS, LabelKind, PartialLabels, expand_folder, matches, open_labels
 from sat2map.data.plausible import check_plausible
@@ -106,6 +107,11 @@ def _say_assumed(folder: PairFolder, recipe: Recipe) -> None:
 def _open_pairs(source: TrainingSource, path: Path, recipe: Recipe, cache: Path | None) -> PairSource:
     files = list_pairs(path)
     check_plausible(files, path)
+    table = data_table(path)
+    if table not in (None, recipe.table):
+        raise RecipeError(
+            f"classes of a source ({table}) are not those of the recipe ({recipe.table})", path, hint="leave it out"
+        )
     pairs = open_cached(path, direction=recipe.direction, cache=cache)
     _check_stated(source, files)
     kept = [i for i, name in enumerate(pairs.names) if matches(name, source.only, source.without)]
