@@ -53,10 +53,10 @@ def multiply_adds_per_px(card: Card) -> float:
     from sat2map.nn import build
 
     side = -(-WINDOW_PX // card.stride) * card.stride
-    with torch.device("meta"):
-        network = build(card.architecture, card.configuration).eval()
-        with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            network(torch.zeros(1, 3, side, side))
+    # There shapes are computed alone.
+    network = build(card.architecture, card.configuration).eval().to("meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, side, side, device="meta"))
     return float(counter.get_total_flops() / 2 / side**2)
 
 
@@ -64,14 +64,15 @@ def _product(precision: Precision) -> Callable[[], object]:
     """A product of two large matrices by the runtime that runs the network."""
     from onnx import TensorProto, helper
 
-    rng = np.random.default_rng(0)
-    sides = (MATRIX_SIDE, MATRIX_SIDE)
+    rng, sides = np.random.default_rng(0), (MATRIX_SIDE, MATRIX_SIDE)
+    a: Any = rng.integers(0, 256, sides)
+    b: Any = rng.integers(-64, 64, sides)
     if precision == "int8":
         name, types = "MatMulInteger", (TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32)
-        a, b = rng.integers(0, 256, sides).astype(np.uint8), rng.integers(-64, 64, sides).astype(np.int8)
+        a, b = a.astype(np.uint8), b.astype(np.int8)
     else:
-        name, types = "MatMul", (TensorProto.FLOAT,) * 3
-        a, b = rng.random(sides, np.float32), rng.random(sides, np.float32)
+        name, types = "MatMul", (TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.FLOAT)
+        a, b = a.astype(np.float32), b.astype(np.float32)
     ports = [helper.make_tensor_value_info(x, kind, sides) for x, kind in zip("ac", (types[0], types[2]), strict=True)]
     weights = helper.make_tensor("b", types[1], sides, b.tobytes(), raw=True)
     graph = helper.make_graph([helper.make_node(name, ["a", "b"], ["c"])], name, ports[:1], ports[1:], [weights])
