@@ -21,7 +21,7 @@ from rasterio.warp import transform
 from rio_cogeo.cogeo import cog_validate
 
 from sat2map.errors import OutputError
-from sat2map.scene import formats
+from sat2map.scene import formats, tile_check
 from sat2map.scene.destination import check_destination, open_writer
 from sat2map.scene.source import Grid
 from sat2map.tiling import Window
@@ -174,7 +174,7 @@ def test_web_tiles_that_a_full_disk_swallowed_are_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, ending: str
 ) -> None:
     """GDAL says nothing of them."""
-    check = formats.check_tiles
+    check = tile_check.check_tiles
 
     def after_the_loss(mosaic: Path, tiles: Path, n_overviews: int) -> None:
         with closing(sqlite3.connect(tiles)) as base, base:

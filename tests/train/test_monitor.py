@@ -99,7 +99,8 @@ def test_other_errors_of_a_run_are_not_hidden_by_those_of_its_curves(
     monitor = Monitor(tmp_path, step=0, n_steps=100, batch_size=1, quiet=True)
     monkeypatch.setattr(LocalFileSystem, "_write", full)
     monitor.writer.add_scalar("x", 1, 1)
-    monkeypatch.setattr(Monitor, "step", lambda *_: {}["broken"])
+    nothing: dict[str, int] = {}
+    monkeypatch.setattr(Monitor, "step", lambda *_: nothing["broken"])
     with pytest.raises(KeyError, match="broken"):
         feed_monitor(monitor, 1)
 

@@ -167,7 +167,7 @@ class Scenes:
             layers = maker.layers(with_confidence=self._has_confidence, temporary=dropped is not None)
             scene = Scene(
                 id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid, layers=layers,
-                has_georeference=None not in (source.grid.crs, source.grid.transform), areas=_areas(drawing, layers),
+                has_georeference=None not in (source.grid.crs, source.grid.transform), areas=self._areas(drawing, layers),
                 drawing=drawing, temporary=dropped is not None, attribution=attribution, file=path, n_bands=n_bands,
                 notices=_notices(source, drawing.plan.model_grid), zooms=_zooms(layers[MAP]),
                 bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
@@ -181,6 +181,11 @@ class Scenes:
             return self._settings, self._reading
         reading = ReadOptions(bands=dropped.bands, crs=dropped.crs)
         return dataclasses.replace(self._settings, gsd_m=dropped.gsd_m), reading
+
+    def _areas(self, drawing: SceneDrawing, layers: dict[str, MapLayer]) -> AreaCounter:
+        grid, gsd_m = drawing.scene.grid, drawing.settings.gsd_m
+        has_georeference = None not in (grid.crs, grid.transform)
+        return AreaCounter(sparse_map_of(layers[MAP]), self.card.classes, gsd_m, has_georeference=has_georeference)
 
     def known(self, scene_id: str) -> Scene:
         """Return a scene by its id.
@@ -235,13 +240,6 @@ class Scenes:
 def _notices(source: Source, shown: ModelGrid) -> tuple[str, ...]:
     """What `translate` would warn of."""
     return (*source.remarks, *([shown.reason] if shown.is_doubtful else []))
-
-
-def _areas(drawing: SceneDrawing, layers: dict[str, MapLayer]) -> AreaCounter:
-    grid = drawing.scene.grid
-    has_georeference = None not in (grid.crs, grid.transform)
-    sparse_map, classes = sparse_map_of(layers[MAP]), drawing.engine.card.classes
-    return AreaCounter(sparse_map, classes, drawing.settings.gsd_m, has_georeference=has_georeference)
 
 
 def _zooms(layer: MapLayer) -> tuple[int, int]:
