@@ -80,7 +80,7 @@ def time_stages(translator: Translator, scene_path: str | Path, out: Path, setti
 
 def _peak(translator: Translator) -> dict[str, Any]:
     try:
-        return {**bench_peak(translator.engine)}
+        return {str(kind): rates for kind, rates in bench_peak(translator.engine).items()}
     except MissingExtraError as error:
         return {"not measured": str(error)}
 
