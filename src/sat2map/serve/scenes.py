@@ -167,9 +167,9 @@ class Scenes:
             layers = maker.layers(with_confidence=self._has_confidence, temporary=dropped is not None)
             scene = Scene(
                 id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid, layers=layers,
-                has_georeference=None not in (source.grid.crs, source.grid.transform),
-                areas=self._areas(drawing, layers), drawing=drawing, temporary=dropped is not None, attribution=attribution, file=path, n_bands=n_bands,
-                notices=_notices(source, drawing.plan.model_grid), zooms=_zooms(layers[MAP]),
+                has_georeference=None not in (source.grid.crs, source.grid.transform), drawing=drawing,
+                areas=self._areas(drawing, layers), temporary=dropped is not None, attribution=attribution, file=path,
+                n_bands=n_bands, notices=_notices(source, drawing.plan.model_grid), zooms=_zooms(layers[MAP]),
                 bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
