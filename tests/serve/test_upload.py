@@ -86,7 +86,6 @@ HOSTILE = {
     "a TIFF of a thousand bands": (tiff(20, 20, 1000), 422),
     "too many bytes": (image() + bytes(2**20), 413),
     "a place beyond the Earth": (tiff(**at(Affine(1e20, 0, 1e30, 0, -1e20, 1e30))), 422),
-    "a place of no size": (tiff(**at(Affine(0, 0, 500_000, 0, 0, 4_500_000))), 422),
     "across the 180th meridian": (tiff(**at(Affine(9e3, 0, 5e5, 0, -9e3, 1e6), "EPSG:32660")), 422),
     "complex numbers": (tiff(dtype="complex64"), 422),
 }  # fmt: skip

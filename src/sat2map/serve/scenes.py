@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rio_tiler.io import Reader
 
 from sat2map.model.card import Card
-from sat2map.scene.gdal import stem_of
+from sat2map.scene.gdal import OPEN_ERRORS, stem_of
 from sat2map.scene.georeference import Box, Grid
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
@@ -254,7 +254,7 @@ def _told_by_file(path: str | Path) -> tuple[str, int]:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path) as dataset:
                 tags, n_bands = dataset.tags(), dataset.count
-    except RasterioError:
+    except OPEN_ERRORS:
         return "", 3
     found = next((tags[name] for name in ATTRIBUTION_TAGS if tags.get(name)), "")
     return " ".join(found.split())[:200], n_bands
