@@ -44,7 +44,9 @@ def test_verdict_follows_from_the_paired_interval(difference: tuple[float, float
 def test_few_blocks_and_classes_without_roads_are_told() -> None:
     said = verdict(metrics((0.1, 0.05, 0.15), n_groups=2, road_f1=None), "open")
     assert "draws classes with a miou of 0.500" in said
+    assert said.startswith("It is not shown to be better than open: ")
     assert said.endswith("So few blocks make the interval rough.")
+    assert verdict(metrics((0.1, 0.05, 0.15), n_groups=3), "open").startswith("It is worth using here: ")
 
 
 def test_of_other_classes_there_is_no_before() -> None:

@@ -161,7 +161,7 @@ def _recipe(request: AdaptRequest, scale: _Scale) -> Recipe:
     fast = torch.cpu.get_capabilities().get("avx512_bf16", False)
     changes = {
         "init": json.dumps([request.model]), "gsd_m": f"[{finest}, {coarsest}]", "validation_px": str(scale.scored_px),
-        "name": request.out.stem, "precision": "bf16" if fast else "fp32",
+        "name": json.dumps(request.out.stem), "precision": "bf16" if fast else "fp32",
     }  # fmt: skip
     return load_recipe(RECIPE, [*changes.items(), *request.changes])
 

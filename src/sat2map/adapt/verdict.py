@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-ROUGH_GROUPS = 6
-"""With fewer held-out blocks an interval is rough."""
+FEWEST_GROUPS, ROUGH_GROUPS = 3, 6
+"""With fewer held-out blocks an interval says nothing, or is rough."""
 
 
 def verdict(metrics: Mapping[str, Any], before: str) -> str:
@@ -35,8 +35,9 @@ def verdict(metrics: Mapping[str, Any], before: str) -> str:
         f"{metrics['versus']['metrics'][name]['value']:.3f} ({cell['value']:+.3f}, 95 % {cell['low']:+.3f} to "
         f"{cell['high']:+.3f})."
     )
-    if cell["low"] > 0:
+    is_certain = protocol["n_groups"] >= FEWEST_GROUPS
+    if cell["low"] > 0 and is_certain:
         return f"It is worth using here: {said}{rough}"
-    if cell["high"] < 0:
+    if cell["high"] < 0 and is_certain:
         return f"It is not worth using: {said}{rough}"
     return f"It is not shown to be better than {before}: {said}{rough}"
