@@ -24,7 +24,7 @@ LAYERS = ("areas", "roads", "junctions")
 @options.out_option
 @click.option(
     "--simplify", "simplify_m", type=click.FloatRange(min=0), metavar="M",
-    help="How far lines may be from the border of pixels, in metres; 0: exactly the border.  [default: .8 of a pixel]",
+    help="How far lines may be from the border of pixels, in metres; 0: exactly the border.  [default: .85 of a pixel]",
 )  # fmt: skip
 @click.option(
     "--min-area", "min_area_m2", type=click.FloatRange(min=0), default=0, metavar="M2",
