@@ -20,7 +20,7 @@ export class Inspector {
     this.maps = maps;
     this.classes = classes;
     this.isBusy = isBusy;
-    this.popup = new Popup({maxWidth: '280px', focusAfterOpen: false});
+    this.popup = new Popup({maxWidth: '280px', focusAfterOpen: false, closeOnClick: false});
     this.rest = settled(REST_MS, (position) => this.#hover(position));
     for (const map of maps.both) {
       map.on('mousemove', ({lngLat}) => this.#moved(map, lngLat));
