@@ -48,7 +48,7 @@ def test_exported_model_begins_a_run_as_it_draws(pairs_folder: Path, tmp_path: P
     model = tiny("compact")
     export(model.generator, model.card, tmp_path / "m.onnx", images(2, 32, 48))
     run = open_run(pairs_folder, recipe_of_tiny(init=[str(tmp_path / "m.onnx")]), options(tmp_path))
-    assert run.state.init == ["tiny-compact, generator (trained on not stated; licence not stated)"]
+    assert run.state.init == ["tiny-compact, generator (trained on not stated; licence none)"]
     sat = torch.rand(1, 3, 32, 32) * 2 - 1
     with torch.inference_mode():
         expected, got = model.generator.eval()(sat), run.generator.eval()(sat)
