@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,16 +90,22 @@ def test_missing_recipe_lists_the_named_ones() -> None:
 
 def test_the_model_open_is_of_the_recipe_open() -> None:
     card = read_card("open").recipe
-    # Texts for the card; and the schedule, since the file was trained in two parts (docs/model-card.md).
+    # Texts for the card; and the schedule, since the file was trained in parts (docs/model-card.md).
     texts_of_card = ("training_data", "training_data_licence", "licence", "pairs_gsd_m")
     schedule = ("epochs", "constant_epochs", "finish", "validate_every", "checkpoint_steps")
     free = dict.fromkeys((*texts_of_card, *schedule))
     texts = {"title": "", "licence": ""}
     of_card, of_recipe = (
-        {**recipe, **free, "sources": [{**source, **texts} for source in recipe["sources"]]}
+        {**recipe, **free, "sources": [{**source, **texts} for source in _in_hundredths(recipe["sources"])]}
         for recipe in (parse_recipe(card).model_dump(mode="json"), load_recipe("open").model_dump(mode="json"))
     )
     assert of_card == of_recipe
+
+
+def _in_hundredths(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With the shares, which are relative, as hundredths of all chips."""
+    total = sum(source["share"] for source in sources)
+    return [{**source, "share": round(100 * source["share"] / total)} for source in sources]
 
 
 def test_the_model_newyork_is_of_the_recipe_compact() -> None:
