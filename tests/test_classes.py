@@ -40,7 +40,8 @@ def test_every_colour_of_the_table_is_of_its_own_class() -> None:
 MAY_TAKE_THE_DEFAULT = {
     "city", "landscape", "bench", "classes.py", "cli/demo.py", "cli/model_calibrate.py", "data/check/labels.py",
     "evaluate/elsewhere.py", "evaluate/evaluation.py", "evaluate/metrics.py", "model/card.py", "scene/formats.py",
-    "train/recipe.py", "train/resume.py", "vector/class_file.py", "vector/draw_style.py", "vector/roads_trace.py",
+    "train/recipe.py", "train/resume.py", "translate/notebook.py", "vector/class_file.py",
+    "vector/draw_style.py", "vector/roads_trace.py",
 }  # fmt: skip
 OF_THE_DEFAULT = {
     "CLASSES", "CLASS_NAMES", "ROAD_CLASSES", "COLOURS_RGB", "CLASS_OF_COLOUR", "classify", "nearest_colour",

@@ -88,11 +88,10 @@ def _score_roads(true: Path, vectors: Path, errors: Path | None, seed: int, over
 
 
 def _score_areas(vectors: Path, raster: Path, class_table: Path | None) -> dict[str, Any]:
-    from sat2map.classes import CLASSES
     from sat2map.evaluate.area_score import score_areas
     from sat2map.vector.class_file import read_class_table
 
-    table = CLASSES if class_table is None else read_class_table(class_table)
+    table = None if class_table is None else read_class_table(class_table)
     scores = score_areas(vectors, raster, table)
     return {**scores._asdict(), "classes": {name: kind._asdict() for name, kind in scores.classes.items()}}
 

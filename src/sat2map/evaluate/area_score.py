@@ -12,7 +12,7 @@ from rasterio import Affine
 from rasterio.features import rasterize
 
 from sat2map.arrays import Array
-from sat2map.classes import CLASSES, MapClass
+from sat2map.classes import MapClass
 from sat2map.errors import DataError
 from sat2map.scene.georeference import Grid
 from sat2map.tiling import Window
@@ -50,19 +50,20 @@ class AreaScores(NamedTuple):
     classes: dict[str, ClassAreas]
 
 
-def score_areas(areas: Path, raster: Path, table: Sequence[MapClass] = CLASSES) -> AreaScores:
+def score_areas(areas: Path, raster: Path, table: Sequence[MapClass] | None = None) -> AreaScores:
     """Compare the areas of a file with a raster of classes.
 
     Args:
         areas: vectors with a layer `areas` (or one layer alone), whose field `class` names the class.
         raster: a map, or numbers of classes.
-        table: the classes.
+        table: the classes; None: those that the raster names, else the default ones.
 
     Raises:
         DataError: the vectors cannot be read, hold no areas, or name a class that the table has not.
         SceneError: the raster cannot be read, or holds no classes.
     """
-    with open_class_raster(raster, None if table is CLASSES else table) as classes:
+    with open_class_raster(raster, table) as classes:
+        table = classes.table
         shapes, kinds = _read_areas(areas, classes.grid, [kind.name for kind in table])
         counts = _confusion(_in_pixels(shapes, classes.grid), kinds, classes, len(table))
         area_px = np.bincount(kinds, shapely.area(_in_pixels(shapes, classes.grid)), minlength=len(table))

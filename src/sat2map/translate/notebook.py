@@ -20,9 +20,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from sat2map.arrays import UInt8
-from sat2map.classes import CLASSES
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.errors import ImageError, Sat2mapError, import_extra
 from sat2map.model.card import Card
+from sat2map.scene.class_tag import CLASS_TABLE_TAG, from_tag
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene
@@ -54,6 +55,8 @@ class SideBySide(NamedTuple):
     """uint8, shape (H, W, 3), RGB."""
     part: str
     """Which part it is, in words."""
+    classes: ClassTable
+    """Of the map: those that its file names, else the default ones."""
 
 
 def middle(height: int, width: int) -> Window:
@@ -81,7 +84,7 @@ def view_of(
         SceneError, ImageError: one of them cannot be read, or they are not of one size.
     """
     image_hwc, size = _scene_pixels(scene, reading, rule)
-    map_hwc, map_size = _map_pixels(scene_map)
+    map_hwc, map_size, classes = _map_pixels(scene_map)
     if size != map_size:
         raise ImageError(
             "image and map are not of one size", f"{size[1]} x {size[0]} and {map_size[1]} x {map_size[0]} px",
@@ -89,9 +92,8 @@ def view_of(
         )  # fmt: skip
     height, width = image_hwc.shape[:2]
     words = f"{size[1]} x {size[0]} px"
-    return SideBySide(
-        image_hwc, map_hwc, words if (height, width) == size else f"the middle {width} x {height} of {words}"
-    )
+    part = words if (height, width) == size else f"the middle {width} x {height} of {words}"
+    return SideBySide(image_hwc, map_hwc, part, classes)
 
 
 def show(scene: Any, scene_map: Any = None) -> tuple[Axes, Axes]:
@@ -122,8 +124,9 @@ def show(scene: Any, scene_map: Any = None) -> tuple[Axes, Axes]:
         axis.imshow(pixels, interpolation="none")
         axis.set_title(f"{title}, {view.part}", fontsize="medium")
         axis.set_axis_off()
-    handles = [tuple(Patch(facecolor=colour, edgecolor="grey") for colour in colours) for _, colours in _legend()]
-    names = [name for name, _ in _legend()]
+    legend = list(_legend(view.classes))
+    handles = [tuple(Patch(facecolor=colour, edgecolor="grey") for colour in colours) for _, colours in legend]
+    names = [name for name, _ in legend]
     sheet.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False,
                   handler_map={tuple: HandlerTuple(ndivide=None, pad=0)})  # fmt: skip
     return axes[0], axes[1]
@@ -138,7 +141,7 @@ def result_html(view: SideBySide, caption: str) -> str:
     box = "display:inline-block;width:.9em;height:.9em;border:1px solid grey;background:"
     legend = "".join(
         "".join(f'<span style="{box}{colour}"></span>' for colour in colours) + f" {escape(name)} &emsp;"
-        for name, colours in _legend()
+        for name, colours in _legend(view.classes)
     )
     return f"<div>{images}<div>{legend}</div><div>{escape(f'{caption}; {view.part}')}</div></div>"
 
@@ -160,9 +163,9 @@ def _in_words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _legend() -> Iterator[tuple[str, list[str]]]:
+def _legend(classes: ClassTable) -> Iterator[tuple[str, list[str]]]:
     """Each class, and its colours as #rrggbb."""
-    for kind in CLASSES:
+    for kind in classes:
         yield kind.name, ["#" + bytes(rgb).hex() for rgb in kind.colours_rgb]
 
 
@@ -183,10 +186,11 @@ def _scene_pixels(scene: Any, reading: ReadOptions, rule: StretchRule) -> tuple[
         return source.read(middle(*size)), size
 
 
-def _map_pixels(scene_map: Any) -> tuple[UInt8, tuple[int, int]]:
-    """RGB of the middle of a map, and height and width of all of it."""
+def _map_pixels(scene_map: Any) -> tuple[UInt8, tuple[int, int], ClassTable]:
+    """RGB of the middle of a map, height and width of all of it, and its classes."""
+    classes = CLASSES
     if isinstance(scene_map, str | Path):
-        bands, size = _map_file(Path(scene_map))
+        bands, size, classes = _map_file(Path(scene_map))
     else:
         is_data_array = hasattr(scene_map, "dims")
         array = np.asarray(scene_map.values if is_data_array else scene_map)
@@ -194,10 +198,11 @@ def _map_pixels(scene_map: Any) -> tuple[UInt8, tuple[int, int]]:
         bands = bands.reshape(-1, *bands.shape[-2:])
         size = bands.shape[1], bands.shape[2]
         bands = bands[:, *middle(*size).slices]
-    return (_coloured(bands[0]) if len(bands) == 1 else as_rgb_array(np.moveaxis(bands[:3], 0, -1))), size
+    pixels = _coloured(bands[0], classes) if len(bands) == 1 else as_rgb_array(np.moveaxis(bands[:3], 0, -1))
+    return pixels, size, classes
 
 
-def _map_file(path: Path) -> tuple[Any, tuple[int, int]]:
+def _map_file(path: Path) -> tuple[Any, tuple[int, int], ClassTable]:
     try:
         with warnings.catch_warnings():
             # The map of a photo is a photo.
@@ -206,17 +211,19 @@ def _map_file(path: Path) -> tuple[Any, tuple[int, int]]:
         with dataset:
             size = dataset.height, dataset.width
             part = middle(*size)
-            return dataset.read(window=RasterWindow(part.col, part.row, part.width, part.height)), size
+            named = dataset.tags().get(CLASS_TABLE_TAG)
+            bands = dataset.read(window=RasterWindow(part.col, part.row, part.width, part.height))
+            return bands, size, from_tag(named) if named else CLASSES
     except RasterioError as error:
         raise ImageError(
             "map cannot be read", path, hint="give a map as a file that GDAL reads, such as .tif"
         ) from error
 
 
-def _coloured(classes_hw: Any) -> UInt8:
+def _coloured(classes_hw: Any, classes: ClassTable) -> UInt8:
     """The colours of classes by number; what is no class is white."""
     colours = np.full((256, 3), NODATA_RGB, np.uint8)
-    colours[: len(CLASSES)] = [kind.colours_rgb[0] for kind in CLASSES]
+    colours[: len(classes)] = [kind.colours_rgb[0] for kind in classes]
     shown: UInt8 = colours[classes_hw.astype(np.uint8)]
     return shown
 
