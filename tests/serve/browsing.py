@@ -56,7 +56,14 @@ def running(app: Any) -> Iterator[str]:
 
 @contextmanager
 def looking(
-    browser: Any, address: str, size: str, path: str = "/", *, others: tuple[str, ...] = (), **options: Any
+    browser: Any,
+    address: str,
+    size: str,
+    path: str = "/",
+    *,
+    others: tuple[str, ...] = (),
+    scenes_go: bool = False,
+    **options: Any,
 ) -> Iterator[Any]:
     """A page, ready; at its end it must have complained of nothing, and fetched from no host but `others`.
 
@@ -66,6 +73,7 @@ def looking(
         size: one of `SIZES`.
         path: what follows the address.
         others: hosts that may be asked for more.
+        scenes_go: whether scenes are removed: what is asked of one just then is answered 404, as the browser tells.
         options: of the context.
     """
     width, height = SIZES[size]
@@ -85,7 +93,8 @@ def looking(
     opened.wait_for_selector("html[data-ready]")
     yield opened
     context.close()
-    complaints = [text for text in complaints if not any(own in text for own in OF_THE_RENDERER)]
+    expected = (*OF_THE_RENDERER, "status of 404") if scenes_go else OF_THE_RENDERER
+    complaints = [text for text in complaints if not any(own in text for own in expected)]
     assert not complaints, complaints
     known = (urlsplit(address).netloc, *others)
     foreign = [url for url in asked if url.startswith("http") and urlsplit(url).netloc not in known]

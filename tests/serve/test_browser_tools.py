@@ -262,7 +262,7 @@ def test_link_to_a_scene_that_is_not_there_says_so(browser: Any, place: tuple[st
 
 @pytest.mark.parametrize("size", ["laptop", "phone"])
 def test_empty_page_takes_an_example_says_its_scale_and_lets_it_go(browser: Any, tmp_path: Path, size: str) -> None:
-    with running(app_of(tmp_path)) as address, looking(browser, address, size) as page:
+    with running(app_of(tmp_path)) as address, looking(browser, address, size, scenes_go=True) as page:
         assert page.locator("#empty").bounding_box()["height"] > 300
         assert not page.locator("#legend").is_visible()
         page.click("#example")

@@ -168,6 +168,12 @@ async function gone(scene) {
 }
 
 async function remove(scene) {
+  // What is asked of a scene that is gone fails, so it is left first.
+  if (scene.id === state.scene?.id) {
+    const other = state.scenes.find(({id}) => id !== scene.id);
+    if (other) choose(other);
+    else showNothing();
+  }
   try {
     await send(`/scenes/${scene.id}`, {method: 'DELETE'});
   } catch (error) {
@@ -175,7 +181,7 @@ async function remove(scene) {
   }
   await loadScenes();
   if (!state.scenes.length) { showNothing(); document.querySelector('#empty [data-open]').focus(); return; }
-  if (scene.id === state.scene?.id) choose(state.scenes[0]);
+  if (!state.scene) choose(state.scenes[0]);
   else drawScenes();
   by('scenes').querySelector('[aria-current="true"]')?.focus();
 }
