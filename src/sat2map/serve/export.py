@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.classes import ClassTable
+from sat2map.errors import import_extra
 from sat2map.model.card import Card
 from sat2map.scene import pieces
 from sat2map.scene.formats import finish
@@ -16,7 +17,6 @@ from sat2map.serve.layers import CONFIDENCE, MAP, confidence_of, sparse_map_of
 from sat2map.serve.scenes import Scene
 from sat2map.tiling import Window
 from sat2map.translate import product_tags
-from sat2map.vector.vectorize import vectorize_file
 
 STRIP_ROWS = 512
 """Rows that are read at once."""
@@ -99,6 +99,10 @@ def write_vectors(export: Export, path: Path) -> None:
         OutputError: the file cannot be written.
         MissingExtraError: a package for it is missing.
     """
+    for module in ("shapely", "pyogrio"):
+        import_extra(module, "vector")
+    from sat2map.vector.vectorize import vectorize_file
+
     raster = path.with_name(f"{path.stem}.tif")
     write_geotiff(export, pieces.MAP, raster)
     if CONFIDENCE in export.layers:
