@@ -21,17 +21,11 @@ NEEDED = {"onnx": "train", "shapely": "vector", "pyogrio": "vector", "matplotlib
 
 @click.command(short_help="Make a model of your own ground: scenes and vectors in.")
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True)
-@click.option(
-    "--vectors", "vectors", metavar="FILE", type=click.Path(path_type=Path), multiple=True, required=True,
-    help="Vectors: whatever GDAL reads, .osm.pbf, or GeoParquet; may be given again.",
-)  # fmt: skip
+@options.vectors_option
 @options.out_option
-@click.option(
-    "--style", "style", metavar="NAME|FILE", default="osm", show_default=True,
-    help="What is drawn as which class: osm, areas (what vectorize writes), or a TOML file.",
-)  # fmt: skip
-@click.option("--layer", "layers", metavar="NAME", multiple=True, help="Only that layer; may be given again.")
-@click.option("--country", metavar="CODE", help="Whose widths of roads hold, such as US, where the style knows it.")
+@options.style_option
+@options.layers_option
+@options.country_option
 @click.option(
     "--align/--no-align", default=True, help="Move vectors to where the model sees their roads.  [default: yes]"
 )
@@ -39,11 +33,8 @@ NEEDED = {"onnx": "train", "shapely": "vector", "pyogrio": "vector", "matplotlib
 @click.option(
     "--size", "size_px", type=click.IntRange(min=64), metavar="PX", help="Side of a pair.  [default: by the scenes]"
 )
-@click.option(
-    "--block", "block_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
-    help="Pairs within one square of this side are one group.  [default: two pairs wide]",
-)  # fmt: skip
-@click.option("--licence", "licence", metavar="TEXT", help="Of the maps, for the card.  [default: as the style says]")
+@options.block_option
+@options.licence_option
 @click.option(
     "--work", type=click.Path(path_type=Path), metavar="FOLDER",
     help="Folder of pairs and run, which stays.  [default: beside OUT, ending in _adapt]",
@@ -84,9 +75,7 @@ def adapt(
     from sat2map.model.bundled import DEFAULT
     from sat2map.vector.draw_style import load_style
 
-    drawn_as = load_style(style)
-    if country:
-        drawn_as = drawn_as.in_country(country)
+    drawn_as = load_style(style, country)
     asked = {name: given.pop(name) for name in ("align", "work", "size_px")}
     cut = {name: given.pop(name) for name in ("block_m", "layers", "licence")}
     ground = GroundOptions(**cut, read=read_options(given))

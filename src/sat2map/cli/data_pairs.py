@@ -23,17 +23,11 @@ N_TOLD = 8
 
 @click.command(short_help="Draw vectors over scenes: pairs of your own ground.")
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True)
-@click.option(
-    "--vectors", "vectors", metavar="FILE", type=click.Path(path_type=Path), multiple=True, required=True,
-    help="Vectors: whatever GDAL reads, .osm.pbf, or GeoParquet; may be given again.",
-)  # fmt: skip
+@options.vectors_option
 @options.out_option
-@click.option(
-    "--style", "style", metavar="NAME|FILE", default="osm", show_default=True,
-    help="What is drawn as which class: osm, areas (what vectorize writes), or a TOML file.",
-)  # fmt: skip
-@click.option("--layer", "layers", metavar="NAME", multiple=True, help="Only that layer; may be given again.")
-@click.option("--country", metavar="CODE", help="Whose widths of roads hold, such as US, where the style knows it.")
+@options.style_option
+@options.layers_option
+@options.country_option
 @click.option(
     "--align", is_flag=True, help="Move vectors to where the model sees their roads; leave out where it sees others."
 )
@@ -47,11 +41,8 @@ N_TOLD = 8
     metavar="PX",
     help="Side of a pair.",
 )
-@click.option(
-    "--block", "block_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
-    help="Pairs within one square of this side are one group.  [default: two pairs wide]",
-)  # fmt: skip
-@click.option("--licence", "licence", metavar="TEXT", help="Of the maps, for the card.  [default: as the style says]")
+@options.block_option
+@options.licence_option
 @options.bands_option
 @options.nodata_option
 @options.mask_option
@@ -82,9 +73,7 @@ def pairs(
 
     if model and not align:
         raise click.UsageError("--model goes with --align")
-    drawn_as = load_style(style)
-    if country:
-        drawn_as = drawn_as.in_country(country)
+    drawn_as = load_style(style, country)
     read = read_options(reading)
     ground = GroundOptions(size_px, block_m, layers, licence, read)
     predicted = road_model(Translator.load(model), read) if align else None
@@ -92,14 +81,14 @@ def pairs(
     if as_json:
         click.echo(json.dumps(_as_record(written), indent=2))
     if not quiet:
-        for line in told(written):
+        for line in _told(written):
             click.echo(line, err=True)
     training = ("train", out, "--recipe", "finetune", "--out", "runs/ground")
     what = f"{written.n_cells('written')} pairs in {written.n_groups} groups to {out}"
     say_written(what, *training, quiet=quiet)
 
 
-def told(written: WrittenPairs) -> Iterator[str]:
+def _told(written: WrittenPairs) -> Iterator[str]:
     """What became of the squares and of the features, in lines."""
     for scene, counts in written.counts.items():
         parts = [f"{counts.n_drawn} of {counts.n_read} features drawn"]
@@ -113,9 +102,7 @@ def told(written: WrittenPairs) -> Iterator[str]:
         if counts.unknown:
             values = ", ".join(f"{value} ({n})" for value, n in counts.unknown.most_common(N_TOLD))
             yield f"{Path(scene).name}: no rule knows {values}"
-    for reason in ("nodata", "no vectors", "roads are missing"):
-        if n := written.n_cells(reason):
-            yield f"left out: {n} of {len(written.cells)} squares ({reason})"
+    yield from written.left_out()
     shifts = [cell.shift.smoothed_m for cell in written.cells if cell.shift]
     if shifts:
         rights, ups = (sorted(side) for side in zip(*shifts, strict=True))

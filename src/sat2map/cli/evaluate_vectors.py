@@ -25,10 +25,7 @@ PER_CLASS = ("share", "area_error", "iou")
     "--map", "raster", type=click.Path(path_type=Path), metavar="FILE",
     help="Score areas: the map or raster of classes that they were made of.",
 )  # fmt: skip
-@click.option(
-    "--class-table", "class_table", type=click.Path(path_type=Path), metavar="FILE",
-    help="Names and colours of other classes, as vectorize takes them.",
-)  # fmt: skip
+@options.class_table_option
 @click.option(
     "--errors", type=click.Path(path_type=Path), metavar="FILE.gpkg",
     help="Write where the roads are wrong: layers `missing` and `false`.",

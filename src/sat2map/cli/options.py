@@ -134,6 +134,31 @@ stretch_option = click.option(
     metavar="auto|none|LO,HI[;..]",
     help="Numbers that become dark and bright.  [default: auto; 8 bit only where the model learned so]",
 )
+vectors_option = click.option(
+    "--vectors", "vectors", metavar="FILE", type=click.Path(path_type=Path), multiple=True, required=True,
+    help="Vectors: whatever GDAL reads, .osm.pbf, or GeoParquet; may be given again.",
+)  # fmt: skip
+style_option = click.option(
+    "--style", "style", metavar="NAME|FILE", default="osm", show_default=True,
+    help="What is drawn as which class: osm, areas (what vectorize writes), or a TOML file.",
+)  # fmt: skip
+layers_option = click.option(
+    "--layer", "layers", metavar="NAME", multiple=True, help="Only that layer; may be given again."
+)
+country_option = click.option(
+    "--country", metavar="CODE", help="Whose widths of roads hold, such as US, where the style knows it."
+)
+block_option = click.option(
+    "--block", "block_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    help="Pairs within one square of this side are one group.  [default: two pairs wide]",
+)  # fmt: skip
+licence_option = click.option(
+    "--licence", "licence", metavar="TEXT", help="Of the maps, for the card.  [default: as the style says]"
+)
+class_table_option = click.option(
+    "--class-table", "class_table", type=click.Path(path_type=Path), metavar="FILE",
+    help="Names and colours of other classes: TOML with [[classes]], each a name and colours_rgb.",
+)  # fmt: skip
 workers_option = click.option(
     "--workers", "n_workers", type=click.IntRange(min=1), metavar="N", help="Processes that share the work."
 )

@@ -38,10 +38,7 @@ LAYERS = ("areas", "roads", "junctions")
     "--layer", type=click.Choice(LAYERS),
     help="What a format of one layer holds; GeoPackage holds all.  [default: areas]",
 )  # fmt: skip
-@click.option(
-    "--class-table", "class_table", type=click.Path(path_type=Path), metavar="FILE",
-    help="Names and colours of other classes: TOML with [[classes]], each a name and colours_rgb.",
-)  # fmt: skip
+@options.class_table_option
 @click.option(
     "--confidence", "confidence", metavar="FILE",
     help="Raster of the confidence.  [default: the one that translate wrote beside MAP, if any]",

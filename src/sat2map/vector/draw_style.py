@@ -174,14 +174,14 @@ def style_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in files("sat2map.styles").iterdir() if p.name.endswith(".toml"))
 
 
-def load_style(name_or_path: str | Path) -> DrawStyle:
-    """Read a style by name or from a TOML file.
+def load_style(name_or_path: str | Path, country: str | None = None) -> DrawStyle:
+    """Read a style by name or from a TOML file, with the widths of a country if one is given.
 
     >>> load_style("osm").classes[3].name
     'water'
 
     Raises:
-        DataError: there is no such style, it is no TOML, or a key or value is wrong.
+        DataError: there is no such style, it is no TOML, a key or value is wrong, or it does not know the country.
     """
     path = Path(name_or_path)
     try:
@@ -189,11 +189,12 @@ def load_style(name_or_path: str | Path) -> DrawStyle:
             text = (files("sat2map.styles") / f"{name_or_path}.toml").read_text("utf-8")
         else:
             text = path.read_text("utf-8")
-        return parse_style(tomllib.loads(text), path)
+        style = parse_style(tomllib.loads(text), path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError("no such style", path, hint=f"a TOML file, or one of {', '.join(style_names())}") from error
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"style is not valid TOML ({error})", path, hint="mend that line") from error
+    return style.in_country(country) if country else style
 
 
 def parse_style(values: Mapping[str, Any], name: object) -> DrawStyle:
