@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
 import pytest
+import rasterio
 import shapely
 from click.testing import CliRunner
 
+from sat2map.classes import ClassTable, MapClass
 from sat2map.cli.main import sat2map
+from sat2map.scene.class_tag import CLASS_TABLE_TAG, as_tag
 from tests.cli.test_vectorize import crossing, run
 
 
@@ -65,6 +69,16 @@ def test_a_report_shows_where_roads_are_missing_and_false(made: Path, tmp_path: 
 
 def test_a_maps_own_roads_are_traced(made: Path) -> None:
     assert scores(made / "map.tif", "--true", made / "map.tif")["roads"]["apls_4m"] == pytest.approx(1)
+
+
+def test_roads_of_a_map_are_those_of_its_own_classes(made: Path, tmp_path: Path) -> None:
+    own = ClassTable([MapClass("track", ((9, 9, 9),), is_road=True), MapClass("field", ((0, 90, 0),))])
+    with rasterio.open(made / "map.tif") as dataset:
+        profile, is_land = dataset.profile, dataset.read(1) == 0
+    with rasterio.open(tmp_path / "own.tif", "w", **profile) as dataset:
+        dataset.update_tags(**{CLASS_TABLE_TAG: as_tag(own)})
+        dataset.write(is_land.astype(np.uint8), 1)
+    assert scores(made / "map.tif", "--true", tmp_path / "own.tif")["roads"]["apls_4m"] == pytest.approx(1)
 
 
 def test_areas_are_scored_on_their_raster(made: Path) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL import ImageDraw
 
     from sat2map.arrays import UInt8
+    from sat2map.classes import ClassTable
     from sat2map.translate import Translator
 
 FOLDER = Path("demo")
@@ -109,7 +110,7 @@ def _show(translator: Translator, row: DemoRow) -> tuple[str, ...]:
     metrics = _metrics(images[1], images[2]) if row.truth else NO_METRICS
     columns = "image | map | truth" if row.truth else "image | map"
     words = "   ".join(f"{name} {value}" for name, value in metrics.items()) if row.truth else ""
-    _write_sheet(row.sheet, images, f"{row.title}: {columns}   {words}")
+    _write_sheet(row.sheet, images, f"{row.title}: {columns}   {words}", translator.card.classes)
     return row.title, row.sheet.name, *metrics.values(), f"{seconds:.1f}"
 
 
@@ -132,7 +133,7 @@ def _metrics(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
     return {"road_f1": f"{measured.road_f1:.3f}", "miou": f"{measured.miou:.3f}", "acc5": f"{measured.acc5:.1f} %"}
 
 
-def _write_sheet(path: Path, images: list[UInt8], caption: str) -> None:
+def _write_sheet(path: Path, images: list[UInt8], caption: str, classes: ClassTable) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = images[0].shape[:2]
@@ -145,17 +146,15 @@ def _write_sheet(path: Path, images: list[UInt8], caption: str) -> None:
         sheet.paste(image, (i * step, 0))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
     draw.text((GAP_PX, height * zoom + 4), caption, "black", font)
-    _draw_legend(draw, font, height * zoom + LINE_PX)
+    _draw_legend(draw, font, classes, height * zoom + LINE_PX)
     with replacing(path) as work:
         sheet.save(work)
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, font: Any, top_px: int) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, font: Any, classes: ClassTable, top_px: int) -> None:
     """Draw each class as a box of its colours and its name, in one line."""
-    from sat2map.classes import CLASSES
-
     left_px, side_px = GAP_PX, LINE_PX - 12
-    for kind in CLASSES:
+    for kind in classes:
         for rgb in kind.colours_rgb:
             draw.rectangle((left_px, top_px + 4, left_px + side_px, top_px + 4 + side_px), rgb, "grey")
             left_px += side_px

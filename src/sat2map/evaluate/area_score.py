@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -20,9 +20,8 @@ from sat2map.vector.class_file import open_class_raster
 from sat2map.vector.class_raster import ClassRaster
 from sat2map.vector.frame import MetricFrame
 from sat2map.vector.mend import reproject
-from sat2map.vector.read import Objects, read_features, vector_layers
+from sat2map.vector.read import Objects, read_layer
 
-EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
 AREAS = "areas"
 WINDOW_PX = 2048
 NO_AREA = 255
@@ -65,8 +64,9 @@ def score_areas(areas: Path, raster: Path, table: Sequence[MapClass] | None = No
     with open_class_raster(raster, table) as classes:
         table = classes.table
         shapes, kinds = _read_areas(areas, classes.grid, [kind.name for kind in table])
-        counts = _confusion(_in_pixels(shapes, classes.grid), kinds, classes, len(table))
-        area_px = np.bincount(kinds, shapely.area(_in_pixels(shapes, classes.grid)), minlength=len(table))
+        in_pixels = MetricFrame(classes.grid, 1, -1).from_crs(shapes)
+        counts = _confusion(in_pixels, kinds, classes, len(table))
+        area_px = np.bincount(kinds, shapely.area(in_pixels), minlength=len(table))
         metres = MetricFrame.of(classes.grid, raster).from_crs(shapes)
     n_vertices = shapely.get_num_coordinates(metres).sum() - len(shapely.get_rings(metres))
     return AreaScores(
@@ -89,9 +89,7 @@ def _of_class(counts: Array, i: int, area_px: float) -> ClassAreas:
 
 def _read_areas(path: Path, grid: Grid, names: list[str]) -> tuple[Objects, Array]:
     """The polygons in the grid's CRS, and the row of the class table of each."""
-    layers = vector_layers(path)
-    layer = next((layer for layer in layers if layer.name == AREAS), layers[0])
-    parts = list(read_features(layer, ("class",), EVERYWHERE))
+    layer, parts = read_layer(path, AREAS, ("class",))
     shapes = np.concatenate([part.geometry for part in parts]) if parts else np.zeros(0, object)
     named = np.concatenate([part.tags["class"] for part in parts]) if parts else np.zeros(0, object)
     if not len(shapes) or not np.isin(shapely.get_type_id(shapes), (3, 6)).all():
@@ -101,12 +99,6 @@ def _read_areas(path: Path, grid: Grid, names: list[str]) -> tuple[Objects, Arra
         raise DataError(f"class {unknown[0]!r} of the areas is not in the class table", path, hint=", ".join(names))
     moved, has_place = reproject(shapes, layer.crs, grid.crs)
     return moved, np.array([names.index(name) for name in named[has_place]], np.uint8)
-
-
-def _in_pixels(shapes: Objects, grid: Grid) -> Objects:
-    t: Any = ~grid.transform
-    moved: Objects = shapely.transform(shapes, lambda p: np.stack((p @ (t.a, t.b) + t.c, p @ (t.d, t.e) + t.f), -1))
-    return moved
 
 
 def _confusion(shapes: Objects, kinds: Array, raster: ClassRaster, n_classes: int) -> Array:

@@ -15,13 +15,14 @@ from sat2map.arrays import Array
 from sat2map.errors import DataError
 from sat2map.evaluate.graph_lines import LineGraph, line_graph
 from sat2map.vector.class_file import open_class_raster
-from sat2map.vector.mend import reproject
-from sat2map.vector.read import read_features, vector_layers
+from sat2map.vector.mend import LINE, reproject
+from sat2map.vector.read import read_layer
+from sat2map.vector.road_layers import road_rows
 from sat2map.vector.roads import RoadSettings, trace_roads
+from sat2map.vector.roads_trace import Tracing
 
-EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
 ROADS = "roads"
-LINE, LINES = 1, 5
+LINES = 5
 
 
 class RoadLinesInFile(NamedTuple):
@@ -45,7 +46,7 @@ def read_road_pair(true: Path, predicted: Path) -> RoadPair:
     """Read two files of roads into one plane in metres.
 
     Args:
-        true: vectors, or a raster of classes; of vectors the layer `roads` counts, or all lines where there is none.
+        true: vectors, or a raster of classes; of vectors the layer `roads` counts, else the first one.
         predicted: the same.
 
     Raises:
@@ -66,13 +67,13 @@ def read_road_lines(path: Path) -> RoadLinesInFile:
     """Read the roads of a file of vectors, or trace those of a raster of classes, whose gaps stay open."""
     if _is_raster(path):
         with open_class_raster(path) as raster:
-            graph = trace_roads(raster, RoadSettings(close_gaps_m=0.0))
-        found = RoadLinesInFile(graph.lines(), graph.grid.crs)
+            settings = RoadSettings(close_gaps_m=0.0, tracing=Tracing(road_classes=road_rows(raster.table)))
+            lines = trace_roads(raster, settings).lines() if settings.tracing.road_classes else np.zeros(0, object)
+            found = RoadLinesInFile(lines, raster.grid.crs)
     else:
-        layers = vector_layers(path)
-        chosen = [layer for layer in layers if layer.name == ROADS] or layers
-        parts = [_lines(some.geometry) for layer in chosen[:1] for some in read_features(layer, (), EVERYWHERE)]
-        found = RoadLinesInFile(np.concatenate(parts) if parts else np.zeros(0, object), chosen[0].crs)
+        layer, parts = read_layer(path, ROADS)
+        lines = np.concatenate([_lines(part.geometry) for part in parts]) if parts else np.zeros(0, object)
+        found = RoadLinesInFile(lines, layer.crs)
     if not len(found.lines):
         raise DataError("file holds no line of a road", path, hint="give vectors with lines, or a map with roads")
     return found

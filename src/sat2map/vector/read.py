@@ -27,6 +27,8 @@ OTHER_TAGS = "other_tags"
 PARQUET_SUFFIXES = (".parquet", ".geoparquet", ".pq")
 OSM_LAYERS = ("lines", "multipolygons")
 OSM_SUFFIXES = (".pbf", ".osm")
+EVERYWHERE = (-1e12, -1e12, 1e12, 1e12)
+"""Bounds that hold all features, in any CRS."""
 Objects = npt.NDArray[np.object_]
 
 
@@ -76,6 +78,22 @@ def vector_layers(path: Path, wanted: Sequence[str] = ()) -> list[VectorLayer]:
         if layer.crs is None:
             raise DataError("vectors have no CRS", path, hint="ogr2ogr writes one, with -a_srs")
     return kept
+
+
+def read_layer(path: Path, name: str, keys: Sequence[str] = ()) -> tuple[VectorLayer, list[Features]]:
+    """All features of the layer of a name, else of the file's first one.
+
+    Args:
+        path: of the file.
+        name: of the layer.
+        keys: attributes that are wanted.
+
+    Raises:
+        DataError: what `vector_layers` and `read_features` raise.
+    """
+    layers = vector_layers(path)
+    layer = next((layer for layer in layers if layer.name == name), layers[0])
+    return layer, list(read_features(layer, keys, EVERYWHERE))
 
 
 def _gdal_layers(path: Path) -> list[VectorLayer]:
