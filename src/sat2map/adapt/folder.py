@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sat2map.adapt.request import AdaptRequest
 from sat2map.errors import OutputError
-from sat2map.files import replacing, try_lock
+from sat2map.evaluate.results import check_report
+from sat2map.files import refuse_existing, replacing, try_lock
 from sat2map.model.bundled import read_card
 from sat2map.scene.identity import identity
 
@@ -25,11 +26,8 @@ def held_folder(request: AdaptRequest, *, overwrite: bool) -> Iterator[Path]:
         OutputError: an output exists or has no folder, or the folder is of another request or at work.
     """
     folder = request.folder
-    for path in (request.out, request.report):
-        if path.exists() and not overwrite:
-            raise OutputError("output exists", path, hint="`overwrite` replaces it")
-        if not path.absolute().parent.is_dir():
-            raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+    refuse_existing(request.out, overwrite=overwrite)
+    check_report(request.report, overwrite=overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = try_lock(folder / LOCK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from sat2map.adapt.folder import PAIRS, RUN, held_folder
 from sat2map.adapt.request import Adapted, AdaptRequest
 from sat2map.adapt.verdict import verdict
 from sat2map.data.calibration import calibration_images
-from sat2map.data.ground import GroundOptions, WrittenPairs, write_ground_pairs
+from sat2map.data.ground import ALIGN_FILE, WrittenPairs, write_ground_pairs
 from sat2map.data.ground_file import data_table
 from sat2map.data.pairs import list_pairs
 from sat2map.data.split import divide, read_groups, write_folders
@@ -125,7 +126,7 @@ def _pairs(request: AdaptRequest, scale: _Scale, folder: Path, tell: Tell) -> Pa
         tell("drawing vectors over the scenes")
         can_align = request.align and any(kind.is_road for kind in request.style.classes)
         predicted = road_model(Translator.load(request.model), request.ground.read) if can_align else None
-        ground = GroundOptions(**{**vars(request.ground), "size_px": scale.pair_px})
+        ground = replace(request.ground, size_px=scale.pair_px)
         written = write_ground_pairs(
             request.scenes, request.vectors, pairs, request.style, ground, road_model=predicted
         )
@@ -137,10 +138,8 @@ def _pairs(request: AdaptRequest, scale: _Scale, folder: Path, tell: Tell) -> Pa
 
 
 def _told(written: WrittenPairs, is_aligned: bool) -> Sequence[str]:
-    lines = [f"{written.n_cells('written')} pairs in {written.n_groups} blocks"]
-    left = {reason: written.n_cells(reason) for reason in ("nodata", "no vectors", "roads are missing")}
-    lines += [f"left out: {n} of {len(written.cells)} squares ({reason})" for reason, n in left.items() if n]
-    return [*lines, f"shifts: {written.folder / 'alignment.csv'} and .png"] if is_aligned else lines
+    lines = [f"{written.n_cells('written')} pairs in {written.n_groups} blocks", *written.left_out()]
+    return [*lines, f"shifts: {written.folder / ALIGN_FILE}, and images beside it"] if is_aligned else lines
 
 
 def _divide(pairs: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -75,6 +76,12 @@ class WrittenPairs:
     def n_cells(self, reason: Reason) -> int:
         """Squares of which this became."""
         return sum(cell.reason == reason for cell in self.cells)
+
+    def left_out(self) -> Iterator[str]:
+        """Why squares are no pairs, in lines."""
+        for reason in get_args(Reason):
+            if reason != "written" and (n := self.n_cells(reason)):
+                yield f"left out: {n} of {len(self.cells)} squares ({reason})"
 
 
 def write_ground_pairs(

@@ -89,6 +89,11 @@ def label_kind(folder: Path) -> LabelKind | None:
     return next(kinds, None) if (folder / "image").is_dir() else None
 
 
+def label_pairs(folder: Path, kind: LabelKind) -> Sequence[PairFile]:
+    """The images of a folder of labels, each with its label; raises what `list_pairs` raises."""
+    return list_pairs(TwoFolders(folder / "image", folder / LABEL_FOLDERS[kind]))
+
+
 def label_files(folder: Path, kind: LabelKind) -> list[PairFile]:
     """Every file of a folder of labels: its images with their labels, and its legend.
 
@@ -96,7 +101,7 @@ def label_files(folder: Path, kind: LabelKind) -> list[PairFile]:
         DataError: what `list_pairs` raises.
     """
     legend = [folder / LEGEND_FILE] if kind == "partial" else []
-    return [*list_pairs(TwoFolders(folder / "image", folder / LABEL_FOLDERS[kind])), *legend]
+    return [*label_pairs(folder, kind), *legend]
 
 
 def open_labels(folder: Path, kind: LabelKind, table: ClassTable, cache: Path | None = None) -> PartialLabels:

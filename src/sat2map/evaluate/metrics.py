@@ -31,12 +31,10 @@ def sums_type(class_names: Sequence[str]) -> np.dtype[np.void]:
     The fields of `intersection` and `union` are the classes.
     """
     of_classes = [(name, "f8") for name in class_names]
-    singles = (
-        [(name, "f8") for name in ("n_images", *MEANS)],
-        [(f"{of}_gradient", "f8") for of in ("predicted", "true")],
-    )
-    parts = [("road", _MATCHES), ("centre_line", _MATCHES)], [("intersection", of_classes), ("union", of_classes)]
-    return np.dtype([*singles[0], *parts[0], *singles[1], *parts[1]])
+    return np.dtype([
+        ("n_images", "f8"), *((name, "f8") for name in MEANS), ("road", _MATCHES), ("centre_line", _MATCHES),
+        ("predicted_gradient", "f8"), ("true_gradient", "f8"), ("intersection", of_classes), ("union", of_classes),
+    ])  # fmt: skip
 
 
 @dataclass(frozen=True)

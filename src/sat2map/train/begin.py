@@ -13,25 +13,12 @@ from torch import Tensor, nn
 from sat2map.classes import ClassTable
 from sat2map.errors import ModelFileError
 from sat2map.model import safetensors_file
-from sat2map.model.bundled import resolve
 from sat2map.model.card import NOT_STATED, Card
 from sat2map.model.safetensors_file import Tensors
 from sat2map.nn.normalization import move_statistics
 from sat2map.train.checkpoint import State
 
 HEAD = ("head.weight", "head.bias")
-
-
-def weight_files(models: Sequence[str | Path]) -> list[Path]:
-    """Find the files of models whose weights a run is to begin with.
-
-    Args:
-        models: files, names of models, or folders of runs.
-
-    Raises:
-        ModelFileError: there is no such model.
-    """
-    return [resolve(name) for name in models]
 
 
 def begin_from(

@@ -11,8 +11,8 @@ from pathlib import Path
 from sat2map.data.cache import CachedPairs, open_cached
 from sat2map.data.footprint import gsd_of_pairs
 from sat2map.data.ground_file import data_table
-from sat2map.data.pairs import PairFile, PairFolder, TwoFolders, list_pairs
-from sat2map.data.partial import LABEL_FOLDERS, LabelKind, PartialLabels, expand_folder, matches, open_labels
+from sat2map.data.pairs import PairFile, PairFolder, list_pairs
+from sat2map.data.partial import LabelKind, PartialLabels, expand_folder, label_pairs, matches, open_labels
 from sat2map.data.plausible import check_plausible
 from sat2map.data.split import Split, read_groups, split_validation
 from sat2map.errors import DataError, RecipeError
@@ -151,7 +151,7 @@ def _open_labels(
 ) -> PartialLabels:
     labels = open_labels(path, kind, recipe.table, cache).matching(source.only, source.without)
     _check_not_empty(labels.names, source)
-    _check_stated(source, list_pairs(TwoFolders(path / "image", path / LABEL_FOLDERS[kind])))
+    _check_stated(source, label_pairs(path, kind))
     return labels
 
 

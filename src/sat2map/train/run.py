@@ -16,10 +16,11 @@ from sat2map.data.pairs import PairFolder
 from sat2map.errors import CheckpointError, OutputError, RecipeError
 from sat2map.evaluate.metrics import Truth
 from sat2map.files import UNFINISHED
+from sat2map.model.bundled import resolve
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
-from sat2map.train.begin import begin_from, weight_files
+from sat2map.train.begin import begin_from
 from sat2map.train.build import build_state, check_networks_fit
 from sat2map.train.checkpoint import State
 from sat2map.train.data import TrainingData
@@ -131,7 +132,7 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
     check_networks_fit(recipe)
-    init = [] if source else weight_files(options.init or recipe.init)
+    init = [] if source else [resolve(name) for name in options.init or recipe.init]
     data = open_data(folder, recipe, groups=options.groups, cache=options.cache)
     _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))

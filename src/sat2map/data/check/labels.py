@@ -15,16 +15,16 @@ import numpy.typing as npt
 from sat2map.classes import CLASSES, ClassTable
 from sat2map.data.check.image_check import PairLocation
 from sat2map.data.check.inspect import Problem
-from sat2map.data.ground_file import read_ground_file
-from sat2map.data.pairs import PairFile, TwoFolders, list_pairs, read_pair
+from sat2map.data.ground_file import data_table
+from sat2map.data.pairs import PairFile, read_pair
 from sat2map.data.partial import (
     FEWEST_ROADS,
-    LABEL_FOLDERS,
     LEGEND_FILE,
     MOST_ROADS,
     ROAD_VALUE,
     ClassSets,
     LabelKind,
+    label_pairs,
     read_legend,
     road_sets,
 )
@@ -65,11 +65,9 @@ def inspect_labels(
     Raises:
         DataError: a part of the folder is missing, or its legend cannot be used.
     """
-    described = read_ground_file(folder)
-    table = described.classes if described else CLASSES
-    whole = (road_sets(table), set(range(256))) if kind == "roads" else read_legend(folder / LEGEND_FILE, table)
-    sets, legend = whole
-    files = list_pairs(TwoFolders(folder / "image", folder / LABEL_FOLDERS[kind]))
+    table = data_table(folder) or CLASSES
+    sets, legend = (road_sets(table), set(range(256))) if kind == "roads" else read_legend(folder / LEGEND_FILE, table)
+    files = label_pairs(folder, kind)
     name = folder.resolve().name
     sizes, counts, problems = Counter[tuple[int, int]](), np.zeros(256), list[Problem]()
     useless = list[PairLocation]()
