@@ -21,7 +21,7 @@ from sat2map.classes import CLASSES, ClassTable, MapClass
 from sat2map.cli.main import sat2map
 from sat2map.data.ground_file import data_table
 from sat2map.model.bundled import read_card
-from sat2map.scene.class_tag import from_tag
+from sat2map.scene.class_tag import named_classes
 from sat2map.scene.options import DEFAULT_READ_OPTIONS
 from sat2map.serve.app import create_app
 from sat2map.serve.filling import Filler
@@ -202,7 +202,7 @@ def test_files_carry_the_classes_from_which_vectors_are_made(town: Path, tmp_pat
     flags = ["--classes"] if is_classes else []
     run("translate", town / "scene.tif", "-o", path, "--model", town / "town.onnx", *flags)
     with rasterio.open(path) as drawn:
-        assert from_tag(drawn.tags()["SAT2MAP_CLASS_TABLE"]) == OWN
+        assert named_classes(drawn, drawn.name) == OWN
         pixels = drawn.read()
         if is_classes:
             assert [drawn.colormap(1)[i][:3] for i in range(3)] == [kind.colours_rgb[0] for kind in OWN]

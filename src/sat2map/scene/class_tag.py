@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from sat2map.classes import ClassTable
+from sat2map.errors import SceneError
 
 CLASS_TABLE_TAG = "SAT2MAP_CLASS_TABLE"
 
@@ -17,10 +19,18 @@ def as_tag(classes: ClassTable) -> str:
     return json.dumps([asdict(kind) for kind in classes], separators=(",", ":"))
 
 
-def from_tag(tag: str) -> ClassTable:
-    """The class table that a tag holds.
+def named_classes(dataset: Any, name: object) -> ClassTable | None:
+    """The class table that a map names; None: it names none.
+
+    Args:
+        dataset: of rasterio.
+        name: of the raster, for the error.
 
     Raises:
-        ValueError: it holds none.
+        SceneError: the tag is broken.
     """
-    return TypeAdapter(ClassTable).validate_json(tag)
+    tag = dataset.tags().get(CLASS_TABLE_TAG)
+    try:
+        return None if tag is None else TypeAdapter(ClassTable).validate_json(tag)
+    except ValueError as error:
+        raise SceneError(f"raster's tag {CLASS_TABLE_TAG} is broken", name, hint="give `class_table`") from error

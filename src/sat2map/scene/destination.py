@@ -13,7 +13,7 @@ from pathlib import Path
 from sat2map.errors import OutputError, import_extra
 from sat2map.files import refuse_existing, replacing, short_name, through_link
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
-from sat2map.scene.gdal import is_utf8
+from sat2map.scene.gdal import METADATA, is_utf8
 from sat2map.scene.georeference import Grid, ends_where_web_tiles_end
 from sat2map.scene.image import IMAGE_SUFFIXES
 from sat2map.scene.job_folder import open_job_folder
@@ -25,7 +25,6 @@ __all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_blo
 
 LONGEST_NAME = 255
 """Bytes of a name in a file system."""
-METADATA = ".aux.xml"
 
 log = logging.getLogger(__name__)
 

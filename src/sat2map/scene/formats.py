@@ -18,6 +18,7 @@ from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES as DEFAULT_CLASSES
 from sat2map.classes import ClassTable
 from sat2map.scene.class_tag import CLASS_TABLE_TAG, as_tag
+from sat2map.scene.gdal import METADATA
 from sat2map.scene.georeference import Grid
 from sat2map.scene.pieces import BLOCK_PX, CLASSES, CONFIDENCE, FAMILIARITY, Piece, Product, check_pixels, one_line
 from sat2map.scene.tile_check import check_tiles
@@ -36,7 +37,7 @@ MBTILES = {"driver": "MBTiles", "tile_format": "PNG", "resampling": "nearest"}
 
 def finish(
     pieces: Sequence[Piece], grid: Grid, product: Product, *, with_mask: bool, tags: Mapping[str, str], path: Path,
-    classes: ClassTable | None = None,
+    classes: ClassTable = DEFAULT_CLASSES,
 ) -> list[Path]:  # fmt: skip
     """Put a raster together.
 
@@ -47,7 +48,7 @@ def finish(
         with_mask: whether pixels may be invalid.
         tags: of a GeoTIFF.
         path: of the result, by whose ending its format is chosen.
-        classes: of the map, which the product `classes` needs.
+        classes: of the map.
 
     Returns:
         The files made, `path` the last.
@@ -83,7 +84,7 @@ def _crs_beside(path: Path, grid: Grid) -> Any:
     if suffix in (".tif", ".tiff"):
         crs = lost_crs(crs, path)
         if crs is not None:
-            log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s.aux.xml beside it", path.name)
+            log.warning("a GeoTIFF cannot hold all of its CRS, which is in %s%s beside it", path.name, METADATA)
     return crs
 
 
@@ -142,7 +143,7 @@ def lost_crs(crs: Any, path: Path) -> Any:
 
 def metadata_beside(path: Path, content: str) -> Path:
     """Write what GDAL reads beside a raster: elements of XML, as `crs_element` gives one."""
-    beside = path.with_name(f"{path.name}.aux.xml")
+    beside = path.with_name(f"{path.name}{METADATA}")
     beside.write_text(f"<PAMDataset>{content}</PAMDataset>\n", encoding="utf-8")
     return beside
 
@@ -154,7 +155,7 @@ def crs_element(crs: Any) -> str:
 
 def _mosaic(
     pieces: Sequence[Piece], grid: Grid, product: Product, *, masked: bool, as_alpha: bool, tags: Mapping[str, str],
-    classes: ClassTable | None,
+    classes: ClassTable,
 ) -> str:  # fmt: skip
     """The pieces as one GDAL virtual raster."""
     colours = ["Red", "Green", "Blue"] if product.n_bands == 3 else ["Palette" if product == CLASSES else "Gray"]
@@ -163,7 +164,7 @@ def _mosaic(
         bands.append(f'<VRTRasterBand dataType="Byte" band="{i}"><ColorInterp>{colour}</ColorInterp>')
         if product.nodata is not None and masked:
             bands.append(f"<NoDataValue>{product.nodata}</NoDataValue>")
-        if product == CLASSES and classes:
+        if product == CLASSES:
             bands.append(_colour_table(classes))
         if product in (CONFIDENCE, FAMILIARITY):
             bands.append(f"<Scale>{1 / 255!r}</Scale><Offset>0</Offset>")
@@ -212,7 +213,7 @@ def _colour_table(classes: ClassTable) -> str:
     return f"<ColorTable>{rows}</ColorTable>"
 
 
-def _beside(path: Path, grid: Grid, product: Product, crs: Any, classes: ClassTable | None) -> list[Path]:
+def _beside(path: Path, grid: Grid, product: Product, crs: Any, classes: ClassTable) -> list[Path]:
     """Files that a format needs beside it: a world file, classes, and a CRS that it does not hold itself."""
     made = []
     if path.suffix.lower() == ".png" and grid.transform is not None:
@@ -222,10 +223,10 @@ def _beside(path: Path, grid: Grid, product: Product, crs: Any, classes: ClassTa
         made.append(path.with_suffix(".pgw"))
         made[-1].write_text("".join(f"{float(v)!r}\n" for v in (t.a, t.d, t.b, t.e, x, y)), encoding="ascii")
     said = "" if crs is None else crs_element(crs)
-    if path.suffix.lower() == ".png" and classes not in (None, DEFAULT_CLASSES):
+    if path.suffix.lower() == ".png" and classes != DEFAULT_CLASSES:
         # Else whoever reads the map would take its colours for those of the default classes.
         said += f'<Metadata><MDI key="{CLASS_TABLE_TAG}">{escape(as_tag(classes))}</MDI></Metadata>'
-    if product == CLASSES and classes:
+    if product == CLASSES:
         names = "".join(f"<Category>{escape(kind.name)}</Category>" for kind in classes)
         said += f'<PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames></PAMRasterBand>'
     if said:

@@ -25,6 +25,8 @@ REMOTE_ENVIRONMENT = {
 """For scenes by URL; a variable of that name in the process's environment wins."""
 OPEN_ERRORS = (RasterioError, CRSError, UnicodeDecodeError)
 """What opening a raster may raise: rasterio reads its CRS, too, whose names may be no UTF-8."""
+METADATA = ".aux.xml"
+"""Ending of the file beside a raster in which GDAL keeps what its format does not hold."""
 BY_DRIVER = re.compile(r"[A-Za-z][A-Za-z0-9_]+:(?!//)")
 """Beginning of the name of a subdataset; a single letter would be a drive."""
 NOT_CORRUPT = re.compile(r"codec|configured|support|unavailable|such file|exist|cannot open|permission|memory", re.I)
@@ -95,12 +97,12 @@ def open_raster(source: str | Path, crs: str | None = None) -> Any:
     Raises:
         SceneError: GDAL cannot open it, or nobody can tell its CRS.
     """
-    try:
+    if crs is None:
         with crs_errors(source):
             return _opened(source)
-    except SceneError:
-        if crs is None:
-            raise
+    try:
+        return _opened(source)
+    except (CRSError, UnicodeDecodeError):
         known_crs(crs, "crs")
         # rasterio asks for the CRS as it opens a file; GDAL puts another there.
         return _opened(f"vrt://{source}?a_srs={crs}")
@@ -148,7 +150,7 @@ def _opened(source: str | Path) -> Any:
 
 def _has_files_beside(source: str) -> bool:
     """Whether a mask or metadata lie beside a raster on a server."""
-    for ending in (".msk", ".aux.xml") if "?" not in source else ():
+    for ending in (".msk", METADATA) if "?" not in source else ():
         try:
             rasterio.open(source + ending).close()
         except RasterioError as error:

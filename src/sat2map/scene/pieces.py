@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 import zlib
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -113,12 +113,9 @@ class PieceWriter:
 
 def _blocks(window: Window) -> Iterator[Window]:
     """The parts of a window that lie in different blocks of the scene."""
-    whole = Window(0, 0, window.row + window.height, window.col + window.width)
-    for row in range(window.row // BLOCK_PX, -(-whole.height // BLOCK_PX)):
-        for col in range(window.col // BLOCK_PX, -(-whole.width // BLOCK_PX)):
-            top, left = max(row * BLOCK_PX, window.row), max(col * BLOCK_PX, window.col)
-            bottom, right = min((row + 1) * BLOCK_PX, whole.height), min((col + 1) * BLOCK_PX, whole.width)
-            yield Window(top, left, bottom - top, right - left)
+    for row in range(window.row // BLOCK_PX, -(-(window.row + window.height) // BLOCK_PX)):
+        for col in range(window.col // BLOCK_PX, -(-(window.col + window.width) // BLOCK_PX)):
+            yield Window(row * BLOCK_PX, col * BLOCK_PX, BLOCK_PX, BLOCK_PX).intersection(window)
 
 
 def _checksum(bands: UInt8, window: Window) -> int:
@@ -157,11 +154,16 @@ def _has_mask_band(product: Product, with_mask: bool) -> bool:
 
 def _stored_checksums(path: Path) -> Iterator[tuple[Window, int]]:
     with rasterio.open(path) as dataset:
-        text = dataset.tags(ns=CHECKSUMS).get(CHECKSUMS)
-    if text is None:
-        raise RasterioError("not all of it was written")
+        text = _checksum_text(dataset)
     for *sides, checksum in json.loads(text):
         yield Window(*sides), checksum
+
+
+def _checksum_text(dataset: Any) -> str:
+    text: str | None = dataset.tags(ns=CHECKSUMS).get(CHECKSUMS)
+    if text is None:
+        raise RasterioError("not all of it was written")
+    return text
 
 
 def _check_whole(path: Path) -> None:
@@ -170,9 +172,9 @@ def _check_whole(path: Path) -> None:
     Raises:
         RasterioError: a block lies beyond its end, or its checksums are missing.
     """
-    deque(_stored_checksums(path), maxlen=0)
     n_bytes = path.stat().st_size
     with rasterio.open(path) as dataset:
+        _checksum_text(dataset)
         n_rows, n_cols = -(-dataset.height // BLOCK_PX), -(-dataset.width // BLOCK_PX)
         for block in (f"{col}_{row}" for row in range(n_rows) for col in range(n_cols)):
             begin, size = (int(dataset.get_tag_item(f"BLOCK_{of}_{block}", "TIFF", bidx=1) or 0) for of in BLOCK_TAGS)

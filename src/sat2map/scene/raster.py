@@ -79,7 +79,7 @@ class RasterSource:
         sample = self.sample()
         if len(sample) < FEW_PX:
             remarks.append(f"stretch is decided from only {len(sample)} valid pixels of it")
-        elif not self.has_mask or self.layout.valid_where == NoMask():
+        elif self.layout.valid_where == NoMask():
             remarks += _untold_nodata(sample)
         return sample
 

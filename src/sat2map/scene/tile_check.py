@@ -15,8 +15,10 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 
+from sat2map.scene.gsd import A_M
+
 TILE_PX = 256
-HALF_M = math.pi * 6378137
+HALF_M = math.pi * A_M
 """Half of the side of Web Mercator."""
 FEWEST_PX = TILE_PX
 """Valid pixels by which a tile is missed: the edge of a scene may fall on either side of a tile's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -44,13 +44,14 @@ GDAL = {"GDAL_CACHEMAX": 64 * 2**20, "GDAL_NUM_THREADS": "1"}
 """Limits of GDAL: its cache of blocks helps within one request only, because the file is closed after each."""
 
 
-def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastAPI:
+def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings, pages: Sequence[str] = ()) -> FastAPI:
     """Make the application; `scenes` and `filler` are closed when it shuts down.
 
     Args:
         scenes: scenes that are shown, and to which uploads are added.
         filler: draws their windows.
         settings: settings of the server.
+        pages: origins of pages that may show it in a frame.
 
     Raises:
         Sat2mapError: the base map of the settings is none.
@@ -82,7 +83,7 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings) -> FastA
         app.add_middleware(CORSMiddleware, allow_origins=[settings.allow_origin], allow_methods=["GET"])
     app.add_middleware(FewAtOnce, N_LARGE_AT_ONCE, lambda path: bool(LARGE_PATH.match(path)))
     app.add_middleware(KnownHosts, [*settings.allow_host, settings.host])
-    app.add_middleware(HeadersAndLog, security_headers(basemap.origin if basemap else None))
+    app.add_middleware(HeadersAndLog, security_headers(basemap.origin if basemap else None, pages))
     return app
 
 

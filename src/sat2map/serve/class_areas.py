@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sat2map.classes import ClassTable
 from sat2map.scene.gsd import ground_gsd
 from sat2map.serve.sparse_map import SparseMap
-from sat2map.serve.sparse_tiff import intersection
 from sat2map.tiling import Window
 from sat2map.vector.class_file import ColourTable
 
@@ -43,17 +41,19 @@ class AreaCounter:
 
     Args:
         sparse_map: the map.
-        classes: of the map.
+        colours: classes of the colours of the map.
+        n_classes: of the map.
         gsd_m: metres on the ground per pixel, as the user says; None: as the georeference says.
         has_georeference: whether the scene itself has a georeference: that of `sparse_map` may be made up.
     """
 
     def __init__(
-        self, sparse_map: SparseMap, classes: ClassTable, gsd_m: float | None, *, has_georeference: bool
-    ) -> None:
+        self, sparse_map: SparseMap, colours: ColourTable, n_classes: int, gsd_m: float | None, *,
+        has_georeference: bool,
+    ) -> None:  # fmt: skip
         self._sparse_map, self._gsd_m, self._has_georeference = sparse_map, gsd_m, has_georeference
-        self._colours, self._n_classes = ColourTable(classes), len(classes)
-        self._known: dict[int, tuple[Counts, int]] = {}
+        self._colours, self._n_classes = colours, n_classes
+        self._known: dict[int, tuple[Counts, Counts, int]] = {}
 
     def areas(self, window: Window) -> CountedAreas:
         """Count what is drawn of a window of the scene.
@@ -66,31 +66,31 @@ class AreaCounter:
         for index in touched:
             if not self._sparse_map.is_done(index):
                 continue
-            part = intersection(self._sparse_map.windows[index], window)
-            counts, masked = self._counted(index, part)
+            part = self._sparse_map.windows[index].intersection(window)
+            counts, counted_m2, masked = self._counted(index, part)
             n_px += counts
-            area_m2 += counts * self._pixel_m2(part)
+            area_m2 += counted_m2
             n_masked, n_done = n_masked + masked, n_done + 1
         is_known = self._gsd_m is not None or self._has_georeference
         return CountedAreas(n_px, area_m2 if is_known else None, n_masked, len(touched), n_done)
 
-    def _counted(self, index: int, part: Window) -> tuple[Counts, int]:
+    def _counted(self, index: int, part: Window) -> tuple[Counts, Counts, int]:
         if part != self._sparse_map.windows[index]:
             return self._count(part)
         if index not in self._known:
             self._known[index] = self._count(part)
         return self._known[index]
 
-    def _count(self, window: Window) -> tuple[Counts, int]:
+    def _count(self, window: Window) -> tuple[Counts, Counts, int]:
+        """Pixels and square metres of each class, and pixels without data."""
         counts, n_masked = np.zeros(self._n_classes), 0
-        for row in range(window.row, window.row + window.height, STRIP_ROWS):
-            height = min(STRIP_ROWS, window.row + window.height - row)
-            rgb_hwc, valid = self._sparse_map.read(Window(row, window.col, height, window.width))
+        for strip in window.strips(STRIP_ROWS):
+            rgb_hwc, valid = self._sparse_map.read(strip)
             classes = self._colours.classify(np.moveaxis(rgb_hwc, -1, 0))
             if valid is not None:
                 classes, n_masked = classes[valid], n_masked + int((~valid).sum())
             counts += np.bincount(classes.ravel(), minlength=self._n_classes)
-        return counts, n_masked
+        return counts, counts * self._pixel_m2(window), n_masked
 
     def _pixel_m2(self, window: Window) -> float:
         """Square metres of a pixel, which in degrees and on Web Mercator differ from place to place."""

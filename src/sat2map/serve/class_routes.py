@@ -74,14 +74,14 @@ def _point(scene: Scene, layer: MapLayer, pixel: tuple[int, int], classes: Class
     """The answer of TiTiler's route, and what the value means."""
     row, col = pixel
     told: dict[str, Any] = {"pixel": {"row": row, "column": col}}
-    rgb = value_at(layer, pixel)
-    confidence = value_at(scene.layers[CONFIDENCE], pixel) if CONFIDENCE in scene.layers else None
+    confidence = _value_at(scene.layers[CONFIDENCE], pixel) if CONFIDENCE in scene.layers else None
     if confidence is not None:
         confidence = confidence_of(confidence[None, None])[0, 0]
         told["confidence"] = round(int(confidence) / 255, 3)
     if layer.name == CONFIDENCE:
         values = [None if confidence is None else int(confidence)]
         return told | {"values": values, "band_names": ["b1"], "band_descriptions": [CONFIDENCE]}
+    rgb = _value_at(layer, pixel)
     told["class"] = None if rgb is None else classes.names[classes.classify(rgb)]
     values = [None, None, None] if rgb is None else rgb.tolist()
     return told | {
@@ -89,7 +89,7 @@ def _point(scene: Scene, layer: MapLayer, pixel: tuple[int, int], classes: Class
     }  # fmt: skip
 
 
-def value_at(layer: MapLayer, pixel: tuple[int, int]) -> Any:
+def _value_at(layer: MapLayer, pixel: tuple[int, int]) -> Any:
     """Read a pixel of a layer, uint8, shape (3,), RGB; None where it is not drawn yet, or holds no data."""
     sparse_map, window = sparse_map_of(layer), Window(*pixel, 1, 1)
     if sparse_map.missing(window):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,10 +44,15 @@ class Drops:
         self._one_by_one = threading.Lock()
         self._count = 0
 
-    def new_file(self) -> Path:
-        """Return the path of a file for an upload."""
+    @contextmanager
+    def new_file(self) -> Iterator[Path]:
+        """Give the path of a file for an upload; what is there afterwards is deleted."""
         self._count += 1
-        return self._folder / f"{self._count}.upload"
+        file = self._folder / f"{self._count}.upload"
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
 
     def admit(self, file: Path, name: str, drop: Drop) -> Scene:
         """Make a scene of an uploaded file.
@@ -82,14 +89,12 @@ class Drops:
         Raises:
             Sat2mapError: the file cannot be read so.
         """
-        file = self.new_file()
         try:
-            shutil.copyfile(scene.file, file)
-            fresh = self.admit(file, scene.name, drop)
+            with self.new_file() as file:
+                shutil.copyfile(scene.file, file)
+                fresh = self.admit(file, scene.name, drop)
         except OSError as error:
             raise BadRequestError(f"no such scene: {scene.id}", 404) from error
-        finally:
-            file.unlink(missing_ok=True)
         # Among many others the old one may have gone to make room.
         if scene in self._kept:
             self.remove(scene)
@@ -129,22 +134,16 @@ def drop_routes(scenes: Scenes, filler: Filler, settings: ServeSettings, folder:
         request: Request, said: Said, name: Annotated[str, Query(max_length=200)] = "image"
     ) -> dict[str, Any]:
         """Take the body of the request, an image (PNG, JPEG, WebP) or GeoTIFF, as a scene."""
-        file = drops.new_file()
-        try:
+        with drops.new_file() as file:
             await receive(request, file, settings)
             return described(scenes, await run_in_threadpool(drops.admit, file, _printable(name), said))
-        finally:
-            file.unlink(missing_ok=True)
 
     @router.post("/scenes/example", status_code=201)
     async def example() -> dict[str, Any]:
         """Show the example scene, as if it had been dropped."""
-        file = drops.new_file()
-        file.write_bytes((files("sat2map.bundled") / EXAMPLE).read_bytes())
-        try:
+        with drops.new_file() as file:
+            file.write_bytes((files("sat2map.bundled") / EXAMPLE).read_bytes())
             return described(scenes, await run_in_threadpool(drops.admit, file, EXAMPLE_NAME, Drop()))
-        finally:
-            file.unlink(missing_ok=True)
 
     _add_changes(router, scenes, drops)
     return router

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,14 +36,6 @@ class Export(NamedTuple):
     window: Window
     card: Card
 
-    @property
-    def layers(self) -> list[str]:
-        """The layers that are drawn everywhere in the part."""
-        return [
-            layer.name for layer in self.scene.layers.values()
-            if layer.sparse_map is not None and not layer.sparse_map.missing(self.window)
-        ]  # fmt: skip
-
 
 def layer_of(product: Product) -> str:
     """The layer of which a product is made."""
@@ -67,7 +58,7 @@ def write_geotiff(export: Export, product: Product, path: Path) -> None:
     sparse_map, unfamiliar = sparse_map_of(scene.layers[layer_of(product)]), scene.layers[MAP].unfamiliar
     piece = Piece(path.with_name("piece.tif"), Window(0, 0, window.height, window.width))
     with open_piece(piece, product, with_mask=sparse_map.with_mask) as writer:
-        for strip in strips(window):
+        for strip in window.strips(STRIP_ROWS):
             pixels, valid = _pixels(product, export.card.classes, *sparse_map.read(strip))
             writer.write(strip.inside(window), pixels, valid)
     tags = product_tags(
@@ -77,12 +68,6 @@ def write_geotiff(export: Export, product: Product, path: Path) -> None:
     grid = drawing.scene.grid.part(window)
     finish([piece], grid, product, with_mask=sparse_map.with_mask, tags=tags, path=path, classes=export.card.classes)
     piece.path.unlink()
-
-
-def strips(window: Window) -> Iterator[Window]:
-    """Iterate over strips of a window, from top to bottom."""
-    for row in range(window.row, window.row + window.height, STRIP_ROWS):
-        yield Window(row, window.col, min(STRIP_ROWS, window.row + window.height - row), window.width)
 
 
 def _pixels(product: Product, classes: ClassTable, rgb_hwc: UInt8, valid: Bool | None) -> tuple[UInt8, Bool | None]:
@@ -105,6 +90,7 @@ def write_vectors(export: Export, path: Path) -> None:
 
     raster = path.with_name(f"{path.stem}.tif")
     write_geotiff(export, pieces.MAP, raster)
-    if CONFIDENCE in export.layers:
+    confidence = export.scene.layers.get(CONFIDENCE)
+    if confidence is not None and not sparse_map_of(confidence).missing(export.window):
         write_geotiff(export, pieces.CONFIDENCE, path.with_name(f"{path.stem}_confidence.tif"))
     vectorize_file(raster, path)

@@ -52,7 +52,7 @@ class LiveMap:
     ) -> None:  # fmt: skip
         for module in EXTRA:
             import_extra(module, "serve")
-        from sat2map.serve.server import InFrame, address_of, listen, make_server, open_scenes
+        from sat2map.serve.server import address_of, listen, make_server, open_scenes
         from sat2map.serve.settings import ServeSettings
 
         settings = settings or ServeSettings(port=0)
@@ -60,7 +60,7 @@ class LiveMap:
             scenes = open_scenes(sources, model, "auto", drawing or Settings(), reading, settings)
             self.url, self.height_px = address_of(listener), height_px
             self.scene_ids = tuple(scenes.by_id)
-            server = make_server(scenes, settings, lambda app: InFrame(app, pages))
+            server = make_server(scenes, settings, pages)
             # The thread has a listener of its own, since this one is closed here.
             own = listener.dup()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [own]}, daemon=True)

@@ -8,7 +8,7 @@ import logging
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,18 +21,22 @@ PENDING = "X-Sat2map-Pending"
 """Header of an image that is not drawn completely yet."""
 
 
-def security_headers(tiles_origin: str | None = None) -> dict[str, str]:
+NOBODY = "'none'"
+
+
+def security_headers(tiles_origin: str | None = None, pages: Sequence[str] = ()) -> dict[str, str]:
     """Return the headers by which a browser fetches and runs only what this server sends.
 
     Args:
         tiles_origin: the one other origin from which the page may fetch tiles; None: none.
+        pages: origins of the pages that may show the page in a frame.
     """
     other = "" if tiles_origin is None else f" {tiles_origin}"
     return {
         "Content-Security-Policy": (
             f"default-src 'self'; img-src 'self' blob: data:{other}; connect-src 'self'{other}; "
             "worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
-            "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {' '.join(pages) or NOBODY}"
         ),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",

@@ -8,14 +8,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rio_tiler.io import Reader
 
+from sat2map.errors import SceneError
 from sat2map.model.card import Card
-from sat2map.scene.gdal import OPEN_ERRORS, stem_of
+from sat2map.scene.gdal import open_raster, stem_of
 from sat2map.scene.georeference import Box, Grid
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
@@ -27,6 +29,7 @@ from sat2map.serve.layers import CONFIDENCE, MAP, SATELLITE, LayerMaker, MapLaye
 from sat2map.serve.map_cache import MapCache
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.translate import SceneDrawing, Settings, Translator
+from sat2map.vector.class_file import ColourTable
 
 ATTRIBUTION_TAGS = ("TIFFTAG_COPYRIGHT", "EXIF_Copyright", "Copyright", "COPYRIGHT")
 """Names under which GDAL tells of the rights to an image."""
@@ -130,6 +133,11 @@ class Scenes:
         self._has_confidence = CONFIDENCE in translator.engine.outputs
         self.by_id: dict[str, Scene] = {}
 
+    @cached_property
+    def _colours(self) -> ColourTable:
+        """Classes of colours; 16 MiB, which all scenes share."""
+        return ColourTable(self.card.classes)
+
     @property
     def card(self) -> Card:
         """The card of the model."""
@@ -156,8 +164,8 @@ class Scenes:
             if dropped is not None:
                 stack.callback(Path(path).unlink, missing_ok=True)
             settings, reading = self._asked_for(dropped)
-            attribution, n_bands = _told_by_file(path)
             source = stack.enter_context(open_scene(path, reading, self._translator.stretch_rule))
+            attribution, n_bands = _told_by_file(path)
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
             drawing = self._translator.drawing(source, settings)
@@ -185,7 +193,9 @@ class Scenes:
     def _areas(self, drawing: SceneDrawing, layers: dict[str, MapLayer]) -> AreaCounter:
         grid, gsd_m = drawing.scene.grid, drawing.settings.gsd_m
         has_georeference = None not in (grid.crs, grid.transform)
-        return AreaCounter(sparse_map_of(layers[MAP]), self.card.classes, gsd_m, has_georeference=has_georeference)
+        return AreaCounter(
+            sparse_map_of(layers[MAP]), self._colours, len(self.card.classes), gsd_m, has_georeference=has_georeference
+        )
 
     def known(self, scene_id: str) -> Scene:
         """Return a scene by its id.
@@ -252,9 +262,9 @@ def _told_by_file(path: str | Path) -> tuple[str, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as dataset:
+            with open_raster(path) as dataset:
                 tags, n_bands = dataset.tags(), dataset.count
-    except OPEN_ERRORS:
+    except SceneError:
         return "", 3
     found = next((tags[name] for name in ATTRIBUTION_TAGS if tags.get(name)), "")
     return " ".join(found.split())[:200], n_bands

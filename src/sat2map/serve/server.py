@@ -6,13 +6,11 @@ import hashlib
 import logging
 import socket
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
 from rio_tiler.errors import NoOverviewWarning
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sat2map.errors import Sat2mapError
 from sat2map.model.bundled import resolve
@@ -22,8 +20,6 @@ from sat2map.serve.filling import Filler
 from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Settings, Translator
-
-NO_FRAME = "frame-ancestors 'none'"
 
 
 def open_scenes(
@@ -55,20 +51,18 @@ def open_scenes(
     return scenes
 
 
-def make_server(
-    scenes: Scenes, settings: ServeSettings, wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app
-) -> uvicorn.Server:
+def make_server(scenes: Scenes, settings: ServeSettings, pages: Sequence[str] = ()) -> uvicorn.Server:
     """Make the server of the live map, which closes the scenes when it ends.
 
     Args:
         scenes: what it shows.
         settings: its settings.
-        wrap: what stands before its application.
+        pages: origins of pages that may show it in a frame.
     """
     warnings.simplefilter("ignore", NoOverviewWarning)
-    app = create_app(scenes, Filler(settings.n_windows_waited_for), settings)
+    app = create_app(scenes, Filler(settings.n_windows_waited_for), settings, pages)
     config = uvicorn.Config(
-        wrap(app), log_config=None, access_log=False, server_header=False, timeout_keep_alive=10,
+        app, log_config=None, access_log=False, server_header=False, timeout_keep_alive=10,
         timeout_graceful_shutdown=30, limit_concurrency=settings.n_connections,
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -104,27 +98,3 @@ def address_of(listener: socket.socket) -> str:
     """Return the address of the page, as `http://127.0.0.1:8765/`."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-
-
-class InFrame:
-    """Middleware that lets some pages show the application in a frame, which its headers forbid.
-
-    Args:
-        app: the application.
-        pages: origins of these pages.
-    """
-
-    def __init__(self, app: ASGIApp, pages: Sequence[str]) -> None:
-        self._app, self._allowed = app, " ".join(("frame-ancestors", *pages))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, as ASGI defines it."""
-
-        async def send_allowed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                policy = headers.get("content-security-policy", "")
-                headers["content-security-policy"] = policy.replace(NO_FRAME, self._allowed)
-            await send(message)
-
-        await self._app(scope, receive, send_allowed)

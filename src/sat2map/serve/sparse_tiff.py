@@ -115,7 +115,7 @@ def read(file: int, layer: TiffLevel, window: Window) -> UInt8:
     """
     pixels = np.empty((window.height, window.width, layer.n_bands), np.uint8)
     for offset, block in layer.blocks(window):
-        part = intersection(window, block)
+        part = window.intersection(block)
         pixels[part.inside(window).slices] = _read_block(file, layer, offset)[part.inside(block).slices]
     return pixels
 
@@ -133,7 +133,7 @@ def write(file: int, layer: TiffLevel, window: Window, pixels: UInt8) -> None:
         OSError: the disk is full.
     """
     for offset, block in layer.blocks(window):
-        part = intersection(window, block)
+        part = window.intersection(block)
         content = _read_block(file, layer, offset)
         content[part.inside(block).slices] = pixels[part.inside(window).slices]
         data = content.tobytes()
@@ -144,13 +144,6 @@ def write(file: int, layer: TiffLevel, window: Window, pixels: UInt8) -> None:
 def _read_block(file: int, layer: TiffLevel, offset: int) -> UInt8:
     data = os.pread(file, layer.block_size, offset)
     return np.frombuffer(data, np.uint8).reshape(BLOCK_PX, BLOCK_PX, layer.n_bands).copy()
-
-
-def intersection(a: Window, b: Window) -> Window:
-    """Return the part that two windows share."""
-    top, left = max(a.row, b.row), max(a.col, b.col)
-    bottom, right = min(a.row + a.height, b.row + b.height), min(a.col + a.width, b.col + b.width)
-    return Window(top, left, bottom - top, right - left)
 
 
 def _header(layers: list[TiffLevel], grid: Grid) -> bytes:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from sat2map.serve.errors import BadRequestError
+from sat2map.serve.errors import BadRequestError, answer
 from sat2map.serve.export import Export
 from sat2map.serve.export_routes import check_size, not_drawn
 from sat2map.serve.gate import Gate
@@ -55,7 +55,7 @@ def vector_routes(scenes: Scenes, gate: Gate, settings: ServeSettings) -> APIRou
         """Send a tile of areas and roads; 404 until the TileJSON was asked for, 204 where the tile is empty."""
         scene = scenes.known(scene_id)
         if not all(tiles_file(scene, layer).exists() for layer in LAYERS):
-            return JSONResponse({"error": "vectors are not made yet", "hint": "ask for their tilejson.json"}, 404)
+            return answer(404, "vectors are not made yet", "ask for their tilejson.json")
         content = await run_in_threadpool(read_tile, scene, z, x, y)
         if not content:
             return Response(status_code=204)

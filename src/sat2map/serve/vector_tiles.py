@@ -10,7 +10,7 @@ import weakref
 from contextlib import closing
 from pathlib import Path
 
-from sat2map.errors import OutputError, import_extra
+from sat2map.errors import OutputError
 from sat2map.files import replacing
 from sat2map.serve.export import Export, write_vectors
 from sat2map.serve.layers import MAP, sparse_map_of
@@ -53,7 +53,6 @@ def make_tiles(export: Export) -> None:
         missing = [layer for layer in LAYERS if not tiles_file(scene, layer).exists()]
         if not missing:
             return
-        import_extra("pyogrio", "vector")
         with tempfile.TemporaryDirectory(prefix="sat2map-vectors-") as folder:
             vectors = Path(folder) / "map.gpkg"
             write_vectors(export, vectors)

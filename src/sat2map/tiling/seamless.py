@@ -42,6 +42,18 @@ class Window:
         bottom, right = min(self.row + self.height, height), min(self.col + self.width, width)
         return Window(top, left, max(bottom - top, 0), max(right - left, 0))
 
+    def intersection(self, other: Window) -> Window:
+        """Return the part that it shares with a window that meets it."""
+        top, left = max(self.row, other.row), max(self.col, other.col)
+        bottom = min(self.row + self.height, other.row + other.height)
+        right = min(self.col + self.width, other.col + other.width)
+        return Window(top, left, bottom - top, right - left)
+
+    def strips(self, n_rows: int) -> Iterator[Window]:
+        """Iterate over strips of the window, from top to bottom, of that many rows; the last may have fewer."""
+        for row in range(self.row, self.row + self.height, n_rows):
+            yield Window(row, self.col, min(n_rows, self.row + self.height - row), self.width)
+
     def inside(self, outer: Window) -> Window:
         """Return the window with its row and column counted from the upper left corner of `outer`."""
         return Window(self.row - outer.row, self.col - outer.col, self.height, self.width)

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import rasterio
 from PIL import Image
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterWindow
 
 from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES, ClassTable
 from sat2map.errors import ImageError, Sat2mapError, import_extra
 from sat2map.model.card import Card
-from sat2map.scene.class_tag import CLASS_TABLE_TAG, from_tag
+from sat2map.scene.class_tag import named_classes
+from sat2map.scene.gdal import OPEN_ERRORS
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene
@@ -211,10 +212,10 @@ def _map_file(path: Path) -> tuple[Any, tuple[int, int], ClassTable]:
         with dataset:
             size = dataset.height, dataset.width
             part = middle(*size)
-            named = dataset.tags().get(CLASS_TABLE_TAG)
+            classes = named_classes(dataset, path) or CLASSES
             bands = dataset.read(window=RasterWindow(part.col, part.row, part.width, part.height))
-            return bands, size, from_tag(named) if named else CLASSES
-    except RasterioError as error:
+            return bands, size, classes
+    except OPEN_ERRORS as error:
         raise ImageError(
             "map cannot be read", path, hint="give a map as a file that GDAL reads, such as .tif"
         ) from error

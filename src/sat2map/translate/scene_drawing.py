@@ -190,6 +190,8 @@ class SceneDrawing:
         if self._resampled is not None:
             rgb, valid = self._resampled.read(wide)
             assert valid is not None
+            if valid[inner].all():
+                return rgb[inner]
         else:
             valid = self.scene.valid(wide)
             if valid[inner].all():

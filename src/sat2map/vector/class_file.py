@@ -19,7 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from sat2map.arrays import Float32, UInt8
 from sat2map.classes import CLASSES, MapClass
 from sat2map.errors import DataError, SceneError
-from sat2map.scene.class_tag import CLASS_TABLE_TAG, from_tag
+from sat2map.scene.class_tag import named_classes
 from sat2map.scene.gdal import OPEN_ERRORS, is_remote
 from sat2map.scene.georeference import Grid
 from sat2map.tiling import Window
@@ -170,7 +170,7 @@ def open_class_raster(
             raise SceneError(
                 "raster has no CRS, so its vectors would have no place", source, hint="rio edit-info --crs --transform"
             )
-        table = table or _named_classes(dataset, source)
+        table = table or named_classes(dataset, source)
         if table is None:
             _check_palette(dataset, source)
         beside = Path(source).with_name(f"{Path(source).stem}_confidence.tif")
@@ -189,14 +189,6 @@ def _opened(source: str | Path) -> Any:
         return rasterio.open(source)
     except OPEN_ERRORS as error:
         raise SceneError("raster cannot be opened", source, hint="rio info tells what GDAL makes of it") from error
-
-
-def _named_classes(dataset: Any, name: str | Path) -> Sequence[MapClass] | None:
-    tag = dataset.tags().get(CLASS_TABLE_TAG)
-    try:
-        return None if tag is None else from_tag(tag)
-    except ValueError as error:
-        raise SceneError(f"raster's tag {CLASS_TABLE_TAG} is broken", name, hint="give `class_table`") from error
 
 
 def _check_palette(dataset: Any, name: str | Path) -> None:

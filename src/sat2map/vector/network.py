@@ -17,7 +17,7 @@ class ArcNetwork:
         arcs: as they were traced.
         gsd_m: metres per pixel along a row and along a column.
         tolerance_m: how far a line may be from the corners that it leaves out; 0: the arcs as they are.
-        start: int64, shape (N,): how often the tolerance of each is halved from the start; None: never.
+        start: int64, shape (N,): how often the tolerance of each is halved from the start.
 
     Attributes:
         tail: int64, shape (N,): the corner of pixels where each begins.
@@ -32,10 +32,9 @@ class ArcNetwork:
         high: int64, shape (N,): greatest row.
     """
 
-    def __init__(self, arcs: Arcs, gsd_m: tuple[float, float], tolerance_m: float, start: Int64 | None = None) -> None:
+    def __init__(self, arcs: Arcs, gsd_m: tuple[float, float], tolerance_m: float, start: Int64) -> None:
         n = len(arcs)
-        self.arcs, self._gsd_m, self._tolerance_m = arcs, gsd_m, tolerance_m
-        self._start = np.zeros(n, np.int64) if start is None else start
+        self.arcs, self._gsd_m, self._tolerance_m, self._start = arcs, gsd_m, tolerance_m, start
         self.tail, self.head = arcs.corners.ends()
         ends = np.sort(np.concatenate([self.tail, self.head]))
         n_ends = np.searchsorted(ends, self.tail, "right") - np.searchsorted(ends, self.tail)

@@ -136,28 +136,9 @@ def vectorize_file(
     settings.layers(path)
     check_no_input(path, [Path(source)])
     with open_class_raster(source, table, confidence) as raster:
-        return vectorize_raster(raster, path, settings, table=raster.table, overwrite=overwrite, tell=tell)
-
-
-def vectorize_raster(
-    raster: ClassRaster,
-    path: Path,
-    settings: VectorSettings = DEFAULT_VECTOR_SETTINGS,
-    *,
-    table: Sequence[MapClass],
-    overwrite: bool = False,
-    tell: Tell = tell_nobody,
-) -> WrittenVectors:
-    """Make vectors of an open raster of classes.
-
-    Raises:
-        SceneError: the raster has no place or no data.
-        DataError: roads alone are wanted, and the table has none.
-        OutputError: the destination cannot be written.
-    """
-    made = _traced(raster, path, settings, table, tell)
-    counts = dict.fromkeys((layer.name for layer in made), 0)
-    write_layers(path, [_counted(layer, counts) for layer in made], overwrite=overwrite)
+        made = _traced(raster, path, settings, raster.table, tell)
+        counts = dict.fromkeys((layer.name for layer in made), 0)
+        write_layers(path, [_counted(layer, counts) for layer in made], overwrite=overwrite)
     return WrittenVectors(path, counts)
 
 
