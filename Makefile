@@ -62,7 +62,7 @@ lock: ## Resolve requirements/dev.txt again; UPGRADE=--upgrade also takes newer 
 
 ship: $(ALL) ## Make NAME one of the models that ship, in 8-bit integers, from the folder RUN: make ship NAME=open RUN=runs/open
 	@test -n "$(NAME)" -a -n "$(RUN)" -a -n "$(CALIBRATION)" || \
-		{ echo 'make ship NAME=open RUN=runs/open [WHICH=best|last] [CALIBRATION="FOLDER ..."]' >&2; exit 2; }
+		{ echo 'make ship NAME=open RUN=runs/open [WHICH=best|last|calibrated] [CALIBRATION="FOLDER ..."]' >&2; exit 2; }
 	$(BIN)/sat2map model export $(RUN)/generator_$(WHICH).safetensors $(addprefix --int8 ,$(CALIBRATION)) \
 		-o src/sat2map/bundled/$(NAME).onnx --overwrite
 	for part in generator discriminator; do test ! -e $(RUN)/$${part}_$(WHICH).safetensors || $(BIN)/sat2map model halve \

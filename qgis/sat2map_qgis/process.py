@@ -51,7 +51,7 @@ class Process:
             raise QgsProcessingException(
                 f"{path} cannot be run ({error.strerror}). Settings > Options > sat2map says where it is."
             ) from error
-        self._lines = queue.Queue()
+        self._lines, self._found = queue.Queue(), []
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
@@ -71,6 +71,17 @@ class Process:
                 return
             yield line
         self.stop()
+
+    def tell(self, line, feedback):
+        """Keep a line of an error; show any other."""
+        if line.startswith(("error: ", "hint: ")):
+            self._found.append(line)
+        elif line:
+            feedback.pushInfo(line)
+
+    def failure(self):
+        """Return the error that the process ended with: its own words, if there are any."""
+        return QgsProcessingException("\n".join(self._found) or f"sat2map ended with status {self.status()}")
 
     def status(self):
         """Wait for the end; return the exit status."""
@@ -98,20 +109,17 @@ def run(arguments, feedback):
     Raises:
         QgsProcessingException: it failed; the message is its own.
     """
-    process, found = Process(arguments, feedback), []
+    process = Process(arguments, feedback)
     for line in process.lines(feedback):
         percent = PROGRESS.fullmatch(line)
         if percent:
             feedback.setProgress(int(percent[1]))
-        elif line.startswith(("error: ", "hint: ")):
-            found.append(line)
-        elif line:
-            feedback.pushInfo(line)
+        else:
+            process.tell(line, feedback)
     if feedback.isCanceled():
         return False
-    status = process.status()
-    if status:
-        raise QgsProcessingException("\n".join(found) or f"sat2map ended with status {status}")
+    if process.status():
+        raise process.failure()
     return True
 
 
@@ -124,16 +132,16 @@ def serve(arguments, feedback):
     Raises:
         QgsProcessingException: it does not start; the message is its own.
     """
-    process, found = Process(arguments, feedback), []
+    process = Process(arguments, feedback)
     for line in process.lines(feedback):
         address = ADDRESS.search(line)
         if address:
             _servers.append(process)
             return address[0].rstrip("/")
-        (found.append if line.startswith(("error: ", "hint: ")) else feedback.pushInfo)(line)
+        process.tell(line, feedback)
     if feedback.isCanceled():
         return None
-    raise QgsProcessingException("\n".join(found) or f"sat2map ended with status {process.status()}")
+    raise process.failure()
 
 
 @atexit.register

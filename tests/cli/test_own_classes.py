@@ -292,7 +292,7 @@ def test_adapt_goes_on_after_an_interruption_and_says_whether_it_is_worth_it(
     assert (card.name, card.precision, card.classes) == ("mine", "int8", OWN)
     assert card.init[0].startswith("tiny, generator (trained on scene.tif with town.gpkg (")
     found = json.loads(done.stdout)
-    # Two of nine blocks are held out from both training and its validation.
+    # Three of nine blocks are held out from both training and its validation.
     trained = {path.name for path in (tmp_path / "mine_adapt" / "pairs" / "train" / "A").iterdir()}
     held_out = {path.name for path in (tmp_path / "mine_adapt" / "pairs" / "test" / "A").iterdir()}
     assert len(trained | held_out) == 9

@@ -363,7 +363,7 @@ def test_print_holds_the_maps_and_the_legend(browser: Any, place: tuple[str, Pat
 @pytest.mark.parametrize("size", ["desk", "laptop", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Any, place: tuple[str, Path], tmp_path: Path, size: str, theme: str) -> None:
-    need("axe", find_spec("axe_playwright_python"), "pip install axe-playwright-python")
+    need("axe", find_spec("axe_playwright_python"), "make env has it")
     from axe_playwright_python.sync_playwright import Axe
 
     def clean(page: Any) -> None:

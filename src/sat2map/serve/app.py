@@ -114,5 +114,5 @@ def _layers(gate: Gate, classes: ClassTable) -> APIRouter:
         render_func=render,
         supported_tms=GRID,
         add_viewer=False,
-        extensions=[wmts_extension(str)],
+        extensions=[wmts_extension()],
     ).router

@@ -1,7 +1,6 @@
 """Documents about the tiles of a layer, TileJSON and WMTS, with the title and the attribution of its scene."""
 
 # Not `from __future__ import annotations`: FastAPI could not find `factory` in annotations that are text.
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -57,7 +56,7 @@ def add_tilejson(factory: TilerFactory) -> None:
 class _TitledTemplates:
     """TiTiler's template of WMTS, whose titles are those of the scene."""
 
-    def TemplateResponse(  # noqa: N802
+    def TemplateResponse(  # noqa: N802 - Starlette's name
         self, request: Request, name: str, context: dict[str, Any], media_type: str
     ) -> Response:
         view: View = request.state.view
@@ -69,7 +68,7 @@ class _TitledTemplates:
         return Response(text, media_type=media_type)
 
 
-def wmts_extension(layer_name: Callable[[Any], str]) -> Any:
+def wmts_extension() -> Any:
     """Return TiTiler's extension for WMTS with the titles of the scenes."""
     templates: Any = _TitledTemplates()
-    return wmtsExtension(layer_identifier_provider=layer_name, templates=templates)
+    return wmtsExtension(layer_identifier_provider=str, templates=templates)

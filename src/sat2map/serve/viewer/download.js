@@ -1,7 +1,7 @@
 // Downloads of the view or the scene: files that the server makes, and a PNG with legend that is made here.
 import {note} from '/viewer/notes.js';
 import {sheet} from '/viewer/sheet.js';
-import {drawnFetch} from '/viewer/tiles.js';
+import {drawnFetch, hideQuery} from '/viewer/tiles.js';
 
 const LARGEST_PX = 4096;
 
@@ -37,8 +37,7 @@ async function asSheet(maps, {layer, hidden, ...legend}, box) {
   const shown = [b.x - a.x, b.y - a.y].map((side) => Math.max(1, Math.round(side * devicePixelRatio)));
   const shrink = Math.min(1, LARGEST_PX / Math.max(...shown));
   const [width, height] = shown.map((side) => Math.max(1, Math.floor(side * shrink)));
-  const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
-  const url = `/scenes/${maps.scene.id}/${layer}/bbox/${box.join(',')}/${width}x${height}.png?dst_crs=EPSG:3857${hide}`;
+  const url = `/scenes/${maps.scene.id}/${layer}/bbox/${box.join(',')}/${width}x${height}.png?dst_crs=EPSG:3857${hideQuery(hidden)}`;
   for (;;) {
     const response = await drawnFetch(url);
     if (!response.headers.get('X-Sat2map-Pending')) {

@@ -19,7 +19,6 @@ export class Inspector {
   constructor(maps, classes, isBusy) {
     this.maps = maps;
     this.classes = classes;
-    this.isBusy = isBusy;
     this.popup = new Popup({maxWidth: '280px', focusAfterOpen: false, closeOnClick: false});
     this.rest = settled(REST_MS, (position) => this.#hover(position));
     for (const map of maps.both) {

@@ -17,9 +17,10 @@ function drop(map, source, ...layers) {
   if (map.getSource(source)) map.removeSource(source);
 }
 
-/** Show the tiles of a layer of a scene, in place of those of another scene. */
+/** Show the tiles of a layer of a scene, in place of those of another scene; null: of none. */
 export function setTiles(map, scene, layer, hidden = []) {
   drop(map, 'tiles', 'tiles');
+  if (!scene) return;
   const shift = TILE_SIZE === 512 ? 1 : 0;  // of the levels, when a tile of 512 px is one of 512 points
   map.addSource('tiles', {
     type: 'raster', tiles: [tilesUrl(scene, layer, hidden)], tileSize: TILE_SIZE, bounds: scene.bounds,

@@ -93,8 +93,7 @@ export class Maps {
       setEdge(map, null);
       setVectors(map, null);
       setBasemap(map, null);
-      if (map.getLayer('tiles')) map.removeLayer('tiles');
-      if (map.getSource('tiles')) map.removeSource('tiles');
+      setTiles(map, null);
     }
   }
 

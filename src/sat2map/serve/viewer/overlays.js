@@ -7,7 +7,6 @@ export class Overlays {
   constructor(maps, classes, onChange) {
     this.maps = maps;
     this.classes = classes;
-    this.onChange = onChange;
     this.basemap = null;
     by('vectors').addEventListener('change', () => { this.#vectors(); onChange(); });
     by('basemap').addEventListener('change', () => { this.#basemap(); onChange(); });

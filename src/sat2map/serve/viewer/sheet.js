@@ -79,7 +79,7 @@ function box(pen, fill, x, y, width, height, unit) {
 }
 
 /** The longest of 1, 2, 5, 10 … metres that takes at most a width in pixels. */
-export function roundLength(metres) {
+function roundLength(metres) {
   const power = 10 ** Math.floor(Math.log10(metres));
   return power * [5, 2, 1].find((step) => step * power <= metres);
 }

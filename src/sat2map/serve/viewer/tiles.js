@@ -32,10 +32,12 @@ addProtocol(PROTOCOL, async ({url}, {signal}) => {
 export const hasPending = () => pending.size > 0;
 export const forgetPending = () => pending.clear();
 
+/** The part of a query that hides classes. */
+export const hideQuery = (hidden) => hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
+
 /** Return the URL of the tiles of a layer, for a source; the server answers at once, drawn or not. */
 export function tilesUrl(scene, layer, hidden = []) {
-  const hide = hidden.map((name) => `&hide=${encodeURIComponent(name)}`).join('');
-  return `${PROTOCOL}://scenes/${scene.id}/${layer}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=512&wait=false${hide}`;
+  return `${PROTOCOL}://scenes/${scene.id}/${layer}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?tilesize=512&wait=false${hideQuery(hidden)}`;
 }
 
 /** Return the URL of the vector tiles of a scene, for a source. */
