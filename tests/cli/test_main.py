@@ -17,8 +17,6 @@ from sat2map.cli import options
 from sat2map.cli.main import COMMANDS, LazyCommand, sat2map
 from sat2map.errors import MissingExtraError, OutputError
 
-RUN_MAIN = "from sat2map.cli.main import main; main()"
-
 
 def _fails_with(error: Callable[[], BaseException]) -> click.Command:
     @click.command()

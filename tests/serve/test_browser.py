@@ -17,16 +17,10 @@ from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Translator
 
-from .browsing import launched, looking, running, unfold, wait_until
+from .browsing import looking, running, unfold, wait_until
 from .served import SMALL, QuickEngine, ground, write_scene
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

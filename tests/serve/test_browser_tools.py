@@ -23,7 +23,7 @@ from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Settings, Translator
 
 from ..need import need
-from .browsing import launched, looking, running, unfold, wait_until
+from .browsing import looking, running, unfold, wait_until
 from .served import SMALL, QuickEngine, write_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -34,12 +34,6 @@ BOXES = """(selector) => [...document.querySelectorAll(selector)].map((element) 
   return [right, bottom];
 })"""
 BASEMAP = "https://tiles.example/{z}/{x}/{y}.png"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
 
 
 def app_of(folder: Path, *paths: Path, **settings: Any) -> Any:

@@ -17,8 +17,6 @@ from sat2map.tiling import Window
 
 from ..scene.rasters import PLACE
 
-LARGEST_BLOCK_PX = 512
-
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sat2map.train.recipe import Recipe, parse_recipe
+from sat2map.train.run import RunOptions
 
 N_PAIRS = 11
 """Three of them are held out, and two make a batch: an epoch of `tiny_recipe` has four steps."""
+
+
+def options(tmp_path: Path, run: str = "run", **changes: Any) -> RunOptions:
+    """Of a quiet run in a folder of that name, with a cache of its own."""
+    return replace(RunOptions(tmp_path / run, cache=tmp_path / "cache", quiet=True), **changes)
 
 
 @pytest.fixture(scope="session")

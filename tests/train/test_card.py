@@ -18,13 +18,8 @@ from sat2map.model.card import Card
 from sat2map.train.loop import train
 from sat2map.train.open_data import open_data
 from sat2map.train.recipe import Recipe, load_recipe, recipe_names
-from sat2map.train.run import RunOptions
 
-from .conftest import N_PAIRS, tiny_compact_recipe, tiny_recipe
-
-
-def options(tmp_path: Path, **changes: object) -> RunOptions:
-    return replace(RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True), **changes)  # type: ignore[arg-type]
+from .conftest import N_PAIRS, options, tiny_compact_recipe, tiny_recipe
 
 
 def card_of(folder: Path, recipe: Recipe, tmp_path: Path) -> Card:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,10 @@ from sat2map.train.build import build_state
 from sat2map.train.described import as_data_say
 from sat2map.train.loop import train
 from sat2map.train.recipe import Recipe, load_recipe
-from sat2map.train.run import RunOptions, open_run
+from sat2map.train.run import open_run
 from tests.model.networks import images, tiny
 
-from .conftest import tiny_compact_recipe
+from .conftest import options, tiny_compact_recipe
 
 OWN = ClassTable([
     MapClass("ground", ((232, 229, 222),)),
@@ -38,10 +37,6 @@ def recipe_of_tiny(**changes: object) -> Recipe:
         update={"configuration": {"widths": [4, 6], "dilations": [[1]], "head_width": 4}}
     )
     return recipe.model_copy(update={"generator": network})
-
-
-def options(tmp_path: Path, **changes: object) -> RunOptions:
-    return replace(RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True), **changes)  # type: ignore[arg-type]
 
 
 def test_exported_model_begins_a_run_as_it_draws(pairs_folder: Path, tmp_path: Path) -> None:

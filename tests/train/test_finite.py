@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,11 @@ from sat2map.model import safetensors_file
 from sat2map.train import checkpoint, loop
 from sat2map.train.loop import train
 from sat2map.train.recipe import Recipe
-from sat2map.train.run import RunOptions
 
 from ..model.networks import tiny
-from .conftest import tiny_compact_recipe, tiny_recipe
+from .conftest import options, tiny_compact_recipe, tiny_recipe
 
 WILD = {"generator_optimiser": {"learning_rate": 1e30}}
-
-
-def options(tmp_path: Path, **changes: Any) -> RunOptions:
-    return replace(RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True), **changes)
 
 
 def finite(values: Any) -> bool:

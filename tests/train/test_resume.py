@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,10 @@ from sat2map.train import checkpoint
 from sat2map.train.loop import train
 from sat2map.train.recipe import load_recipe
 from sat2map.train.resume import decisive
-from sat2map.train.run import RunOptions
 
-from .conftest import tiny_recipe
+from .conftest import options, tiny_recipe
 
 SHORT: dict[str, Any] = {"epochs": 2, "constant_epochs": 2, "validate_every": 2}
-
-
-def options(tmp_path: Path, run: str = "run", **changes: Any) -> RunOptions:
-    return replace(RunOptions(tmp_path / run, cache=tmp_path / "cache", quiet=True), **changes)
 
 
 @pytest.fixture

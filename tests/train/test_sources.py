@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,11 +23,10 @@ from sat2map.train.loop import train
 from sat2map.train.open_data import open_data
 from sat2map.train.recipe import Recipe, load_recipe, parse_recipe
 from sat2map.train.reconstruction import PaletteReconstruction
-from sat2map.train.run import RunOptions
 from sat2map.train.step import Batch
 from sat2map.train.validation import selection
 
-from .conftest import tiny_compact_recipe, tiny_recipe
+from .conftest import options, tiny_compact_recipe, tiny_recipe
 from .test_loop import kill_and_resume
 
 LEGEND = "value,classes\n0,\n1,water\n2,land|park\n3,road|major road\n"
@@ -76,10 +74,6 @@ def mixed_recipe(labelled: Path, pairs: Path | None = None, **changes: object) -
         "augmentation": {"load_px": [36, 36], "crop_px": 32, "stretch": 0.5},
     }  # fmt: skip
     return tiny_compact_recipe().model_validate(tiny_compact_recipe().model_dump(mode="json") | values | changes)
-
-
-def options(tmp_path: Path, **changes: object) -> RunOptions:
-    return replace(RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True), **changes)  # type: ignore[arg-type]
 
 
 def test_every_source_gets_its_share_of_any_stretch_of_chips() -> None:

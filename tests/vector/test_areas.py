@@ -21,13 +21,6 @@ HERE = Path(__file__).parent
 quick = settings(deadline=None, max_examples=60)
 
 
-@pytest.fixture
-def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lattice on which large areas are cut, in the size of small fields."""
-    for module in ("runs", "labels"):
-        monkeypatch.setattr(f"sat2map.vector.{module}.CELL_PX", 6)
-
-
 def field_of(rows: list[str]) -> Field:
     """A field as it is drawn; a dot is no data."""
     grid = np.array([list(row) for row in rows])

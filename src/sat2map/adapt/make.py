@@ -29,7 +29,7 @@ from sat2map.model.bundled import RUN_MODEL_FILE, read_card
 from sat2map.model.export import export
 from sat2map.model.quantize import quantize
 from sat2map.scene.gsd import ground_gsd
-from sat2map.scene.source import open_scene
+from sat2map.scene.source import UNSTRETCHED, open_scene
 from sat2map.train.loop import train
 from sat2map.train.recipe import Recipe, load_recipe
 from sat2map.train.run import RunOptions
@@ -105,7 +105,7 @@ def _scale(request: AdaptRequest) -> _Scale:
     """Look at the scenes: their GSD, and the largest pairs of which there are enough."""
     sizes, gsds = [], []
     for scene in request.scenes:
-        with open_scene(scene, request.ground.read) as source:
+        with open_scene(scene, request.ground.read, shared=UNSTRETCHED) as source:
             gsd = ground_gsd(source.grid)
             if gsd is None:
                 raise DataError("scene has no georeference", scene, hint="rio edit-info --crs --transform")

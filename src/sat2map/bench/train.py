@@ -21,7 +21,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from sat2map.bench.clocks import Clock, PartClock, counts_processor, now
-from sat2map.classes import CLASSES, COLOURS_RGB
+from sat2map.classes import COLOURS_RGB
 from sat2map.data.cache import CachedPairs
 from sat2map.data.split import Split
 from sat2map.train.build import build_state
@@ -196,7 +196,7 @@ def _made_up() -> TrainingData:
     both = np.concatenate([rng.integers(0, 256, (*shape, 3), np.uint8), COLOURS_RGB[rng.integers(0, 12, shape)]], 2)
     names = tuple(map(str, range(N_PAIRS)))
     pairs = CachedPairs(names, ((SIDE_PX, 2 * SIDE_PX),) * N_PAIRS, both.ravel(), "AtoB")
-    return TrainingData(CLASSES, (PairSource(1, pairs, Split(list(range(N_PAIRS)), [])),))
+    return TrainingData((PairSource(1, pairs, Split(list(range(N_PAIRS)), [])),))
 
 
 def _loader(recipe: Recipe, data: TrainingData, step_s: float) -> dict[str, float]:

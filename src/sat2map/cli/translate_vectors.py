@@ -74,10 +74,9 @@ def _check_has_georeference(source: str, given: Mapping[str, Any]) -> None:
         SceneError: the scene has no CRS or no transform, or cannot be read.
     """
     from sat2map.cli.scenes import read_options
-    from sat2map.scene.source import UNDECIDED, open_scene
-    from sat2map.scene.stretch import DEFAULT_RULE, SharedStretch
+    from sat2map.scene.source import UNSTRETCHED, open_scene
 
-    with open_scene(source, read_options(given), DEFAULT_RULE, SharedStretch(UNDECIDED, UNDECIDED)) as scene:
+    with open_scene(source, read_options(given), shared=UNSTRETCHED) as scene:
         if scene.grid.transform is None:
             raise SceneError(
                 "scene has no georeference, so its vectors would have no place",

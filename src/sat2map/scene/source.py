@@ -30,7 +30,9 @@ __all__ = [
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
 UNDECIDED = Stretch((0, 0, 0), (1, 1, 1))
-"""Stands for a stretch that is not decided yet, so that opening a scene decides none."""
+"""Stands for a stretch that is not decided yet."""
+UNSTRETCHED = SharedStretch(UNDECIDED, UNDECIDED)
+"""With it, opening a scene decides no stretch."""
 
 
 class Source(Protocol):
@@ -123,7 +125,7 @@ def share_stretch(
     samples: dict[bool, list[npt.NDArray[Any]]] = {False: [], True: []}
     for source in sources:
         try:
-            with open_scene(source, options, rule, SharedStretch(UNDECIDED, UNDECIDED)) as scene:
+            with open_scene(source, options, rule, UNSTRETCHED) as scene:
                 if scene.stretch is not None:
                     sample = scene.sample()
                     samples[sample.dtype == np.uint8].append(sample)

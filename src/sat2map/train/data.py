@@ -150,9 +150,8 @@ class ValidationLabels:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """All that a run learns from and is validated on, and the classes of its maps."""
+    """All that a run learns from and is validated on."""
 
-    table: ClassTable
     pairs: tuple[PairSource, ...]
     labels: tuple[LabelSource, ...] = ()
     validation: tuple[ValidationLabels, ...] = ()
@@ -175,13 +174,13 @@ class TrainingData:
         histograms = [_histogram(source.images()) for source in self.sources]
         return _levels_of_histogram(np.tensordot(self.shares, histograms, 1))
 
-    def colour_frequencies(self) -> npt.NDArray[np.float64]:
-        """How frequent each colour of the table is in the true maps, each source of pairs at its share; shape (K,)."""
-        total = np.zeros(len(self.table.colours_rgb))
+    def colour_frequencies(self, table: ClassTable) -> npt.NDArray[np.float64]:
+        """How frequent each colour of a table is in the true maps, each source of pairs at its share; shape (K,)."""
+        total = np.zeros(len(table.colours_rgb))
         for source, share in zip(self.pairs, self.shares, strict=False):
             counts = np.zeros_like(total)
             for i in source.split.train:
-                nearest = self.table.nearest_colour(source.pairs[i].target_hwc[::COLOUR_STEP, ::COLOUR_STEP])
+                nearest = table.nearest_colour(source.pairs[i].target_hwc[::COLOUR_STEP, ::COLOUR_STEP])
                 counts += np.bincount(nearest.ravel(), minlength=len(counts))
             total += share * counts / max(counts.sum(), 1)
         return total

@@ -103,7 +103,7 @@ def steps_per_epoch(recipe: Recipe, data: TrainingData) -> int:
 
     >>> from sat2map.train.recipe import load_recipe
     >>> recipe = load_recipe("paper", [("steps_per_epoch", "7")])
-    >>> steps_per_epoch(recipe, TrainingData(recipe.table, ()))
+    >>> steps_per_epoch(recipe, TrainingData(()))
     7
     """
     if recipe.steps_per_epoch:

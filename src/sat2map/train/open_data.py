@@ -54,7 +54,7 @@ def open_data(
     for wanted in recipe.validation:
         path = expand_folder(wanted.folder)
         validation.append(ValidationLabels(wanted, _open_labels(wanted, wanted.kind, path, recipe, cache)))
-    return TrainingData(recipe.table, tuple(pairs), tuple(labels), tuple(validation))
+    return TrainingData(tuple(pairs), tuple(labels), tuple(validation))
 
 
 def _open_given(folder: PairFolder, recipe: Recipe, groups: Path | None, cache: Path | None) -> PairSource:
@@ -143,7 +143,7 @@ def _chip_gsd_m(source: TrainingSource, recipe: Recipe, pairs: Sequence[PairSour
             "recipe does not say how many metres a pixel of its chips covers", recipe.name,
             hint="set gsd_m = [0.8, 2.4] in the recipe",
         )  # fmt: skip
-    return chosen or TrainingData(recipe.table, tuple(pairs)).gsd_m
+    return chosen or TrainingData(tuple(pairs)).gsd_m
 
 
 def _open_labels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from sat2map.classes import ClassTable
 from sat2map.nn import CompactGenerator
 from sat2map.nn.generator import Generator
 from sat2map.nn.losses import L1Loss, PaletteLoss
@@ -35,7 +36,7 @@ class PaletteReconstruction:
         objective, table = recipe.objective, recipe.table
         classes = table.class_of_colour.tolist()
         loss = PaletteLoss(
-            generator.palette, classes, table.road_classes, _colour_weights(data, objective.colour_balance),
+            generator.palette, classes, table.road_classes, _colour_weights(data, table, objective.colour_balance),
             dice_weight=objective.dice_weight, l1_weight=objective.l1_weight,
         )  # fmt: skip
         partial_loss = PartialLabelLoss(classes, table.road_classes, dice_weight=objective.dice_weight)
@@ -78,8 +79,8 @@ def build_reconstruction(recipe: Recipe, generator: Generator, data: TrainingDat
     return L1Reconstruction(recipe)
 
 
-def _colour_weights(data: TrainingData, power: float) -> list[float]:
+def _colour_weights(data: TrainingData, table: ClassTable, power: float) -> list[float]:
     """(Frequency of the commonest colour / own) ** power, at most 5, in the true maps of the pairs."""
-    frequencies = data.colour_frequencies()
+    frequencies = data.colour_frequencies(table)
     ratio = frequencies.max() / np.maximum(frequencies, 1e-9)
     return [float(w) for w in np.minimum(np.maximum(ratio, 1) ** power, LARGEST_COLOUR_WEIGHT)]
