@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -78,13 +78,18 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings, pages: S
     app.include_router(_layers(gate, scenes.card.classes), prefix=PREFIX)
     handle_errors(app)
     app.mount("/viewer", StaticFiles(directory=VIEWER))
+    _add_middleware(app, settings, security_headers(basemap.origin if basemap else None, pages))
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: ServeSettings, headers: Mapping[str, str]) -> None:
+    """Put what every request passes before an application; what is added last comes first."""
     app.add_middleware(TileCache, settings.tile_cache_mib * 2**20, lambda path: bool(TILE_PATH.fullmatch(path)))
     if settings.allow_origin:
         app.add_middleware(CORSMiddleware, allow_origins=[settings.allow_origin], allow_methods=["GET"])
     app.add_middleware(FewAtOnce, N_LARGE_AT_ONCE, lambda path: bool(LARGE_PATH.match(path)))
     app.add_middleware(KnownHosts, [*settings.allow_host, settings.host])
-    app.add_middleware(HeadersAndLog, security_headers(basemap.origin if basemap else None, pages))
-    return app
+    app.add_middleware(HeadersAndLog, headers)
 
 
 def _layers(gate: Gate, classes: ClassTable) -> APIRouter:
