@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
@@ -30,12 +31,14 @@ def need(what: str, there: object, remedy: str = "") -> None:
 class NeedExtras(MetaPathFinder):
     """The last finder of Python's import system: a package of an extra that no other found is one that a test needs.
 
-    So a test imports what it is about like any program, and skips where an environment was made without it.
+    So a test imports what it is about like any program, and skips where an environment was made without it. What
+    another thread imports for it, such as that of a server, the test must `need` itself: pytest's `Skipped` is no
+    `Exception`, so raised there it skips nothing, and ends the event loop of the server, whose folder then stays.
     """
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        """Skip what imports a package of `EXTRAS`; leave any other to Python's own error."""
-        if fullname in EXTRAS:
+        """Skip what imports a package of `EXTRAS` in pytest's own thread; leave any other to Python's own error."""
+        if fullname in EXTRAS and threading.current_thread() is threading.main_thread():
             need(fullname, there=False, remedy="make test has it")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import rasterio.windows
 from sat2map.scene.georeference import box_window
 from sat2map.translate import Settings, Translator
 
+from ..need import need
 from .served import SMALL, QuickEngine, Server, serving, write_scene
 
 
@@ -133,13 +135,19 @@ def check_vectors(server: Server, tmp_path: Path) -> None:
     assert server.engine.n_runs == before
 
 
-def test_scene_without_georeference_has_rasters_and_no_vectors(tmp_path: Path) -> None:
+def test_scene_without_georeference_has_rasters(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "plain.tif", 90, 120, crs=None, transform=None)
     with serving(tmp_path / "cache", scene) as server:
         (tmp_path / "sent.tif").write_bytes(fetch(server, "/scenes/plain/export.tif").content)
         with pytest.warns(rasterio.errors.NotGeoreferencedWarning), rasterio.open(tmp_path / "sent.tif") as sent:
             assert (sent.shape, sent.crs) == ((90, 120), None)
+
+
+def test_scene_without_georeference_has_no_vectors(tmp_path: Path) -> None:
+    need("shapely", find_spec("shapely") and find_spec("pyogrio"), "pip install sat2map[vector]")
+    scene = write_scene(tmp_path / "plain.tif", 90, 120, crs=None, transform=None)
+    with serving(tmp_path / "cache", scene) as server:
         for url in ("export.gpkg", "vectors/WebMercatorQuad/tilejson.json"):
-            response = server.client.get(f"/scenes/plain/{url}")
+            response = fetch(server, f"/scenes/plain/{url}")
             assert response.status_code == 422
             assert "no CRS" in response.text or "no georeference" in response.text
