@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 
 import sat2map
 from sat2map.serve.settings import ServeSettings
@@ -54,6 +57,22 @@ def test_closed_live_map_is_gone(live: sat2map.LiveMap) -> None:
     assert repr(live) == f"LiveMap({live.url}, closed)"
     with pytest.raises(urllib.error.URLError):
         answer(live.url)
+
+
+def test_live_map_that_is_closed_while_it_starts_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = uvicorn.Server.startup
+
+    async def start_late(server: uvicorn.Server, **how: Any) -> None:
+        while not server.should_exit:
+            await asyncio.sleep(0.01)
+        await start(server, **how)
+
+    monkeypatch.setattr(uvicorn.Server, "startup", start_late)
+    monkeypatch.setattr(Translator, "load", classmethod(lambda cls, *_: cls(QuickEngine())))
+    made = sat2map.LiveMap(settings=ServeSettings(port=0, cache=tmp_path / "cache"))
+    made.close()
+    with pytest.raises(urllib.error.URLError):
+        answer(made.url)
 
 
 def test_live_map_that_nothing_refers_to_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
