@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sat2map.nn import CompactGenerator, UNetGenerator
 from sat2map.nn.geometry import geometry
 from sat2map.nn.initialise import initialise
-from sat2map.nn.normalization import Norm2d, freeze_statistics, move_statistics, normalization_of, norms_in_order
+from sat2map.nn.normalization import Norm2d, freeze_statistics, normalization_of, norms_in_order
 from tests.nn.probe import PALETTE, sharp
 
 
@@ -220,26 +220,3 @@ def test_norms_are_met_from_the_encoder_to_the_decoder() -> None:
     network = unet().double()
     met = norms_in_order(network, torch.rand(1, 3, 16, 16, dtype=torch.float64))
     assert met == [network.down[1][2], network.down[2][2], *(network.up[i][2] for i in (3, 2, 1))]
-
-
-def test_moved_statistics_are_those_of_the_images_and_change_no_output() -> None:
-    torch.manual_seed(0)
-    network = CompactGenerator(palette=PALETTE, widths=(4, 6), dilations=((1,),), head_width=4).double()
-    for layer in network.modules():
-        if isinstance(layer, Norm2d):
-            for values in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
-                nn.init.uniform_(values, 0.5, 2)
-    batches, image = [some(2, seed) for seed in (1, 2)], some(1, 3)
-    before = network.eval()(image)
-    move_statistics(network, lambda: batches)
-    torch.testing.assert_close(network(image), before, rtol=0, atol=1e-9)
-    norms = norms_in_order(network, image)
-    assert len(norms) == sum(isinstance(m, Norm2d) for m in network.modules())
-    seen: list[Tensor] = []
-    hook = norms[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    network(torch.cat(batches))
-    hook.remove()
-    torch.testing.assert_close(norms[-1].running_mean, seen[0].mean((0, 2, 3)), rtol=0, atol=1e-9)
-    torch.testing.assert_close(norms[-1].running_var, seen[0].var((0, 2, 3), correction=0), rtol=0, atol=1e-9)
-    # Of the images themselves a network that trains draws the same: its statistics are theirs.
-    torch.testing.assert_close(network.train()(torch.cat(batches)), network.eval()(torch.cat(batches)), rtol=0, atol=1)

@@ -125,7 +125,10 @@ def test_card_names_what_the_run_began_from_also_after_it_was_resumed(pairs_fold
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("newyork", "weights are not of the recipe's generator but of another compact"), ("some.onnx", "truncated or no")],
+    [
+        ("newyork", "weights are not of the recipe's generator but of another compact"),
+        ("some.onnx", "weights of an ONNX file cannot be trained on"),
+    ],
 )
 def test_model_without_weights_to_go_on_from_is_refused_for_what_it_is(
     pairs_folder: Path, tmp_path: Path, name: str, said: str

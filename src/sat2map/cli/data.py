@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sat2map.cli.data_complete import complete
 from sat2map.cli.data_pairs import pairs
 from sat2map.cli.inspect import inspect
 from sat2map.cli.options import (
@@ -38,6 +39,7 @@ def data() -> None:
     """Inspect, divide, download or draw data sets."""
 
 
+data.add_command(complete)
 data.add_command(inspect)
 data.add_command(pairs)
 

@@ -54,8 +54,8 @@ def _colour(_context: click.Context, _parameter: click.Parameter, value: str | N
     callback=read_gsd,
     help="Partial labels: metres on the ground per pixel of the images (of that set).",
 )
-@click.option("--only", multiple=True, metavar="PATTERN", help="Partial labels: only images of such names.")
-@click.option("--without", multiple=True, metavar="PATTERN", help="Partial labels: no image of such names.")
+@options.only_option
+@options.without_option
 @click.option("--versus", metavar="NAME|FILE", help="Baseline: another model, compared on the same images (paired).")
 @click.option(
     "--corruptions", is_flag=True, help="Also under twelve corruptions (light, sensor, scale); takes 16 times as long."

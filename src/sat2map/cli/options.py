@@ -89,6 +89,12 @@ out_option = click.option(
 head_option = click.option(
     "--head", metavar="crisp|smooth|rgb", help="Which head of the model draws.  [default: its first]"
 )
+only_option = click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Partial labels: only images of such names."
+)
+without_option = click.option(
+    "--without", multiple=True, metavar="PATTERN", help="Partial labels: no image of such names."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 window_option = click.option(
     "--window", "window_px", type=click.IntRange(min=1), metavar="PX", help="Side of the windows that are written."

@@ -14,6 +14,8 @@ DEFAULT = "open"
 """The model that is used where none is named: the one that anyone may use at work."""
 WEIGHTS = Path(__file__).parents[3] / "weights"
 """Folder of the repository with models that are too large for the package."""
+WEIGHTS_SUFFIX = "-generator"
+"""Of the name of the weights that a named model was exported from."""
 RUN_MODEL_FILE = "generator_best.safetensors"
 """The model in the folder of a run."""
 READERS: Mapping[str, Callable[[Path], Card]] = {
@@ -24,7 +26,7 @@ READERS: Mapping[str, Callable[[Path], Card]] = {
 
 def named_files() -> dict[str, Path]:
     """Return the files of all named models, by name: those of the package, and of `weights` in a checkout."""
-    bundled = [Path(str(p)) for p in files("sat2map.bundled").iterdir() if p.name.endswith(".onnx")]
+    bundled = [Path(str(p)) for p in files("sat2map.bundled").iterdir() if p.name.endswith(tuple(READERS))]
     return {file.stem: file for file in [*WEIGHTS.glob("*.safetensors"), *bundled]}
 
 
@@ -51,6 +53,15 @@ def resolve(model: str | Path | None = None) -> Path:
     if path.suffix not in READERS:
         raise ModelFileError("file is no model file", name, hint=f"model files end in {' or '.join(READERS)}")
     return path
+
+
+def resolve_weights(model: str | Path) -> Path:
+    """Find the weights of a model that can be trained on; of a named model those that it was exported from.
+
+    Raises:
+        ModelFileError: what `resolve` raises.
+    """
+    return named_files().get(f"{model}{WEIGHTS_SUFFIX}") or resolve(model)
 
 
 def read_card(model: str | Path | None = None) -> Card:

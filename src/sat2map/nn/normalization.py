@@ -111,42 +111,6 @@ def normalization_of(network: nn.Module) -> Literal["instance", "frozen"]:
     return "instance" if is_instance else "frozen"
 
 
-@torch.no_grad()
-def move_statistics(network: nn.Module, batches: Callable[[], Iterable[Tensor]]) -> None:
-    """Re-estimate the statistics of every normalization layer over a data set, in place, without any change of output.
-
-    Scale and shift of each layer make up for its new statistics, so that in evaluation mode, in which the network is
-    afterwards, its outputs stay the same, and in training mode they are nearly the same on images like these.
-
-    Args:
-        network: any network whose normalization layers are `Norm2d`.
-        batches: gives the network's inputs, float, shape (B, C, H, W); called twice.
-    """
-    network.eval()
-    norms = norms_in_order(network, next(iter(batches())))
-    sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
-
-    def add(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        sums[norm].add_(_sums(inputs[0]))  # type: ignore[index]
-
-    hooks = [norm.register_forward_pre_hook(add) for norm in norms]
-    try:
-        for batch in batches():
-            network(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for norm in norms:
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        mean, variance = (x.to(norm.running_mean) for x in _moments(sums[norm]))
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        norm.bias.add_((mean - norm.running_mean) * scale)
-        norm.weight.copy_(scale * (variance + norm.eps).sqrt())
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
-
-
 def _sums(x: Tensor) -> Tensor:
     """Number, sum and sum of squares of each channel; float64, shape (3, C)."""
     x, dims = x.double(), (0, 2, 3)

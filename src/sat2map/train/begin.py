@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sat2map.classes import ClassTable
 from sat2map.errors import ModelFileError
 from sat2map.model import safetensors_file
 from sat2map.model.card import NOT_STATED, Card
 from sat2map.model.safetensors_file import Tensors
-from sat2map.nn.normalization import move_statistics
 from sat2map.train.checkpoint import State
 
 HEAD = ("head.weight", "head.bias")
 
 
-def begin_from(
-    state: State, files: Sequence[Path], table: ClassTable, images: Callable[[], Iterable[Tensor]]
-) -> list[str]:
+def begin_from(state: State, files: Sequence[Path], table: ClassTable) -> list[str]:
     """Begin with the weights of model files; each goes to the network of its role.
 
-    Of an exported model the normalization gets the statistics of the run's images. A palette head for other classes
-    takes over the colours that both have, and else those of classes of one name.
+    A palette head for other classes takes over the colours that both have, and else those of classes of one name.
 
     Args:
         state: of the run.
         files: of models.
         table: classes of the run.
-        images: what the run learns from: float, shape (B, 3, H, W).
 
     Returns:
         What each is, in words, for the card.
@@ -50,8 +45,6 @@ def begin_from(
         if card.palette is not None and card.classes != table:
             tensors = {**tensors, **_head(tensors, card, table, module.state_dict())}
         _load_into(module, tensors, card, path)
-        if path.suffix == ".onnx":
-            move_statistics(module, images)
         before = "".join(f"; begun with {earlier}" for earlier in card.init)
         learned = card.training_data or NOT_STATED
         began.append(f"{card.name}, {card.role} (trained on {learned}; licence {card.licence}{before})")
@@ -69,12 +62,12 @@ def _load_into(module: nn.Module, tensors: Tensors, card: Card, path: Path) -> N
 
 
 def _load(path: Path) -> tuple[Tensors, Card]:
-    if path.suffix != ".onnx":
-        return safetensors_file.load(path)
-    # Only now: else every run would need what reads ONNX.
-    from sat2map.model.import_onnx import load_exported
-
-    return load_exported(path)
+    if path.suffix == ".onnx":
+        raise ModelFileError(
+            "weights of an ONNX file cannot be trained on", path,
+            hint="give the .safetensors file that it was exported from",
+        )  # fmt: skip
+    return safetensors_file.load(path)
 
 
 def _head(tensors: Tensors, card: Card, table: ClassTable, fresh: dict[str, Any]) -> Tensors:

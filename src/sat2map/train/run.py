@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from sat2map.data.pairs import PairFolder
 from sat2map.errors import CheckpointError, OutputError, RecipeError
 from sat2map.evaluate.metrics import Truth
 from sat2map.files import UNFINISHED
-from sat2map.model.bundled import resolve
+from sat2map.model.bundled import resolve_weights
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
@@ -25,14 +25,11 @@ from sat2map.train.build import build_state, check_networks_fit
 from sat2map.train.checkpoint import State
 from sat2map.train.data import TrainingData
 from sat2map.train.described import as_data_say
-from sat2map.train.loader import first_images, steps_per_epoch
+from sat2map.train.loader import steps_per_epoch
 from sat2map.train.open_data import open_data
 from sat2map.train.processes import n_processes, rank
 from sat2map.train.recipe import Recipe
 from sat2map.train.resume import check_same_run, selects_alike
-
-N_IMAGES = 48
-"""From which a model that was exported gets its statistics."""
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +129,7 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
     check_networks_fit(recipe)
-    init = [] if source else [resolve(name) for name in options.init or recipe.init]
+    init = [] if source else [resolve_weights(name) for name in options.init or recipe.init]
     data = open_data(folder, recipe, groups=options.groups, cache=options.cache)
     _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))
@@ -141,8 +138,7 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     if content:
         _restore(run, content)
     else:
-        images = partial(first_images, recipe, data, N_IMAGES, run.device)
-        state.init = begin_from(state, init, recipe.table, images)
+        state.init = begin_from(state, init, recipe.table)
         if rank():
             # The weights are the same in all processes, their noise is not.
             torch.manual_seed(recipe.seed + rank())
