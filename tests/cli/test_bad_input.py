@@ -372,6 +372,8 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: _vectorize(_classes(d / "a.tif"), d / "o.gpkg", "--class-table", str(_file(d / "c.toml", b"x"))),
         "c.toml",
     ),
+    "vectors of a name for an archive": (lambda d: _vectorize(_classes(d / "a.tif"), d / "zip!o.gpkg"), "zip!o.gpkg"),
+    "vectors of a name of two lines": (lambda d: _vectorize(_classes(d / "a.tif"), d / "o\n.fgb"), r"o\n.fgb"),
     "vectors of another ending": (lambda d: _vectorize(_classes(d / "a.tif"), d / "o.shp"), "o.shp"),
     "one layer of a GeoPackage": (
         lambda d: _vectorize(_classes(d / "a.tif"), d / "o.gpkg", "--layer", "roads"), "holds all layers",

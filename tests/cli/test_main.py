@@ -132,6 +132,59 @@ def test_interrupt_exits_130(offer: Callable[[click.Command], None]) -> None:
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
 
 
+def test_interrupt_that_a_library_made_an_error_of_its_own_exits_130(
+    offer: Callable[[click.Command], None],
+) -> None:
+    def initialise() -> BaseException:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    offer(_fails_with(initialise))
+    result = run("demo")
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+NAME, ESCAPED = "a\n\x1b[31m.tif", r"a\n\x1b[31m.tif"
+
+
+@pytest.mark.parametrize(
+    ("error", "stderr"),
+    [
+        (
+            lambda: OutputError(f"two maps of {NAME}", NAME, hint=f"look at {NAME}"),
+            f"error: two maps of {ESCAPED}: '{ESCAPED}'\nhint: look at {ESCAPED}\n",
+        ),
+        (lambda: click.UsageError(f"no such thing as {NAME}"), f"error: no such thing as {ESCAPED}\n"),
+        (lambda: FileNotFoundError(2, f"no {NAME}", NAME), f"error: no {ESCAPED}: '{ESCAPED}'\n"),
+    ],
+)
+def test_names_break_no_line_of_an_error_and_steer_no_terminal(
+    error: Callable[[], BaseException], stderr: str, offer: Callable[[click.Command], None]
+) -> None:
+    offer(_fails_with(error))
+    assert run("demo").stderr.startswith(stderr)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--verbose"]])
+def test_names_break_no_line_of_a_warning_and_steer_no_terminal(arguments: list[str]) -> None:
+    code = f"""
+import logging
+import click
+from sat2map.cli import main as frame, options
+@click.command()
+@options.verbose_option
+def warn():
+    logging.getLogger("sat2map.test").warning("odd: %s", {NAME!r})
+options.test_command = warn
+frame.COMMANDS["demo"] = frame.LazyCommand("sat2map.cli.options:test_command", "")
+frame.main()
+"""
+    shown = subprocess.run([sys.executable, "-c", code, "demo", *arguments], capture_output=True, text=True, check=True)
+    assert shown.stderr == f"{'WARNING sat2map.test: ' if arguments else ''}odd: {ESCAPED}\n"
+
+
 def test_reader_that_goes_away_is_no_error() -> None:
     code = """
 import click

@@ -20,7 +20,7 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.cli.written import say_written
+from sat2map.cli.written import console, say_written
 from sat2map.errors import DataError, OutputError, import_extra
 from sat2map.files import refuse_existing
 
@@ -249,10 +249,9 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
 
 @contextmanager
 def _bytes_told(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-    stderr = Console(stderr=True)
+    stderr = console(on_stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=stderr, disable=quiet or not stderr.is_terminal) as bar:
         task = bar.add_task("fetching")

@@ -1,4 +1,4 @@
-"""The options that more than one command takes; this module imports no other part of the package."""
+"""The options that more than one command takes; beside errors, this module imports no other part of the package."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from typing import Any
 
 import click
 
+from sat2map.errors import printable
+
 DEBUG_KEY = "sat2map.debug"
 """Key in `click.Context.meta` that says whether tracebacks are shown."""
+
+
+class OneLine(logging.Formatter):
+    """Writes each message on one line, whatever the names in it hold; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name is logging's)
+        """Format the message itself."""
+        return printable(super().formatMessage(record))
 
 
 def _remember_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -36,7 +46,7 @@ def _log_at(level: int) -> None:
     logger.setLevel(level)
     if not logger.handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
         logger.addHandler(handler)
 
 

@@ -9,6 +9,7 @@ import click
 
 from sat2map.cli import options
 from sat2map.cli.scenes import read_options, scenes_of
+from sat2map.cli.written import say
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def serve(
         files = [file for source in sources for file in scenes_of(source)]
         scenes = open_scenes(files, model, device, drawing, reading, settings)
         if not quiet:
-            click.echo(f"the live map is at {address_of(listener)} (Ctrl-C stops it)", err=True)
+            say(f"the live map is at {address_of(listener)} (Ctrl-C stops it)")
         _run(scenes, settings, listener)
 
 

@@ -10,6 +10,7 @@ import click
 
 from sat2map.cli import options
 from sat2map.cli.progress import progress_option, share_progress
+from sat2map.cli.written import say
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
@@ -99,4 +100,4 @@ def say_vectors(source: str, written: WrittenVectors, as_json: bool, quiet: bool
         )
     if not quiet:
         counted = ", ".join(f"{n} {name}" for name, n in written.n_features.items())
-        click.echo(f"{source} -> {written.path}: {counted}", err=True)
+        say(f"{source} -> {written.path}: {counted}")

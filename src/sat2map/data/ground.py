@@ -20,6 +20,7 @@ from sat2map.data.ground_file import DATA_FILE, GroundFile, write_ground_file
 from sat2map.data.pairs import FOLDERS
 from sat2map.data.split import GROUPS_FILE, write_rows
 from sat2map.errors import DataError, OutputError
+from sat2map.files import check_output_folder
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene, share_stretch
 from sat2map.scene.stretch import NOTHING_SHARED
@@ -161,8 +162,7 @@ def _appearing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         raise OutputError("output exists and is not empty", folder, hint="`overwrite`, or another folder")
     if is_used and not (folder / DATA_FILE).is_file():
         raise OutputError(f"output holds no {DATA_FILE}, so it is not replaced", folder, hint="choose another folder")
-    if not folder.absolute().parent.is_dir():
-        raise OutputError("no such folder to write to", folder.parent, hint=f"mkdir -p {folder.parent}")
+    check_output_folder(folder.parent)
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))
     except OSError as error:

@@ -13,7 +13,7 @@ from PIL import Image
 from sat2map.errors import OutputError, import_extra
 from sat2map.evaluate.evaluation import Evaluation
 from sat2map.evaluate.protocol import ScoredImage
-from sat2map.files import refuse_existing, replacing
+from sat2map.files import check_output_folder, refuse_existing, replacing
 
 METRICS_FILE, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 
@@ -40,8 +40,7 @@ def check_report(report: Path, *, overwrite: bool) -> None:
     import_extra("matplotlib", "report")
     if report.suffix.lower() not in (".html", ".htm"):
         raise OutputError("a report is HTML", report, hint=f"give {report.with_suffix('.html')}")
-    if not report.parent.is_dir():
-        raise OutputError("no such folder to write to", report.parent, hint=f"mkdir -p {report.parent}")
+    check_output_folder(report.parent)
     refuse_existing(report, overwrite=overwrite)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from rasterio.enums import ColorInterp
 
 from sat2map.errors import SceneError
-from sat2map.scene.bands import told_bands
+from sat2map.scene.bands import is_one_of_many, told_bands
 from sat2map.scene.gdal import check_band
 from sat2map.scene.georeference import Grid, box_window, raster_grid
 from sat2map.scene.mask import ValidWhere, find_mask
@@ -22,6 +22,10 @@ from sat2map.scene.options import NoMask, ReadOptions
 from sat2map.tiling import Window
 
 LARGEST_BLOCK_MIB = 512
+ONE_BAND = (
+    "is one band of a satellite's scene by its name, and drawn as grey "
+    "(gdalbuildvrt -separate rgb.vrt RED GREEN BLUE makes one scene of three files)"
+)
 RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 Palette = tuple[tuple[int, int, int], ...]
@@ -102,6 +106,8 @@ def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks
     if told or coloured:
         return told or coloured  # type: ignore[return-value]
     if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
+        if is_one_of_many(dataset.name):
+            remarks.append(ONE_BAND)
         return 1, 1, 1
     if count == 2:
         raise SceneError("scene has 2 bands, the model takes 3", name, hint="`bands` 1 for a grey image")
