@@ -45,6 +45,11 @@ def _container(path: Path) -> Path:
     return path
 
 
+def _half(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:3000])
+    return path
+
+
 def _mosaic(path: Path) -> Path:
     """A virtual raster whose only member is gone."""
     bands = "".join(
@@ -360,6 +365,10 @@ CASES: dict[str, tuple[Make, str]] = {
     "vectors of decimal numbers": (
         lambda d: _vectorize(_classes(d / "a.tif", dtype="float32"), d / "o.gpkg"), "float32",
     ),
+    "vectors of a container": (
+        lambda d: _vectorize(_container(d / "three.nc"), d / "o.gpkg"), "netcdf:",
+    ),
+    "vectors of half a map": (lambda d: _vectorize(_half(_placed(d / "a.tif")), d / "o.gpkg"), "as a whole"),
     "vectors of other numbers": (lambda d: _vectorize(_classes(d / "a.tif", 77), d / "o.gpkg"), "77"),
     "vectors without a CRS": (
         lambda d: _vectorize(_classes(d / "a.tif", crs=None), d / "o.fgb"), "no CRS",
