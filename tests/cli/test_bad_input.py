@@ -248,6 +248,9 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")],
         "Did you mean 'paper'?",
     ),
+    "recipe that is not UTF-8": (
+        lambda d: _train(_pair(d / "pairs"), recipe=_file(d / "r.toml", b'name = "caf\xe9"')), "not UTF-8",
+    ),
     "unknown recipe key": (
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "paper", "--out", str(d / "run"), "--set",
                    "objective.lambda=3"],

@@ -13,6 +13,7 @@ import click
 from sat2map.cli.data_pairs import pairs
 from sat2map.cli.inspect import inspect
 from sat2map.cli.options import (
+    FiniteFloat,
     groups_option,
     log_options,
     out_option,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SMALLEST_PX = 64
 SYNTHETIC_GSD_M = 0.9
 MAPS_GSD_M = 0.9
-SHARE = click.FloatRange(0, 1, max_open=True)
+SHARE = FiniteFloat(0, 1, max_open=True)
 
 
 @click.group()
@@ -137,7 +138,7 @@ def _write_scene(path: Path, side_px: int, seed: int, names: tuple[str, ...], ov
 )
 @click.option(
     "--block",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteFloat(min=0, min_open=True),
     help="By place: keep squares of this side together, in units of the reference system.",
 )
 @click.option("--lists", is_flag=True, help="Write train.txt, val.txt and test.txt, not folders.")

@@ -34,7 +34,7 @@ N_NAMED = 6
 @click.option("--no-overlaps", is_flag=True, help="Do not look for common ground, which takes the longest.")
 @click.option(
     "--least-share",
-    type=click.FloatRange(0, 1),
+    type=options.FiniteFloat(0, 1),
     default=0.01,
     show_default=True,
     help="Common ground that counts, as a share of the smaller image.",

@@ -123,7 +123,17 @@ def _as_user_error(error: BaseException, names: Mapping[str, str]) -> UserError 
     if not isinstance(error, OSError) or error.errno in (None, errno.EPIPE):
         return None
     where = f": {error.filename!r}" if error.filename else ""
-    return UserError(printable(_first_lower(error.strerror or "the system refused")) + where)
+    return UserError(printable(_first_lower(error.strerror or "the system refused")) + where, _system_hint(error))
+
+
+def _system_hint(error: OSError) -> str | None:
+    from sat2map.files import NO_ROOM
+
+    if error.errno in NO_ROOM:
+        return "make room, or choose another disk"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "choose another place, or ask for the right to read and write there"
+    return None
 
 
 def _usage_hint(error: click.ClickException) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ class OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name is logging's)
         """Format the message itself."""
         return printable(super().formatMessage(record))
+
+
+class FiniteFloat(click.FloatRange):
+    """A number within a range, which NaN is for click, and which is not infinite either."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 def _remember_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -72,7 +84,7 @@ def _numbers(count: int) -> Any:
             numbers = tuple(float(part) for part in value.split(","))
         except ValueError:
             numbers = ()
-        if len(numbers) != count:
+        if len(numbers) != count or not all(map(math.isfinite, numbers)):
             raise click.BadParameter(f"'{value}' is not {count} numbers parted by commas")
         return numbers
 
@@ -124,7 +136,7 @@ mask_option = click.option(
     "--mask", metavar="none|FILE|BAND", help="What says where data is: nothing, a raster, or a band."
 )
 gsd_option = click.option(
-    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    "--gsd", "gsd_m", type=FiniteFloat(min=0, min_open=True), metavar="M",
     help="Metres on the ground per pixel, where the file does not say so.",
 )  # fmt: skip
 bbox_option = click.option(
@@ -159,7 +171,7 @@ country_option = click.option(
     "--country", metavar="CODE", help="Whose widths of roads hold, such as US, where the style knows it."
 )
 block_option = click.option(
-    "--block", "block_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    "--block", "block_m", type=FiniteFloat(min=0, min_open=True), metavar="M",
     help="Pairs within one square of this side are one group.  [default: two pairs wide]",
 )  # fmt: skip
 licence_option = click.option(

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Folder for what is drawn.  [default: ~/.cache/sat2map/serve]"
 )
-@click.option("--cache-gib", type=float, metavar="GIB", help="Room that it may take.  [default: 20]")
+@click.option(
+    "--cache-gib", type=options.FiniteFloat(min=0), metavar="GIB", help="Room that it may take.  [default: 20]"
+)
 @click.option("--allow-origin", metavar="ORIGIN", help="Web pages elsewhere that may show the tiles (or *).")
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="A name by which the server is called; may be repeated."

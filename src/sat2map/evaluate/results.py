@@ -13,7 +13,7 @@ from PIL import Image
 from sat2map.errors import OutputError, import_extra
 from sat2map.evaluate.evaluation import Evaluation
 from sat2map.evaluate.protocol import ScoredImage
-from sat2map.files import check_output_folder, refuse_existing, replacing
+from sat2map.files import check_output_folder, full_disk_named, refuse_existing, replacing
 
 METRICS_FILE, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 
@@ -53,7 +53,7 @@ def results_folder(out: Path | None) -> Iterator[Path | None]:
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=out, prefix=".evaluate-") as work:
+        with full_disk_named(out), tempfile.TemporaryDirectory(dir=out, prefix=".evaluate-") as work:
             yield Path(work)
             # Folders first: where metrics.json is, the images are complete.
             for made in sorted(Path(work).iterdir(), key=lambda path: path.is_file()):
