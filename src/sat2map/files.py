@@ -106,6 +106,18 @@ def check_output_folder(folder: Path) -> None:
         raise OutputError("folder cannot be written to", folder, hint="choose another with `out`")
 
 
+def check_folder_to_make(folder: Path) -> None:
+    """Before any work: see that a folder is there and can be written to, or that it can be made with those above it.
+
+    Raises:
+        OutputError: it is not, or cannot.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError("output is not a folder", there, hint="choose another with `out`")
+    check_output_folder(there)
+
+
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:
     """Before any work: see that nothing is replaced unasked.
 

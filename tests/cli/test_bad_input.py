@@ -248,6 +248,11 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")],
         "Did you mean 'paper'?",
     ),
+    "run whose folder is a file": (
+        lambda d: ["train", str(_pair(d / "pairs", name="broken.png")), "--recipe", "paper", "--gsd", "1", "--out",
+                   str(_file(d / "run"))],
+        "not a folder",
+    ),
     "recipe that is not UTF-8": (
         lambda d: _train(_pair(d / "pairs"), recipe=_file(d / "r.toml", b'name = "caf\xe9"')), "not UTF-8",
     ),

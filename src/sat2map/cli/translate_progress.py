@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sat2map.cli.progress import PercentLines
-from sat2map.cli.written import console
+from sat2map.cli.written import console, say
 from sat2map.errors import printable
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def told_progress(run: TranslateRun, task: Task) -> Iterator[Callable[[TilingPla
     """Print on stderr what will be done, then the progress."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from sat2map.scene.job_folder import job_folder
+
     quiet, with_lines = run.quiet, run.progress == "lines"
     stderr = console(on_stderr=True, quiet=quiet)
     # A name is no format string and no markup.
@@ -69,8 +71,13 @@ def told_progress(run: TranslateRun, task: Task) -> Iterator[Callable[[TilingPla
 
         return advance
 
-    with bar:
-        yield begin
+    try:
+        with bar:
+            yield begin
+    except KeyboardInterrupt:
+        if not quiet and (left := job_folder(task.destination)).is_dir():
+            say(f"what is drawn already stays in {left}, and the same command goes on from there")
+        raise
 
 
 def _describe(translator: Translator, plan: TilingPlan, settings: Settings) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 from sat2map.errors import OutputError, import_extra
 from sat2map.evaluate.evaluation import Evaluation
 from sat2map.evaluate.protocol import ScoredImage
-from sat2map.files import check_output_folder, full_disk_named, refuse_existing, replacing
+from sat2map.files import check_folder_to_make, check_output_folder, full_disk_named, refuse_existing, replacing
 
 METRICS_FILE, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 
@@ -22,10 +22,9 @@ def check_folder(folder: Path, *, save_images: bool, overwrite: bool) -> None:
     """Refuse a folder that results cannot be written to.
 
     Raises:
-        OutputError: it is a file, or results exist in it and `overwrite` is false.
+        OutputError: it is a file, cannot be made or written to, or results exist in it and `overwrite` is false.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("output is not a folder", folder, hint="give a folder")
+    check_folder_to_make(folder)
     names = (METRICS_FILE, *((PREDICTION, TRUTH) if save_images else ()))
     refuse_existing(*(folder / name for name in names), overwrite=overwrite)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ from sat2map.errors import OutputError
 from sat2map.files import short_name, try_lock
 
 JOB, LOCK = "job.json", "lock"
-
-log = logging.getLogger(__name__)
 
 
 def job_folder(destination: Path) -> Path:
@@ -54,7 +51,6 @@ def open_job_folder(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]
             yield folder
         except BaseException as error:
             if job and isinstance(error, (KeyboardInterrupt, SystemExit)):
-                log.warning("what is drawn already stays in %s, and the same command goes on from there", folder)
                 raise
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OutputError):
