@@ -20,11 +20,15 @@ def raise_output_error() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_survives_pickling(kind: type[Sat2mapError]) -> None:
-    error = kind("torch", "train") if kind is MissingExtraError else kind("no such file", Path("a.tif"), hint="look")
+    error = (
+        kind("torch", "train")
+        if kind is MissingExtraError
+        else kind("no such files", Path("a.tif"), hint="look", details=["b.tif", "c.tif"])
+    )
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind
-    assert (str(copy), copy.found, str(copy.value), copy.hint) == (
-        str(error), error.found, str(error.value), error.hint,
+    assert (str(copy), copy.found, str(copy.value), copy.hint, copy.details) == (
+        str(error), error.found, str(error.value), error.hint, error.details,
     )  # fmt: skip
 
 
@@ -39,3 +43,11 @@ def test_missing_extra_is_named() -> None:
     with pytest.raises(MissingExtraError, match="not_there") as caught:
         import_extra("not_there.at_all", "tiles")
     assert caught.value.hint == "pip install 'sat2map[tiles]'"
+
+
+def test_names_in_an_error_neither_break_its_line_nor_steer_a_terminal() -> None:
+    name = "a\n\x1b[31mb\u202e.tif"
+    error = Sat2mapError(f"no {name}", name, hint=f"look for {name}", details=[f"{name}: gone", "c.tif: gone"])
+    escaped = r"a\n\x1b[31mb\u202e.tif"
+    assert str(error) == f"no {escaped}: '{escaped}':\n  {escaped}: gone\n  c.tif: gone"
+    assert error.hint == f"look for {escaped}"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sat2map.files import cache_folder, try_lock
+from sat2map.errors import OutputError
+from sat2map.files import cache_folder, check_folder_to_make, try_lock
 
 HOLD = """\
 import sys
@@ -41,3 +42,20 @@ def test_cache_folder_is_the_users_or_the_one_chosen(monkeypatch: pytest.MonkeyP
     assert cache_folder() == tmp_path / "own"
     monkeypatch.delenv("SAT2MAP_CACHE")
     assert cache_folder().name == "sat2map"
+
+
+@pytest.mark.parametrize("name", ["", "new", "new/inner"])
+def test_folder_that_can_be_made_is_taken_and_not_made(tmp_path: Path, name: str) -> None:
+    check_folder_to_make(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "new", "new/inner"])
+def test_folder_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"output is not a folder: '.*/file'"):
+        check_folder_to_make(tmp_path / "file" / name)
+    # For root, who runs the tests in a container, each folder can be written to.
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != tmp_path)
+    with pytest.raises(OutputError, match=rf"folder cannot be written to: '{tmp_path}'"):
+        check_folder_to_make(tmp_path / name)

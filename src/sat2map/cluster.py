@@ -7,7 +7,10 @@ other workers repeat its tasks.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -48,11 +51,29 @@ def connect(n_workers: int | None, scheduler: str | None) -> Iterator[Any]:
             with client:
                 yield client
             return
-        with (
-            distributed.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            distributed.Client(cluster) as client,
-        ):
+        with _children_left_alone_by_ctrl_c():
+            # Dask logs what it thinks of tasks and workers that end with an interrupted command.
+            cluster = distributed.LocalCluster(
+                n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+            )
+        with cluster, distributed.Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def _children_left_alone_by_ctrl_c() -> Iterator[None]:
+    """Let processes that begin meanwhile ignore Ctrl-C: a terminal sends it to all, and it is for this one to end them.
+
+    They inherit that a signal is ignored, but not another way of handling it; so this one ignores it, too, meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where signals cannot be changed
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def distributed_rows(client: Any, model: str | Path | None, device: str = "auto") -> DrawRows:

@@ -22,6 +22,15 @@ from importlib import import_module
 from typing import Any
 
 
+def printable(text: str) -> str:
+    """A text on one line that steers no terminal: of a name in it, whatever cannot be seen is written as an escape.
+
+    >>> printable("new" + chr(10) + "line" + chr(27) + "[31m.tif")
+    'new\\nline\\x1b[31m.tif'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class Sat2mapError(Exception):
     """Something the user gave is wrong.
 
@@ -36,24 +45,31 @@ class Sat2mapError(Exception):
         found: what was found, in words, without a full stop.
         value: the thing itself (a path, a key, a number), shown after a colon.
         hint: the next command or flag to try.
+        details: lines that follow, each about one of several things.
     """
 
-    def __init__(self, found: str, value: object = None, *, hint: str | None = None) -> None:
-        self.found = found
+    def __init__(
+        self, found: str, value: object = None, *, hint: str | None = None, details: Iterable[str] = ()
+    ) -> None:
+        self.found = printable(found)
         self.value = value
-        self.hint = hint
-        super().__init__(found if value is None else f"{found}: {str(value)!r}")
+        self.hint = hint and printable(hint)
+        self.details = tuple(printable(line) for line in details)
+        first = self.found if value is None else f"{self.found}: {str(value)!r}"
+        super().__init__("\n  ".join([f"{first}:" if self.details else first, *self.details]))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the error says; a value that is no text is kept as text."""
         value = None if self.value is None else str(self.value)
-        return _restore, (type(self), self.found, value, self.hint)
+        return _restore, (type(self), self.found, value, self.hint, self.details)
 
 
-def _restore(kind: type[Sat2mapError], found: str, value: str | None, hint: str | None) -> Sat2mapError:
+def _restore(
+    kind: type[Sat2mapError], found: str, value: str | None, hint: str | None, details: tuple[str, ...]
+) -> Sat2mapError:
     # Not by the class's own parameters, which may be others.
     error = kind.__new__(kind)
-    Sat2mapError.__init__(error, found, value, hint=hint)
+    Sat2mapError.__init__(error, found, value, hint=hint, details=details)
     return error
 
 

@@ -7,6 +7,7 @@ import glob
 import hashlib
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: the folder is missing or cannot be written, or there is no room.
     """
     path = through_link(path)
-    if not path.parent.is_dir():
-        raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+    check_output_folder(path.parent)
     short = Path(short_name(path.name))
     work = path.with_name(f".{short.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
@@ -92,6 +92,30 @@ def short_name(name: str) -> str:
         return name
     shortened = os.fsdecode(os.fsencode(Path(name).stem)[:80]).encode("utf-8", "ignore").decode()
     return f"{shortened}~{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}{Path(name).suffix}"
+
+
+def check_output_folder(folder: Path) -> None:
+    """Before any work: see that a folder is there and can be written to.
+
+    Raises:
+        OutputError: it is not, or cannot.
+    """
+    if not folder.is_dir():
+        raise OutputError("no such folder to write to", folder, hint=f"mkdir -p {shlex.quote(str(folder))}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("folder cannot be written to", folder, hint="choose another with `out`")
+
+
+def check_folder_to_make(folder: Path) -> None:
+    """Before any work: see that a folder is there and can be written to, or that it can be made with those above it.
+
+    Raises:
+        OutputError: it is not, or cannot.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError("output is not a folder", there, hint="choose another with `out`")
+    check_output_folder(there)
 
 
 def refuse_existing(*outputs: Path, overwrite: bool) -> None:

@@ -45,6 +45,11 @@ def _container(path: Path) -> Path:
     return path
 
 
+def _half(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:3000])
+    return path
+
+
 def _mosaic(path: Path) -> Path:
     """A virtual raster whose only member is gone."""
     bands = "".join(
@@ -243,6 +248,14 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "papr", "--out", str(d / "run")],
         "Did you mean 'paper'?",
     ),
+    "run whose folder is a file": (
+        lambda d: ["train", str(_pair(d / "pairs", name="broken.png")), "--recipe", "paper", "--gsd", "1", "--out",
+                   str(_file(d / "run"))],
+        "not a folder",
+    ),
+    "recipe that is not UTF-8": (
+        lambda d: _train(_pair(d / "pairs"), recipe=_file(d / "r.toml", b'name = "caf\xe9"')), "not UTF-8",
+    ),
     "unknown recipe key": (
         lambda d: ["train", str(_pair(d / "pairs")), "--recipe", "paper", "--out", str(d / "run"), "--set",
                    "objective.lambda=3"],
@@ -360,6 +373,10 @@ CASES: dict[str, tuple[Make, str]] = {
     "vectors of decimal numbers": (
         lambda d: _vectorize(_classes(d / "a.tif", dtype="float32"), d / "o.gpkg"), "float32",
     ),
+    "vectors of a container": (
+        lambda d: _vectorize(_container(d / "three.nc"), d / "o.gpkg"), "netcdf:",
+    ),
+    "vectors of half a map": (lambda d: _vectorize(_half(_placed(d / "a.tif")), d / "o.gpkg"), "as a whole"),
     "vectors of other numbers": (lambda d: _vectorize(_classes(d / "a.tif", 77), d / "o.gpkg"), "77"),
     "vectors without a CRS": (
         lambda d: _vectorize(_classes(d / "a.tif", crs=None), d / "o.fgb"), "no CRS",
@@ -372,6 +389,8 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda d: _vectorize(_classes(d / "a.tif"), d / "o.gpkg", "--class-table", str(_file(d / "c.toml", b"x"))),
         "c.toml",
     ),
+    "vectors of a name for an archive": (lambda d: _vectorize(_classes(d / "a.tif"), d / "zip!o.gpkg"), "zip!o.gpkg"),
+    "vectors of a name of two lines": (lambda d: _vectorize(_classes(d / "a.tif"), d / "o\n.fgb"), r"o\n.fgb"),
     "vectors of another ending": (lambda d: _vectorize(_classes(d / "a.tif"), d / "o.shp"), "o.shp"),
     "one layer of a GeoPackage": (
         lambda d: _vectorize(_classes(d / "a.tif"), d / "o.gpkg", "--layer", "roads"), "holds all layers",

@@ -33,6 +33,11 @@ def _scene(path: Path, **options: Any) -> Path:
     return path
 
 
+def _latin_style(folder: Path) -> Path:
+    (folder / "style.toml").write_bytes(b'name = "caf\xe9"')
+    return folder / "style.toml"
+
+
 def _pairs(folder: Path, vectors: object, *more: object, scene: Path | None = None) -> list[str]:
     given = [
         "data",
@@ -88,6 +93,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "vectors that are none": (lambda d: _pairs(d, _text(d / "a.gpkg", "no vectors")), "a.gpkg"),
     "Parquet that is none": (lambda d: _pairs(d, _text(d / "a.parquet", "no vectors")), "a.parquet"),
     "extract that is none": (lambda d: _pairs(d, _text(d / "a.osm.pbf", "no vectors")), "a.osm.pbf"),
+    "style that is not UTF-8": (lambda d: _pairs(d, _roads(d), "--style", str(_latin_style(d))), "not UTF-8"),
     "no such style": (lambda d: _pairs(d, _roads(d), "--style", "osn"), "osn"),
     "style that is no TOML": (lambda d: _pairs(d, _roads(d), "--style", _text(d / "s.toml", "[[[")), "s.toml"),
     "style without rules": (lambda d: _pairs(d, _roads(d), "--style", _text(d / "s.toml", 'name = "s"')), "rules"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -96,7 +97,11 @@ def test_wrong_usage_is_two_lines_and_exit_2(arguments: list[str], stderr: str) 
         (lambda: OutputError("output exists", "a.tif", hint="-f"), "error: output exists: 'a.tif'\nhint: -f\n"),
         (lambda: OutputError("output exists"), "error: output exists\n"),
         (lambda: click.UsageError("Give one of the two."), "error: give one of the two\nhint: sat2map demo --help\n"),
-        (lambda: PermissionError(13, "Permission denied", "a.tif"), "error: permission denied: 'a.tif'\n"),
+        (
+            lambda: PermissionError(13, "Permission denied", "a.tif"),
+            "error: permission denied: 'a.tif'\n"
+            "hint: choose another place, or ask for the right to read and write there\n",
+        ),
         (
             lambda: MissingExtraError("torch", "torch"),
             "error: this needs a package that is not installed: 'torch'\nhint: pip install 'sat2map[torch]'\n",
@@ -130,6 +135,91 @@ def test_interrupt_exits_130(offer: Callable[[click.Command], None]) -> None:
     offer(_fails_with(KeyboardInterrupt))
     result = run("demo")
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+def test_interrupt_that_a_library_made_an_error_of_its_own_exits_130(
+    offer: Callable[[click.Command], None],
+) -> None:
+    def initialise() -> BaseException:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") from error
+
+    offer(_fails_with(initialise))
+    result = run("demo")
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+
+
+def _options(command: click.Command) -> Iterator[click.Parameter]:
+    yield from command.params
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from _options(inner)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf"])
+def test_numbers_of_options_are_finite(text: str) -> None:
+    context = click.Context(sat2map)
+    commands = [sat2map.get_command(context, name) for name in COMMANDS]
+    found = [option for command in commands if command for option in _options(command)]
+    numbers = {o.name: o for o in found if o.type.name in ("float", "float range") and o.name != "nodata"}
+    assert {"gsd_m", "block_m", "cache_gib", "simplify_m", "val_share"} <= {*numbers}
+    for option in numbers.values():
+        with pytest.raises(click.BadParameter):
+            option.type_cast_value(context, (text,) if option.multiple else text)
+    bbox = next(option for option in found if option.name == "bbox")
+    with pytest.raises(click.BadParameter, match="4 numbers"):
+        bbox.process_value(context, f"0,0,{text},1")
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"), [(errno.ENOSPC, "make room"), (errno.EROFS, "another place"), (errno.EACCES, "the right to")]
+)
+def test_error_of_the_system_has_a_remedy(number: int, hint: str, offer: Callable[[click.Command], None]) -> None:
+    offer(_fails_with(lambda: OSError(number, "The system refused.", "/maps")))
+    error, told = run("demo").stderr.splitlines()
+    assert error == "error: the system refused: '/maps'"
+    assert told.startswith("hint: ")
+    assert hint in told
+
+
+NAME, ESCAPED = "a\n\x1b[31m.tif", r"a\n\x1b[31m.tif"
+
+
+@pytest.mark.parametrize(
+    ("error", "stderr"),
+    [
+        (
+            lambda: OutputError(f"two maps of {NAME}", NAME, hint=f"look at {NAME}"),
+            f"error: two maps of {ESCAPED}: '{ESCAPED}'\nhint: look at {ESCAPED}\n",
+        ),
+        (lambda: click.UsageError(f"no such thing as {NAME}"), f"error: no such thing as {ESCAPED}\n"),
+        (lambda: FileNotFoundError(2, f"no {NAME}", NAME), f"error: no {ESCAPED}: '{ESCAPED}'\n"),
+    ],
+)
+def test_names_break_no_line_of_an_error_and_steer_no_terminal(
+    error: Callable[[], BaseException], stderr: str, offer: Callable[[click.Command], None]
+) -> None:
+    offer(_fails_with(error))
+    assert run("demo").stderr.startswith(stderr)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--verbose"]])
+def test_names_break_no_line_of_a_warning_and_steer_no_terminal(arguments: list[str]) -> None:
+    code = f"""
+import logging
+import click
+from sat2map.cli import main as frame, options
+@click.command()
+@options.verbose_option
+def warn():
+    logging.getLogger("sat2map.test").warning("odd: %s", {NAME!r})
+options.test_command = warn
+frame.COMMANDS["demo"] = frame.LazyCommand("sat2map.cli.options:test_command", "")
+frame.main()
+"""
+    shown = subprocess.run([sys.executable, "-c", code, "demo", *arguments], capture_output=True, text=True, check=True)
+    assert shown.stderr == f"{'WARNING sat2map.test: ' if arguments else ''}odd: {ESCAPED}\n"
 
 
 def test_reader_that_goes_away_is_no_error() -> None:

@@ -188,3 +188,20 @@ def test_crs_that_is_given_is_the_maps(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "map.tif") as drawn:
         assert (drawn.crs, drawn.transform) == (PLACE["crs"], PLACE["transform"])
     assert json.loads(result.stdout)[0]["resolution"].startswith("0.9 m/px")
+
+
+@pytest.mark.parametrize("ending", [".tif", ".gpkg"])
+def test_interrupt_says_what_stays_and_leaves_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    source = write_raster(tmp_path / "a.tif", random_bands(3), **PLACE)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sat2map.engine.onnx.OnnxEngine.run_outputs", interrupt)
+    result = run(source, "-o", tmp_path / f"map{ending}")
+    left = f".map{ending}.sat2map" if ending == ".tif" else "..map_map.tif.sat2map"
+    told = f"what is drawn already stays in {tmp_path / left}, and the same command goes on from there"
+    assert (result.exit_code, result.stderr.splitlines()[-2:]) == (130, [told, "interrupted"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([left, "a.tif"])

@@ -43,7 +43,10 @@ def test_three_workers_draw_what_one_process_draws_also_when_one_is_killed(scene
 
     alone = Translator.load(n_threads=1)
     alone.translate_file(scene, tmp_path / "alone.tif", HOW)
+    handler = signal.getsignal(signal.SIGINT)
     with connect(3, None) as client:
+        assert {*client.run(signal.getsignal, signal.SIGINT).values()} == {signal.SIG_IGN}
+        assert signal.getsignal(signal.SIGINT) is handler
         draw_rows = distributed_rows(client, None)
         alone.translate_file(scene, tmp_path / "three.tif", HOW, draw_rows=draw_rows)
         resampled = write_raster(tmp_path / "fine.tif", ground(300, 200), **PLACE)

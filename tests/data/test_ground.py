@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -234,3 +235,20 @@ def test_city_drawn_from_its_own_vectors_is_its_map(tmp_path: Path) -> None:
     inner = ndimage.maximum_filter(truth, 3) == ndimage.minimum_filter(truth, 3)
     assert (found != truth).mean() < 0.02
     assert (found != truth)[inner].mean() < 0.001
+
+
+@pytest.mark.parametrize("limit", [300, 20_000])
+def test_full_disk_is_one_line_and_what_was_there_stays(town: Path, tmp_path: Path, limit: int) -> None:
+    """A limit on the size of files stands for the end of a disk."""
+    out = tmp_path / "data"
+    write(town, out)
+    before = {path: path.is_file() and path.read_bytes() for path in out.rglob("*")}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot be written \(TIFF.*\): '.*/data'$") as caught:
+            write(town, out, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.hint == "is the disk full?"
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*") if path != out} == before

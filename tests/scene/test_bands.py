@@ -70,8 +70,18 @@ def test_infrared_and_radar_are_no_colours() -> None:
         (["B02", "B03", "B04", "B08"], (3, 2, 1)),
         (["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A"], (4, 3, 2)),
         (["SR_B1", "SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B6", "SR_B7"], (4, 3, 2)),
-        # Landsat 7, whose band 4 is near infrared.
-        (["SR_B1", "SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B7"], (1, 2, 3)),
+        # Landsat 5 and 7, whose band 4 is near infrared, and 6 is heat.
+        (["SR_B1", "SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B7"], (3, 2, 1)),
+        (["B1", "B2", "B3", "B4", "B5", "B6_VCID_1", "B6_VCID_2", "B7", "B8"], (3, 2, 1)),
+        # Landsat 5 or 8.
+        (["B1", "B2", "B3", "B4", "B5", "B6", "B7"], (1, 2, 3)),
+        (["SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B7"], (3, 2, 1)),
+        ([f"LC08_L2SP_191029_20200101_02_T1_SR_{b}" for b in ("B2", "B3", "B4", "B5", "B7")], (3, 2, 1)),
+        ([f"LC81910292013212LGN00_{b}.TIF" for b in ("B1", "B2", "B3", "B4")], (4, 3, 2)),
+        ([f"LE07_L1TP_191029_20000101_{b}" for b in ("B1", "B2", "B3", "B4")], (3, 2, 1)),
+        ([f"T33UUU_20200101T101021_{b}_10m" for b in ("B02", "B03", "B04")], (3, 2, 1)),
+        # Of nobody knows what.
+        ([f"ratio_{b}" for b in ("B1", "B2", "B3", "B4", "B5", "B7")], (1, 2, 3)),
         (["coastal_blue", "blue", "green_i", "green", "yellow", "red", "rededge", "nir"], (6, 4, 2)),
     ],
 )  # fmt: skip
@@ -83,3 +93,24 @@ def test_bands_are_found_by_the_names_of_satellites(
     with rasterio.open(path, "r+") as dataset:
         dataset.descriptions = names
     assert bands_taken(path, bands) == expected
+
+
+def test_bands_of_a_virtual_raster_are_named_by_its_files(tmp_path: Path) -> None:
+    bands = random_bands(3)
+    names = [f"LC08_L2SP_191029_20200101_02_T1_SR_{band}.TIF" for band in ("B2", "B3", "B4")]
+    parts = []
+    for i, (name, band) in enumerate(zip(names, bands, strict=True), start=1):
+        write_raster(tmp_path / name, band[None], **PLACE)
+        source = f'<SourceFilename relativeToVRT="1">{name}</SourceFilename><SourceBand>1</SourceBand>'
+        parts.append(f'<VRTRasterBand dataType="Byte" band="{i}"><SimpleSource>{source}</SimpleSource></VRTRasterBand>')
+    path = tmp_path / "stack.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="50" rasterYSize="40">{"".join(parts)}</VRTDataset>')
+    assert bands_taken(path, bands) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_told"), [("LC08_L2SP_191029_20200101_02_T1_SR_B4.TIF", True), ("grey_B4.tif", False)]
+)
+def test_one_band_of_a_satellite_is_told(tmp_path: Path, name: str, is_told: bool) -> None:
+    with open_scene(write_raster(tmp_path / name, random_bands(1), **PLACE)) as scene:
+        assert any("one band of a satellite's scene" in remark for remark in scene.remarks) == is_told

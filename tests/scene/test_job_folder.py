@@ -36,6 +36,12 @@ def test_interrupted_job_goes_on_and_another_one_begins_anew(tmp_path: Path) -> 
         assert sorted(p.name for p in folder.iterdir()) == ["job.json", "lock"]
 
 
+def test_interrupted_job_from_which_none_goes_on_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), open_job_folder(tmp_path / "map.tif", {}):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_second_run_on_the_same_destination_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "map.tif"
     with open_job_folder(path, {"a": 1}) as folder:

@@ -12,7 +12,7 @@ import click
 from sat2map.cli import options
 from sat2map.cli.model_files import refuse_output
 from sat2map.cli.train import prepare_torch
-from sat2map.cli.written import say_written
+from sat2map.cli.written import say, say_written
 from sat2map.errors import import_extra
 
 NEEDED = {"onnx": "train", "shapely": "vector", "pyogrio": "vector", "matplotlib": "report"}
@@ -94,4 +94,4 @@ def adapt(
 
 def _tell(quiet: bool, line: str) -> None:
     if not quiet:
-        click.echo(line, err=True)
+        say(line)

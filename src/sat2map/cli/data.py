@@ -14,6 +14,7 @@ from sat2map.cli.data_complete import complete
 from sat2map.cli.data_pairs import pairs
 from sat2map.cli.inspect import inspect
 from sat2map.cli.options import (
+    FiniteFloat,
     groups_option,
     log_options,
     out_option,
@@ -21,7 +22,7 @@ from sat2map.cli.options import (
     seed_option,
     target_option,
 )
-from sat2map.cli.written import say_written
+from sat2map.cli.written import console, say_written
 from sat2map.errors import DataError, OutputError, import_extra
 from sat2map.files import refuse_existing
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 SMALLEST_PX = 64
 SYNTHETIC_GSD_M = 0.9
 MAPS_GSD_M = 0.9
-SHARE = click.FloatRange(0, 1, max_open=True)
+SHARE = FiniteFloat(0, 1, max_open=True)
 
 
 @click.group()
@@ -139,7 +140,7 @@ def _write_scene(path: Path, side_px: int, seed: int, names: tuple[str, ...], ov
 )
 @click.option(
     "--block",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteFloat(min=0, min_open=True),
     help="By place: keep squares of this side together, in units of the reference system.",
 )
 @click.option("--lists", is_flag=True, help="Write train.txt, val.txt and test.txt, not folders.")
@@ -251,10 +252,9 @@ def download(name: str, folder: Path, archive: Path | None, accept_licence: bool
 
 @contextmanager
 def _bytes_told(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-    stderr = Console(stderr=True)
+    stderr = console(on_stderr=True)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=stderr, disable=quiet or not stderr.is_terminal) as bar:
         task = bar.add_task("fetching")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.cli.written import say_written
+from sat2map.cli.written import say, say_written
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def pairs(
         click.echo(json.dumps(_as_record(written), indent=2))
     if not quiet:
         for line in _told(written):
-            click.echo(line, err=True)
+            say(line)
     training = ("train", out, "--recipe", "finetune", "--out", "runs/ground")
     what = f"{written.n_cells('written')} pairs in {written.n_groups} groups to {out}"
     say_written(what, *training, quiet=quiet)

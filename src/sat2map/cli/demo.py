@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from sat2map.cli.options import log_options, model_option, overwrite_option
-from sat2map.cli.written import say_written
+from sat2map.cli.written import console, say, say_written
 from sat2map.errors import MissingExtraError, OutputError
 from sat2map.files import refuse_existing, replacing
 
@@ -128,7 +128,7 @@ def _metrics(prediction_hwc: UInt8, truth_hwc: UInt8) -> dict[str, str]:
     try:
         measured = total([score_image(prediction_hwc, truth_hwc, truth_hwc.shape[0])])
     except MissingExtraError as error:
-        click.echo(f"no metrics: {error}; {error.hint}", err=True)
+        say(f"no metrics: {error}; {error.hint}")
         return NO_METRICS
     return {"road_f1": f"{measured.road_f1:.3f}", "miou": f"{measured.miou:.3f}", "acc5": f"{measured.acc5:.1f} %"}
 
@@ -165,10 +165,9 @@ def _draw_legend(draw: ImageDraw.ImageDraw, font: Any, classes: ClassTable, top_
 
 def _print_table(rows: list[tuple[str, ...]], title: str) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("example", "side by side", *NO_METRICS, "s", box=box.SIMPLE, title=title)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)

@@ -10,7 +10,8 @@ import click
 
 from sat2map.cli import options
 from sat2map.cli.evaluate_partial import FOR_LABELS, FOR_PAIRS, print_tables, read_gsd, refuse_options
-from sat2map.cli.written import say_written
+from sat2map.cli.written import console, say, say_written
+from sat2map.errors import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -167,27 +168,25 @@ def _say_written(request: EvaluationRequest, metrics: Path | None, report: Path 
 
 
 def _progress(quiet: bool) -> Callable[[Iterator[Any], int], Iterator[Any]]:
-    from rich.console import Console
     from rich.progress import track
 
-    stderr = Console(stderr=True)
+    stderr = console(on_stderr=True)
     hidden = quiet or not stderr.is_terminal
     return lambda images, n_images: iter(track(images, "scoring", n_images, console=stderr, disable=hidden))
 
 
 def _print_tables(metrics: dict[str, Any]) -> None:
-    from rich.console import Console
 
     protocol = metrics["protocol"]
-    stdout = Console()
+    stdout = console()
     stdout.print(_metrics_table(metrics))
     if "corruptions" in metrics:
         stdout.print(_corruptions_table(metrics["corruptions"]))
     predictor = f"head {protocol['head']}" if protocol["head"] else f"colour {protocol['constant_rgb']}"
-    stdout.print(
+    say(
         f"{protocol['n_images']} images of {protocol['data']} in {protocol['n_groups']} groups, "
         f"{protocol['size_px']} px, {predictor}",
-        highlight=False,
+        to_stdout=True,
     )
 
 
@@ -195,10 +194,10 @@ def _metrics_table(metrics: dict[str, Any]) -> Table:
     from rich import box
     from rich.table import Table
 
-    name = metrics["protocol"]["model"] or "constant"
+    name = printable(metrics["protocol"]["model"] or "constant")
     baseline = metrics.get("versus")
     titles = (
-        (f"A: {name}", f"B: {baseline['model']}", "A - B", "95 %", "constant")
+        (f"A: {name}", f"B: {printable(baseline['model'])}", "A - B", "95 %", "constant")
         if baseline
         else (name, "95 %", "constant baseline", "95 %")
     )

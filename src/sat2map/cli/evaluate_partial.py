@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from sat2map.cli.written import console
+from sat2map.errors import printable
+
 FOR_PAIRS = {
     "target_folder": "--target", "corruptions": "--corruptions", "report": "--report", "save_images": "--save-images",
     "predictions": "--predictions",
@@ -39,15 +42,15 @@ def refuse_options(given: dict[str, Any], of: dict[str, str], data: Path, what: 
 def print_tables(found: dict[str, Any]) -> None:
     """Print one table for each set."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    protocol, stdout = found["protocol"], Console()
+    protocol, stdout = found["protocol"], console()
     versus = found.get("versus")
-    own = protocol["model"] or f"colour {protocol['constant_rgb']}"
-    titles = (f"A: {own}", f"B: {versus['model']}", "A - B", "95 %") if versus else (own, "95 %")
+    own = printable(protocol["model"] or f"colour {protocol['constant_rgb']}")
+    titles = (f"A: {own}", f"B: {printable(versus['model'])}", "A - B", "95 %") if versus else (own, "95 %")
     for name, of_set in found["sets"].items():
-        words = f"{name}: {of_set['n_images']} images in {of_set['n_groups']} groups, {of_set['gsd_m']:g} m per pixel"
+        counts = f"{of_set['n_images']} images in {of_set['n_groups']} groups"
+        words = f"{printable(name)}: {counts}, {of_set['gsd_m']:g} m per pixel"
         table = Table(box=box.SIMPLE, title=words, title_justify="left")
         table.add_column("metric")
         for title in titles:

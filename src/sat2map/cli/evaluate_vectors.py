@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sat2map.cli import options
+from sat2map.cli.written import console, say
 from sat2map.errors import import_extra
 
 PER_CLASS = ("share", "area_error", "iou")
@@ -67,7 +68,7 @@ def evaluate_vectors(
     else:
         _print_tables(found)
     if errors is not None and not quiet:
-        click.echo(f"wrote {errors}", err=True)
+        say(f"wrote {errors}")
 
 
 def _score_roads(true: Path, vectors: Path, errors: Path | None, seed: int, overwrite: bool) -> dict[str, Any]:
@@ -102,10 +103,9 @@ def _without_nan(value: Any) -> Any:
 
 def _print_tables(found: dict[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Column, Table
 
-    stdout = Console()
+    stdout = console()
     if "roads" in found:
         table = Table(Column("roads"), Column("", justify="right"), box=box.SIMPLE)
         for name, value in found["roads"].items():
@@ -118,6 +118,4 @@ def _print_tables(found: dict[str, Any]) -> None:
             table.add_row(name, *(f"{kind[metric]:.4f}" for metric in PER_CLASS))
         stdout.print(table)
         coverage = "a valid coverage" if areas["is_coverage"] else "no valid coverage"
-        stdout.print(
-            f"{areas['n_areas']} areas, {coverage}, {areas['vertices_per_km']:.0f} vertices per km", highlight=False
-        )
+        stdout.print(f"{areas['n_areas']} areas, {coverage}, {areas['vertices_per_km']:.0f} vertices per km")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sat2map.cli import options
-from sat2map.cli.written import say_written
+from sat2map.cli.written import console, say, say_written
 from sat2map.errors import OutputError, import_extra
-from sat2map.files import refuse_existing
+from sat2map.files import check_output_folder, refuse_existing
 
 if TYPE_CHECKING:
     from sat2map.data.check.inspect import Report
@@ -34,7 +34,7 @@ N_NAMED = 6
 @click.option("--no-overlaps", is_flag=True, help="Do not look for common ground, which takes the longest.")
 @click.option(
     "--least-share",
-    type=click.FloatRange(0, 1),
+    type=options.FiniteFloat(0, 1),
     default=0.01,
     show_default=True,
     help="Common ground that counts, as a share of the smaller image.",
@@ -77,7 +77,11 @@ def inspect(
         "overlaps": _overlaps(report, least_share), "problems": _problems(report),
         "groups_csv": None if no_overlaps else _compare(report, list(sets), data),
     }  # fmt: skip
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_in_words(found, no_overlaps)))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for line in _in_words(found, no_overlaps):
+            say(line, to_stdout=True)
     if written := [str(path) for path in (out, write_groups) if path]:
         say_written(" and ".join(written), "data", "split", data[0], "-o", "split", quiet=quiet)
     if report.problems:
@@ -91,8 +95,7 @@ def _check_outputs(out: Path | None, groups: Path | None, no_overlaps: bool, ove
         raise OutputError("a contact sheet is written as PNG", out, hint=f"-o {out.with_suffix('.png')}")
     for path in filter(None, (out, groups)):
         refuse_existing(path, overwrite=overwrite)
-        if not path.absolute().parent.is_dir():
-            raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+        check_output_folder(path.parent)
 
 
 def _list_sets(data: Sequence[Path], target: Path | None) -> dict[str, Sequence[PairFile]]:
@@ -111,10 +114,9 @@ def _list_sets(data: Sequence[Path], target: Path | None) -> dict[str, Sequence[
 
 
 def _with_progress(steps: Iterable[int], n_steps: int, quiet: bool) -> Iterator[int]:
-    from rich.console import Console
     from rich.progress import track
 
-    stderr = Console(stderr=True)
+    stderr = console(on_stderr=True)
     yield from track(steps, "looking", n_steps, console=stderr, disable=quiet or not stderr.is_terminal)
 
 

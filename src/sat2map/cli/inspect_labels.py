@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sat2map.cli.written import say
+
 if TYPE_CHECKING:
     from sat2map.data.check.labels import LabelReport
     from sat2map.data.partial import LabelKind
@@ -35,7 +37,8 @@ def inspect_label_folders(
     if as_json:
         click.echo(json.dumps({name: _as_json(report) for name, report in found.items()}, indent=2))
     else:
-        click.echo("\n".join(line for name, report in found.items() for line in _in_words(name, report)))
+        for line in (line for name, report in found.items() for line in _in_words(name, report)):
+            say(line, to_stdout=True)
     if any(report.problems for report in found.values()):
         raise click.exceptions.Exit(1)
 

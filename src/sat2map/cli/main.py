@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import logging
 import re
 import sys
 import traceback
@@ -16,8 +17,9 @@ from typing import IO, Any, NamedTuple
 
 import click
 
-from sat2map.cli.options import DEBUG_KEY
-from sat2map.errors import Sat2mapError, did_you_mean
+from sat2map.cli.options import DEBUG_KEY, OneLine
+from sat2map.cli.written import say
+from sat2map.errors import Sat2mapError, did_you_mean, printable
 
 
 class LazyCommand(NamedTuple):
@@ -50,14 +52,16 @@ class UserError(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        # Of several lines where each is about one of several things.
         super().__init__(message)
         self.hint = hint
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the lines `error:` and `hint:`."""
-        click.echo(f"error: {self.message}", file=file, err=True)
+        for line in f"error: {self.message}".split("\n"):
+            say(line)
         if self.hint:
-            click.echo(f"hint: {self.hint}", file=file, err=True)
+            say(f"hint: {self.hint}")
 
 
 @contextmanager
@@ -68,17 +72,24 @@ def user_errors(context: click.Context | None) -> Iterator[None]:
     except (UserError, click.exceptions.NoArgsIsHelpError):
         raise
     except click.ClickException as error:
-        raise UserError(_first_lower(error.format_message()), _usage_hint(error)) from error
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        raise click.exceptions.Exit(130) from None
-    except (Sat2mapError, OSError) as error:
+        raise UserError(printable(_first_lower(error.format_message())), _usage_hint(error)) from error
+    except BaseException as error:
+        if _is_interrupt(error):
+            say("interrupted")
+            raise click.exceptions.Exit(130) from None
         translated = _as_user_error(error, _option_names(context))
         if translated is None:
             raise
         if context is not None and context.meta.get(DEBUG_KEY):
             traceback.print_exc(file=sys.stderr)
         raise translated from error
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is Ctrl-C, or what a library made of it: ONNX Runtime says that its import failed."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _option_names(context: click.Context | None) -> dict[str, str]:
@@ -104,7 +115,7 @@ def _with_options(text: str | None, names: Mapping[str, str]) -> str | None:
     return text and re.sub(r"`(\w+)`", lambda match: names.get(match[1], match[1]), text)
 
 
-def _as_user_error(error: Exception, names: Mapping[str, str]) -> UserError | None:
+def _as_user_error(error: BaseException, names: Mapping[str, str]) -> UserError | None:
     """Return an error in words for the user; None for a bug of ours, or where click handles the error."""
     if isinstance(error, Sat2mapError):
         return UserError(_with_options(str(error), names) or "", _with_options(error.hint, names))
@@ -112,7 +123,17 @@ def _as_user_error(error: Exception, names: Mapping[str, str]) -> UserError | No
     if not isinstance(error, OSError) or error.errno in (None, errno.EPIPE):
         return None
     where = f": {error.filename!r}" if error.filename else ""
-    return UserError(f"{_first_lower(error.strerror or 'the system refused')}{where}")
+    return UserError(printable(_first_lower(error.strerror or "the system refused")) + where, _system_hint(error))
+
+
+def _system_hint(error: OSError) -> str | None:
+    from sat2map.files import NO_ROOM
+
+    if error.errno in NO_ROOM:
+        return "make room, or choose another disk"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "choose another place, or ask for the right to read and write there"
+    return None
 
 
 def _usage_hint(error: click.ClickException) -> str | None:
@@ -167,6 +188,9 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="sat2map", prog_name="sat2map")
 def sat2map() -> None:
     """Satellite and aerial imagery to maps with conditional GANs."""
+    # It prints the warnings of all who have no handler of their own.
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(OneLine())
 
 
 def main(run: Callable[..., Any] = sat2map) -> None:

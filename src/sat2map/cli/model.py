@@ -10,8 +10,8 @@ import click
 
 from sat2map.cli.model_calibrate import calibrate
 from sat2map.cli.model_files import refuse_onnx, refuse_output
-from sat2map.cli.options import json_option, log_options, out_option, overwrite_option
-from sat2map.cli.written import say_written
+from sat2map.cli.options import FiniteFloat, json_option, log_options, out_option, overwrite_option
+from sat2map.cli.written import say, say_written
 from sat2map.errors import import_extra
 
 PAPER_GSD_M = (1.9, 2.1)
@@ -45,7 +45,7 @@ def info(model_name: str | None, as_json: bool, quiet: bool) -> None:
     lines = [(key, _formatted(value)) for key, value in card.model_dump(mode="json").items() if key != "recipe"]
     width = max(len(key) for key, _ in lines)
     for key, text in lines:
-        click.echo(f"{key:{width}}  {text}")
+        say(f"{key:{width}}  {text}", to_stdout=True)
 
 
 @model.command()
@@ -183,7 +183,7 @@ def halve(file: str, out: Path, overwrite: bool, quiet: bool) -> None:
 @click.option(
     "--gsd",
     "gsd_m",
-    type=(click.FloatRange(min=0, min_open=True), click.FloatRange(min=0, min_open=True)),
+    type=(FiniteFloat(min=0, min_open=True), FiniteFloat(min=0, min_open=True)),
     default=PAPER_GSD_M,
     show_default=True,
     metavar="FINEST COARSEST",

@@ -1,15 +1,37 @@
-"""The options that more than one command takes; this module imports no other part of the package."""
+"""The options that more than one command takes; beside errors, this module imports no other part of the package."""
 
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sat2map.errors import printable
+
 DEBUG_KEY = "sat2map.debug"
 """Key in `click.Context.meta` that says whether tracebacks are shown."""
+
+
+class OneLine(logging.Formatter):
+    """Writes each message on one line, whatever the names in it hold; a traceback keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name is logging's)
+        """Format the message itself."""
+        return printable(super().formatMessage(record))
+
+
+class FiniteFloat(click.FloatRange):
+    """A number within a range, which NaN is for click, and which is not infinite either."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 def _remember_debug(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -36,7 +58,7 @@ def _log_at(level: int) -> None:
     logger.setLevel(level)
     if not logger.handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
         logger.addHandler(handler)
 
 
@@ -62,7 +84,7 @@ def _numbers(count: int) -> Any:
             numbers = tuple(float(part) for part in value.split(","))
         except ValueError:
             numbers = ()
-        if len(numbers) != count:
+        if len(numbers) != count or not all(map(math.isfinite, numbers)):
             raise click.BadParameter(f"'{value}' is not {count} numbers parted by commas")
         return numbers
 
@@ -120,7 +142,7 @@ mask_option = click.option(
     "--mask", metavar="none|FILE|BAND", help="What says where data is: nothing, a raster, or a band."
 )
 gsd_option = click.option(
-    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    "--gsd", "gsd_m", type=FiniteFloat(min=0, min_open=True), metavar="M",
     help="Metres on the ground per pixel, where the file does not say so.",
 )  # fmt: skip
 bbox_option = click.option(
@@ -155,7 +177,7 @@ country_option = click.option(
     "--country", metavar="CODE", help="Whose widths of roads hold, such as US, where the style knows it."
 )
 block_option = click.option(
-    "--block", "block_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    "--block", "block_m", type=FiniteFloat(min=0, min_open=True), metavar="M",
     help="Pairs within one square of this side are one group.  [default: two pairs wide]",
 )  # fmt: skip
 licence_option = click.option(

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 import click
 
+from sat2map.cli.written import console, say
+from sat2map.errors import printable
+
 progress_option = click.option(
     "--progress", type=click.Choice(["bar", "lines"]), default="bar", show_default=True,
     help="bar: at a terminal. lines: `progress: 12 %` on stderr, for programs.",
@@ -28,7 +31,7 @@ class PercentLines:
         percent = int(min(share, 1) * 100)
         if percent > self._told:
             self._told = percent
-            click.echo(f"progress: {percent} %", err=True)
+            say(f"progress: {percent} %")
 
 
 @contextmanager
@@ -43,14 +46,13 @@ def share_progress(name: str, progress: str, *, quiet: bool) -> Iterator[Callabl
     Yields:
         Takes the share that is done, 0 to 1, from any thread.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    console, lines = Console(stderr=True), PercentLines(progress == "lines" and not quiet)
+    stderr, lines = console(on_stderr=True), PercentLines(progress == "lines" and not quiet)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-    hidden = quiet or progress == "lines" or not console.is_terminal
-    with Progress(*columns, console=console, disable=hidden) as bar:
-        row = bar.add_task(name, total=1.0)
+    hidden = quiet or progress == "lines" or not stderr.is_terminal
+    with Progress(*columns, console=stderr, disable=hidden) as bar:
+        row = bar.add_task(printable(name), total=1.0)
 
         def tell(share: float) -> None:
             bar.update(row, completed=max(share, bar.tasks[0].completed))

@@ -9,6 +9,7 @@ import click
 
 from sat2map.cli import options
 from sat2map.cli.scenes import read_options, scenes_of
+from sat2map.cli.written import say
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Folder for what is drawn.  [default: ~/.cache/sat2map/serve]"
 )
-@click.option("--cache-gib", type=float, metavar="GIB", help="Room that it may take.  [default: 20]")
+@click.option(
+    "--cache-gib", type=options.FiniteFloat(min=0), metavar="GIB", help="Room that it may take.  [default: 20]"
+)
 @click.option("--allow-origin", metavar="ORIGIN", help="Web pages elsewhere that may show the tiles (or *).")
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="A name by which the server is called; may be repeated."
@@ -86,7 +89,7 @@ def serve(
         files = [file for source in sources for file in scenes_of(source)]
         scenes = open_scenes(files, model, device, drawing, reading, settings)
         if not quiet:
-            click.echo(f"the live map is at {address_of(listener)} (Ctrl-C stops it)", err=True)
+            say(f"the live map is at {address_of(listener)} (Ctrl-C stops it)")
         _run(scenes, settings, listener)
 
 

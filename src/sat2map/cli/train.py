@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sat2map.cli.options import (
+    FiniteFloat,
     device_option,
     groups_option,
     log_options,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--init", metavar="NAME|FILE|RUN", multiple=True, help="Begin with the weights of this model (G or D).")
 @target_option
 @click.option(
-    "--gsd", "gsd_m", type=click.FloatRange(min=0, min_open=True), metavar="M",
+    "--gsd", "gsd_m", type=FiniteFloat(min=0, min_open=True), metavar="M",
     help="Metres on the ground per pixel of DATA, where its files do not say so.",
 )  # fmt: skip
 @groups_option

@@ -16,6 +16,7 @@ from sat2map.cli.progress import progress_option
 from sat2map.cli.scenes import read_options, scenes_of
 from sat2map.cli.translate_progress import Task, TranslateRun, told_progress
 from sat2map.cli.translate_vectors import VECTOR_SUFFIXES, VectorOutputs, translate_to_vectors
+from sat2map.cli.written import say
 from sat2map.errors import OutputError, Sat2mapError
 
 if TYPE_CHECKING:
@@ -102,10 +103,11 @@ def translate(
     if as_json:
         click.echo(json.dumps(results, indent=2))
     if n_there and not quiet:
-        click.echo(f"{n_there} already there (--overwrite draws them again)", err=True)
+        say(f"{n_there} already there (--overwrite draws them again)")
     if failures:
-        click.echo(f"{len(failures)} of {len(tasks)} failed:", err=True)
-        click.echo("\n".join(f"  {f}" + (f" ({f.hint})" if f.hint else "") for f in failures), err=True)
+        say(f"{len(failures)} of {len(tasks)} failed:")
+        for failure in failures:
+            say(f"  {failure}" + (f" ({failure.hint})" if failure.hint else ""))
         context.exit(1)
 
 
@@ -133,7 +135,7 @@ def _translate_all(
                 raise
             failures.append(error)
             records.append({"source": task.source, "error": str(error), "hint": error.hint})
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}")
     return records, failures
 
 
@@ -203,11 +205,11 @@ def _translate_one(run: TranslateRun, task: Task, draw_rows: DrawRows) -> Transl
     if result.mode_difference is not None and not run.quiet:
         mode = run.settings.mode_for(run.translator.card)
         against = "the exact margin" if mode == "fast" else "the same tiling half a window further"
-        click.echo(f"mode {mode}: against {against}, {result.mode_difference}, measured on this scene", err=True)
+        say(f"mode {mode}: against {against}, {result.mode_difference}, measured on this scene")
     share = result.unfamiliar_share or 0
     if share >= LEAST_SHARE_TOLD and not run.quiet:
         what = f"{share:.0%} of this scene looks" if share < 1 else "this scene looks"
-        click.echo(f"{task.source}: {what} unlike anything the model has seen: expect errors there", err=True)
+        say(f"{task.source}: {what} unlike anything the model has seen: expect errors there")
     return result
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sat2map.cli.progress import PercentLines
+from sat2map.cli.written import console, say
+from sat2map.errors import printable
 
 if TYPE_CHECKING:
     from sat2map.scene.options import ReadOptions
@@ -41,23 +43,24 @@ class TranslateRun(NamedTuple):
 @contextmanager
 def told_progress(run: TranslateRun, task: Task) -> Iterator[Callable[[TilingPlan], Callable[[int], None]]]:
     """Print on stderr what will be done, then the progress."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from sat2map.scene.job_folder import job_folder
+
     quiet, with_lines = run.quiet, run.progress == "lines"
-    console = Console(stderr=True, quiet=quiet)
+    stderr = console(on_stderr=True, quiet=quiet)
     # A name is no format string and no markup.
     named, rate = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[rate]}")
-    hidden = quiet or with_lines or not console.is_terminal
+    hidden = quiet or with_lines or not stderr.is_terminal
     columns = (named, BarColumn(), TaskProgressColumn(), rate)
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden)
+    bar = Progress(*columns, TimeRemainingColumn(), console=stderr, disable=hidden)
 
     def begin(plan: TilingPlan) -> Callable[[int], None]:
         n_px = plan.model_grid.scene_height * plan.model_grid.scene_width
         if not quiet:
             line = f"{task.source} -> {task.destination}: {_describe(run.translator, plan, run.settings)}"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
-        row = bar.add_task(Path(task.source).name, total=n_px, rate="")
+            stderr.print(printable(line), soft_wrap=True)
+        row = bar.add_task(printable(Path(task.source).name), total=n_px, rate="")
         lines = PercentLines(with_lines and not quiet)
 
         def advance(n_done_px: int) -> None:
@@ -68,8 +71,13 @@ def told_progress(run: TranslateRun, task: Task) -> Iterator[Callable[[TilingPla
 
         return advance
 
-    with bar:
-        yield begin
+    try:
+        with bar:
+            yield begin
+    except KeyboardInterrupt:
+        if not quiet and (left := job_folder(task.destination)).is_dir():
+            say(f"what is drawn already stays in {left}, and the same command goes on from there")
+        raise
 
 
 def _describe(translator: Translator, plan: TilingPlan, settings: Settings) -> str:

@@ -10,6 +10,7 @@ import click
 
 from sat2map.cli import options
 from sat2map.cli.progress import progress_option, share_progress
+from sat2map.cli.written import say
 from sat2map.errors import import_extra
 
 if TYPE_CHECKING:
@@ -23,15 +24,15 @@ LAYERS = ("areas", "roads", "junctions")
 @click.argument("source", metavar="MAP")
 @options.out_option
 @click.option(
-    "--simplify", "simplify_m", type=click.FloatRange(min=0), metavar="M",
+    "--simplify", "simplify_m", type=options.FiniteFloat(min=0), metavar="M",
     help="How far lines may be from the border of pixels, in metres; 0: exactly the border.  [default: .85 of a pixel]",
 )  # fmt: skip
 @click.option(
-    "--min-area", "min_area_m2", type=click.FloatRange(min=0), default=0, metavar="M2",
+    "--min-area", "min_area_m2", type=options.FiniteFloat(min=0), default=0, metavar="M2",
     help="Smaller areas, in square metres, go to the neighbour with the longest common border.  [default: 0]",
 )  # fmt: skip
 @click.option(
-    "--close-gaps", "close_gaps_m", type=click.FloatRange(min=0), default=20, show_default=True, metavar="M",
+    "--close-gaps", "close_gaps_m", type=options.FiniteFloat(min=0), default=20, show_default=True, metavar="M",
     help="Longest gap in a road, in metres, that a line marked as inferred closes; 0: none.",
 )  # fmt: skip
 @click.option(
@@ -99,4 +100,4 @@ def say_vectors(source: str, written: WrittenVectors, as_json: bool, quiet: bool
         )
     if not quiet:
         counted = ", ".join(f"{n} {name}" for name, n in written.n_features.items())
-        click.echo(f"{source} -> {written.path}: {counted}", err=True)
+        say(f"{source} -> {written.path}: {counted}")

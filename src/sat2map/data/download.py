@@ -134,17 +134,17 @@ def _fetch(archive: Archive, to: Path, partial: Path, progress: Progress | None)
         try:
             pooch.retrieve(url, None, fname=to.name, path=to.parent, downloader=fetch)
         except (requests.RequestException, _NoArchiveError) as error:
-            failures.append(f"  {url}: {_in_words(error)}")
-            log.info("%s", failures[-1].strip())
+            failures.append(f"{url}: {_in_words(error)}")
+            log.info("%s", failures[-1])
             continue
         found = pooch.file_hash(str(to))
         same = "which is what others have published" if found == archive.sha256 else "which is not what others have"
         log.info("sha256 of %s: %s, %s", to.name, found, same)
         return
-    lines = "\n".join(failures)
     raise DataError(
-        f"{archive.name} could not be fetched:\n{lines}",
+        f"{archive.name} could not be fetched",
         hint=f"again later goes on where it stopped; or fetch {archive.urls[0]} by hand and give `by_hand` FILE",
+        details=failures,
     )
 
 

@@ -20,6 +20,7 @@ from sat2map.data.ground_file import DATA_FILE, GroundFile, write_ground_file
 from sat2map.data.pairs import FOLDERS
 from sat2map.data.split import GROUPS_FILE, write_rows
 from sat2map.errors import DataError, OutputError
+from sat2map.files import check_output_folder, full_disk_named
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene, share_stretch
 from sat2map.scene.stretch import NOTHING_SHARED
@@ -161,14 +162,14 @@ def _appearing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         raise OutputError("output exists and is not empty", folder, hint="`overwrite`, or another folder")
     if is_used and not (folder / DATA_FILE).is_file():
         raise OutputError(f"output holds no {DATA_FILE}, so it is not replaced", folder, hint="choose another folder")
-    if not folder.absolute().parent.is_dir():
-        raise OutputError("no such folder to write to", folder.parent, hint=f"mkdir -p {folder.parent}")
+    check_output_folder(folder.parent)
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))
     except OSError as error:
         raise OutputError("folder cannot be written to", folder.parent, hint="choose another with `out`") from error
     try:
-        yield work
+        with full_disk_named(folder):
+            yield work
         work.chmod(0o755)
         if folder.exists():
             old = folder.rename(work.with_suffix(".old"))
@@ -176,6 +177,9 @@ def _appearing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             work.rename(folder)
+    except OutputError as error:
+        # What could not be written is a file in a folder that the user has never heard of.
+        raise OutputError(error.found, folder, hint=error.hint) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -10,11 +10,14 @@ import numpy as np
 import rasterio
 import rasterio.transform
 from PIL import Image
+from rasterio.errors import RasterioError
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.data.align import ShiftAt, Shifts, estimate_shift, margin_px, missing_share, smooth_shifts
 from sat2map.data.footprint import Footprint
 from sat2map.data.pairs import FOLDERS
+from sat2map.errors import OutputError
+from sat2map.scene.gdal import reason_of
 from sat2map.scene.georeference import Grid
 from sat2map.scene.source import Source
 from sat2map.tiling import Window
@@ -125,5 +128,11 @@ def _footprint(grid: Grid, window: Window) -> Footprint:
 def _write_raster(path: Path, pixels_hwc: UInt8, grid: Grid) -> None:
     options: dict[str, Any] = {"driver": "GTiff", "compress": "deflate", "predictor": 2, "photometric": "RGB"}
     size: dict[str, Any] = {"height": grid.height, "width": grid.width, "count": 3, "dtype": "uint8"}
-    with rasterio.open(path, "w", crs=grid.crs, transform=grid.transform, **size, **options) as dataset:
-        dataset.write(np.moveaxis(pixels_hwc, -1, 0))
+    try:
+        with rasterio.open(path, "w", crs=grid.crs, transform=grid.transform, **size, **options) as dataset:
+            dataset.write(np.moveaxis(pixels_hwc, -1, 0))
+        # When the disk is full, GDAL can close a truncated file without an error.
+        with rasterio.open(path) as dataset:
+            dataset.read()
+    except RasterioError as error:
+        raise OutputError(f"pairs cannot be written ({reason_of(error)})", path, hint="is the disk full?") from error

@@ -257,8 +257,8 @@ def check_pairs(paths: Sequence[PairFile], problems: Sequence[DataError]) -> Non
         DataError: there is any.
     """
     if problems:
-        lines = "\n".join(f"  {problem}" for problem in problems)
         raise DataError(
-            f"{len(problems)} of {len(paths)} pairs are broken:\n{lines}",
+            f"{len(problems)} of {len(paths)} pairs are broken",
             hint="replace them by sound copies, or move them elsewhere",
+            details=map(str, problems),
         )

@@ -13,7 +13,7 @@ from PIL import Image
 from sat2map.errors import OutputError, import_extra
 from sat2map.evaluate.evaluation import Evaluation
 from sat2map.evaluate.protocol import ScoredImage
-from sat2map.files import refuse_existing, replacing
+from sat2map.files import check_folder_to_make, check_output_folder, full_disk_named, refuse_existing, replacing
 
 METRICS_FILE, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 
@@ -22,10 +22,9 @@ def check_folder(folder: Path, *, save_images: bool, overwrite: bool) -> None:
     """Refuse a folder that results cannot be written to.
 
     Raises:
-        OutputError: it is a file, or results exist in it and `overwrite` is false.
+        OutputError: it is a file, cannot be made or written to, or results exist in it and `overwrite` is false.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("output is not a folder", folder, hint="give a folder")
+    check_folder_to_make(folder)
     names = (METRICS_FILE, *((PREDICTION, TRUTH) if save_images else ()))
     refuse_existing(*(folder / name for name in names), overwrite=overwrite)
 
@@ -40,8 +39,7 @@ def check_report(report: Path, *, overwrite: bool) -> None:
     import_extra("matplotlib", "report")
     if report.suffix.lower() not in (".html", ".htm"):
         raise OutputError("a report is HTML", report, hint=f"give {report.with_suffix('.html')}")
-    if not report.parent.is_dir():
-        raise OutputError("no such folder to write to", report.parent, hint=f"mkdir -p {report.parent}")
+    check_output_folder(report.parent)
     refuse_existing(report, overwrite=overwrite)
 
 
@@ -54,7 +52,7 @@ def results_folder(out: Path | None) -> Iterator[Path | None]:
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=out, prefix=".evaluate-") as work:
+        with full_disk_named(out), tempfile.TemporaryDirectory(dir=out, prefix=".evaluate-") as work:
             yield Path(work)
             # Folders first: where metrics.json is, the images are complete.
             for made in sorted(Path(work).iterdir(), key=lambda path: path.is_file()):

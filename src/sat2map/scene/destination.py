@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sat2map.errors import OutputError, import_extra
-from sat2map.files import refuse_existing, replacing, short_name, through_link
+from sat2map.files import check_output_folder, refuse_existing, replacing, short_name, through_link
 from sat2map.scene.formats import COG, SUFFIXES, TILE_SUFFIXES, cog_block_px, finish
 from sat2map.scene.gdal import METADATA, is_utf8
 from sat2map.scene.georeference import Grid, ends_where_web_tiles_end
@@ -56,10 +56,7 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
     folder = through_link(destination).parent
     if may_make_folder and not folder.exists():
         folder = folder.parent
-    if not folder.is_dir():
-        raise OutputError("no such folder to write to", folder, hint=f"mkdir -p {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("folder cannot be written to", folder, hint="choose another with `out`")
+    check_output_folder(folder)
 
 
 def check_no_input(destination: Path, inputs: Iterable[Path]) -> None:
@@ -152,8 +149,7 @@ def open_writer(path: Path, grid: Grid, *, with_mask: bool, tags: Mapping[str, s
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
     """
-    if not path.parent.is_dir():
-        raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+    check_output_folder(path.parent)
     with open_job_folder(path, {}) as folder:
         piece = Piece(folder / "piece.tif", Window(0, 0, grid.height, grid.width))
         piece.path.unlink(missing_ok=True)

@@ -198,6 +198,18 @@ def reason_of(error: BaseException) -> str:
     return " ".join(str(error).split())[:160]
 
 
+def check_is_one_raster(dataset: Any, name: str | Path) -> None:
+    """Refuse a file that has no bands of its own: a netCDF of several variables, for one.
+
+    Raises:
+        SceneError: it has none; the rasters in it are named.
+    """
+    if dataset.count == 0:
+        parts = dataset.subdatasets
+        hint = f"name one of them: {'  '.join(parts)}" if parts else "is it a raster?"
+        raise SceneError(f"file holds {len(parts) or 'no'} rasters and is none itself", name, hint=hint)
+
+
 def check_band(band: int, count: int, name: str | Path) -> None:
     """Refuse a band that a scene has not.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ from sat2map.errors import OutputError
 from sat2map.files import short_name, try_lock
 
 JOB, LOCK = "job.json", "lock"
-
-log = logging.getLogger(__name__)
 
 
 def job_folder(destination: Path) -> Path:
@@ -32,7 +29,7 @@ def open_job_folder(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]
 
     Args:
         destination: of the map.
-        job: all that the pixels depend on, as JSON has it.
+        job: all that the pixels depend on, as JSON has it; empty where no run can go on from what another has left.
 
     Raises:
         OutputError: the folder cannot be made, or another run is at work in it.
@@ -52,10 +49,9 @@ def open_job_folder(destination: Path, job: Mapping[str, Any]) -> Iterator[Path]
         try:
             _begin(folder, text)
             yield folder
-        except (KeyboardInterrupt, SystemExit):
-            log.warning("what is drawn already stays in %s, and the same command goes on from there", folder)
-            raise
         except BaseException as error:
+            if job and isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OutputError):
                 # What could not be written is a piece that the user has never heard of.

@@ -14,14 +14,18 @@ import numpy as np
 from rasterio.enums import ColorInterp
 
 from sat2map.errors import SceneError
-from sat2map.scene.bands import told_bands
-from sat2map.scene.gdal import check_band
+from sat2map.scene.bands import is_one_of_many, told_bands
+from sat2map.scene.gdal import check_band, check_is_one_raster
 from sat2map.scene.georeference import Grid, box_window, raster_grid
 from sat2map.scene.mask import ValidWhere, find_mask
 from sat2map.scene.options import NoMask, ReadOptions
 from sat2map.tiling import Window
 
 LARGEST_BLOCK_MIB = 512
+ONE_BAND = (
+    "is one band of a satellite's scene by its name, and drawn as grey "
+    "(gdalbuildvrt -separate rgb.vrt RED GREEN BLUE makes one scene of three files)"
+)
 RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 Palette = tuple[tuple[int, int, int], ...]
@@ -70,7 +74,7 @@ def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> Raste
         SceneError: it is no image, or lacks what is asked of it.
     """
     remarks: list[str] = []
-    _check_is_one_image(dataset, name)
+    check_is_one_raster(dataset, name)
     whole = raster_grid(dataset, options.crs, name, remarks)
     window = Window(0, 0, whole.height, whole.width)
     if options.bbox is not None:
@@ -81,14 +85,6 @@ def raster_layout(dataset: Any, options: ReadOptions, name: str | Path) -> Raste
     valid_where = find_mask(dataset, options, bands, name, remarks)
     white_is_zero = palette is None and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
     return RasterLayout(window, whole.part(window), bands, dtype, palette, valid_where, tuple(remarks), white_is_zero)
-
-
-def _check_is_one_image(dataset: Any, name: str | Path) -> None:
-    """See that a file has bands of its own: a netCDF of several variables, for one, has none."""
-    if dataset.count == 0:
-        parts = dataset.subdatasets
-        hint = f"name one of them: {'  '.join(parts)}" if parts else "is it a raster?"
-        raise SceneError(f"file holds {len(parts) or 'no'} rasters and is none itself", name, hint=hint)
 
 
 def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks: list[str]) -> tuple[int, int, int]:
@@ -102,6 +98,8 @@ def _bands(dataset: Any, wanted: Sequence[int] | None, name: str | Path, remarks
     if told or coloured:
         return told or coloured  # type: ignore[return-value]
     if count == 1 or (count == 2 and colours[1] == ColorInterp.alpha):
+        if is_one_of_many(dataset.name):
+            remarks.append(ONE_BAND)
         return 1, 1, 1
     if count == 2:
         raise SceneError("scene has 2 bands, the model takes 3", name, hint="`bands` 1 for a grey image")

@@ -18,7 +18,7 @@ class ServeSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65535)
     cache: Path = Field(default_factory=lambda: cache_folder() / "serve")
-    cache_gib: float = Field(20, gt=0)
+    cache_gib: float = Field(20, gt=0, allow_inf_nan=False)
     """Room on the disk for the maps of all scenes, in GiB."""
     tile_cache_mib: int = Field(256, ge=0)
     """Memory for encoded tiles, in MiB."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import nullcontext
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from sat2map.data.pairs import PairFolder
 from sat2map.nn.normalization import normalization_of
+from sat2map.train.checkpoint import FILE_NAME
 from sat2map.train.finite import check_losses, check_networks
 from sat2map.train.loader import TrainingBatch, batches
 from sat2map.train.model_files import frozen_copy, write, write_networks
@@ -24,6 +26,8 @@ from sat2map.train.validation import validate
 
 SMALLER_IS_BETTER = ("rmse",)
 
+log = logging.getLogger(__name__)
+
 
 def train(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run:
     """Train a recipe on its sources and on a folder of pairs, if one is given, from the start or from a checkpoint.
@@ -37,7 +41,12 @@ def train(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> Run
         Sat2mapError: what `open_run` raises.
     """
     run = open_run(folder, recipe, options)
-    fit(run)
+    try:
+        fit(run)
+    except KeyboardInterrupt:
+        if rank() == 0 and (options.folder / FILE_NAME).exists():
+            log.warning("the last checkpoint stays in %s, and a resumed run goes on from there", options.folder)
+        raise
     if rank() == 0 and normalization_of(run.shown) == "instance":
         frozen = frozen_copy(run)
         write(run, "generator", frozen, "frozen", validate(run, frozen)[0])

@@ -53,12 +53,12 @@ class Monitor:
         self.curves = run / "tensorboard"
         self.writer = SummaryWriter(str(self.curves), purge_step=step + 1 if step else None)
         self.quiet = quiet
-        self.console = Console(stderr=True, quiet=quiet)
+        self.console = Console(stderr=True, quiet=quiet, markup=False, emoji=False, highlight=False)
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[values]}"),
+            TextColumn("{task.fields[values]}", markup=False),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
         )
@@ -85,7 +85,7 @@ class Monitor:
             self.values[key].append(value)
         self.progress.update(self.task, completed=step, epoch=epoch + 1)
         if line := self.minutes.line(step, time.monotonic()):
-            self.console.print(line, highlight=False)
+            self.console.print(line)
         if step % STEPS_A_ROW:
             return
         means = {key: fmean(values) for key, values in self.values.items()}
@@ -100,7 +100,7 @@ class Monitor:
         values = {"epoch": epoch, "seconds": seconds, **metrics}
         self.minutes.last = metrics.get(self.minutes.metric)
         self._record("epochs.csv", step, values, tuple(values))
-        self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(metrics)}", highlight=False)
+        self.console.print(f"epoch {epoch + 1}, step {step}, {seconds:.0f} s: {_line(metrics)}")
 
     def grid(self, step: int, epoch: int, rows: Sequence[Sequence[npt.NDArray[np.uint8]]]) -> None:
         """Save a grid: a row for each image, its columns source, prediction, target; uint8, shape (h, w, 3)."""

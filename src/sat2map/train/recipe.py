@@ -181,7 +181,11 @@ def load_recipe(name_or_path: str, changes: Sequence[tuple[str, str]] = ()) -> R
     if name_or_path in recipe_names():
         values = _read_named(name_or_path)
     elif path.is_file():
-        values = _parse_toml(path.read_text("utf-8"), name_or_path)
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise RecipeError("recipe is not UTF-8", name_or_path, hint="save it as UTF-8") from error
+        values = _parse_toml(text, name_or_path)
     else:
         meant = did_you_mean(name_or_path, recipe_names())
         raise RecipeError(

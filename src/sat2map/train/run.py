@@ -15,7 +15,7 @@ from torch import nn
 from sat2map.data.pairs import PairFolder
 from sat2map.errors import CheckpointError, OutputError, RecipeError
 from sat2map.evaluate.metrics import Truth
-from sat2map.files import UNFINISHED
+from sat2map.files import UNFINISHED, check_folder_to_make
 from sat2map.model.bundled import resolve_weights
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
@@ -119,12 +119,13 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
 
     Raises:
         DataError: a folder is empty, or images in it are broken; all are named before anything else is done.
-        OutputError: the run's folder already holds a run.
+        OutputError: the run's folder already holds a run, or cannot be made.
         RecipeError: sizes do not fit the network's stride, the sources not the rest of the recipe, or the classes of
             the recipe not those of the folder.
         CheckpointError: the checkpoint is of another recipe or other data, or broken.
         ModelFileError: an `init` file does not fit.
     """
+    check_folder_to_make(options.folder)
     recipe = as_data_say(recipe, folder)
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None

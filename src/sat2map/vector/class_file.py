@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import rasterio.windows
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
 from sat2map.arrays import Float32, UInt8
 from sat2map.classes import CLASSES, MapClass
 from sat2map.errors import DataError, SceneError
 from sat2map.scene.class_tag import named_classes
-from sat2map.scene.gdal import OPEN_ERRORS, is_remote
+from sat2map.scene.gdal import check_is_one_raster, is_remote, open_raster, read_errors
 from sat2map.scene.georeference import Grid
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
@@ -74,14 +74,10 @@ class FileClasses:
             SceneError: the raster is corrupt, or holds a number that is no class.
         """
         place = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        with self._lock:
-            try:
-                pixels = self._dataset.read([1, 2, 3] if self._is_map else 1, window=place)
-                valid = self._dataset.dataset_mask(window=place) > 0
-                confidence = None if self._confidence is None else self._confidence.read(1, window=place)
-            except RasterioError as error:
-                where = f"rows {window.row} to {window.row + window.height}"
-                raise SceneError(f"raster is corrupt in {where}", self._name, hint="copy or make it again") from error
+        with self._lock, read_errors(self._name, f"in rows {window.row} to {window.row + window.height}"):
+            pixels = self._dataset.read([1, 2, 3] if self._is_map else 1, window=place)
+            valid = self._dataset.dataset_mask(window=place) > 0
+            confidence = None if self._confidence is None else self._confidence.read(1, window=place)
         if self._is_map:
             return ClassWindow(self._colours.classify(pixels), valid, confidence)
         wrong = pixels[valid & ((pixels < 0) | (pixels >= self._n_classes))]
@@ -95,8 +91,9 @@ class FileClasses:
     def _check_colours(self) -> None:
         """See that the colours are those of the table, or nearly: a photograph is no map."""
         shape = tuple(min(side, SAMPLE_PX) for side in self._dataset.shape)
-        rgb = self._dataset.read([1, 2, 3], out_shape=(3, *shape))
-        valid = self._dataset.dataset_mask(out_shape=shape) > 0
+        with read_errors(self._name, "as a whole"):
+            rgb = self._dataset.read([1, 2, 3], out_shape=(3, *shape))
+            valid = self._dataset.dataset_mask(out_shape=shape) > 0
         far = self._colours.distance(rgb[:, valid])
         if len(far) and np.median(far) > LARGEST_DISTANCE:
             raise SceneError(
@@ -185,10 +182,9 @@ def open_class_raster(
 def _opened(source: str | Path) -> Any:
     if not is_remote(source) and not Path(source).exists():
         raise SceneError("no such file", source, hint="check the path")
-    try:
-        return rasterio.open(source)
-    except OPEN_ERRORS as error:
-        raise SceneError("raster cannot be opened", source, hint="rio info tells what GDAL makes of it") from error
+    dataset = open_raster(source)
+    check_is_one_raster(dataset, source)
+    return dataset
 
 
 def _check_palette(dataset: Any, name: str | Path) -> None:

@@ -190,7 +190,9 @@ def load_style(name_or_path: str | Path, country: str | None = None) -> DrawStyl
         else:
             text = path.read_text("utf-8")
         style = parse_style(tomllib.loads(text), path)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError("style is not UTF-8", path, hint="save it as UTF-8") from error
+    except OSError as error:
         raise DataError("no such style", path, hint=f"a TOML file, or one of {', '.join(style_names())}") from error
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"style is not valid TOML ({error})", path, hint="mend that line") from error

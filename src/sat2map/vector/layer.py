@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sat2map.arrays import Array
@@ -37,3 +38,14 @@ class FeatureLayer:
     crs: Any
     batches: Iterable[FeatureBatch]
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
+def is_name_for_pyogrio(path: Path) -> bool:
+    """Whether pyogrio takes a name as it is: it reads it as a URL, where `!` parts an archive from what is in it.
+
+    >>> [is_name_for_pyogrio(Path(name)) for name in ("50% #1?.gpkg", "roads!.gpkg", "roads" + chr(9) + ".gpkg")]
+    [True, False, False]
+    """
+    from pyogrio.util import vsi_path
+
+    return "!" not in str(path) and str(path) in vsi_path(str(path))

@@ -19,6 +19,7 @@ from rasterio.errors import CRSError
 
 from sat2map.errors import DataError
 from sat2map.scene.georeference import Box
+from sat2map.vector.layer import is_name_for_pyogrio
 from sat2map.vector.tags import parse_other_tags
 
 BATCH_SIZE = 65_536
@@ -99,6 +100,10 @@ def read_layer(path: Path, name: str, keys: Sequence[str] = ()) -> tuple[VectorL
 def _gdal_layers(path: Path) -> list[VectorLayer]:
     import pyogrio
 
+    if path.exists() and not is_name_for_pyogrio(path):
+        raise DataError(
+            "vectors' name holds what GDAL's vectors cannot have (! or a control character)", path, hint="rename it"
+        )
     with _one_line(path):
         is_osm = path.suffix.lower() in OSM_SUFFIXES
         names = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]

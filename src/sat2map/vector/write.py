@@ -11,15 +11,16 @@ from typing import Any
 import shapely
 
 from sat2map.errors import OutputError, import_extra
-from sat2map.files import refuse_existing, replacing
+from sat2map.files import check_output_folder, refuse_existing, replacing
 from sat2map.vector.geojson import write_geojson
 from sat2map.vector.geoparquet import write_geoparquet
-from sat2map.vector.layer import FeatureBatch, FeatureLayer
+from sat2map.vector.layer import FeatureBatch, FeatureLayer, is_name_for_pyogrio
 from sat2map.vector.styles import add_styles
 
 GPKG = ".gpkg"
 SEQUENCE_SUFFIXES = (".geojsonl", ".geojsons")
-SUFFIXES = (GPKG, ".fgb", ".parquet", *SEQUENCE_SUFFIXES)
+GDAL_SUFFIXES = (GPKG, ".fgb")
+SUFFIXES = (*GDAL_SUFFIXES, ".parquet", *SEQUENCE_SUFFIXES)
 GPKG_OPTIONS = {"VERSION": "1.2"}
 """GDAL up to 3.7 warns of 1.4, which is what newer ones write."""
 
@@ -43,8 +44,13 @@ def check_vector_destination(path: Path, *, overwrite: bool) -> None:
     import_extra("pyogrio", "vector")
     import_extra("pyarrow", "vector")
     refuse_existing(path, overwrite=overwrite)
-    if not path.parent.is_dir():
-        raise OutputError("no such folder to write to", path.parent, hint=f"mkdir -p {path.parent}")
+    check_output_folder(path.parent)
+    if path.suffix.lower() in GDAL_SUFFIXES and not is_name_for_pyogrio(path):
+        raise OutputError(
+            "output's name holds what GDAL's vectors cannot have (! or a control character)",
+            path,
+            hint="choose another with `out`",
+        )
 
 
 def write_layers(path: Path, layers: Sequence[FeatureLayer], *, overwrite: bool = False) -> None:
