@@ -16,15 +16,11 @@ import rasterio
 from pyproj import Geod
 
 from sat2map.classes import CLASS_NAMES, classify
-from sat2map.serve.app import create_app
-from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import Scenes
-from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Settings, Translator
 
 from ..need import need
 from .browsing import looking, running, unfold, wait_until
-from .served import SMALL, QuickEngine, write_scene
+from .served import SMALL, QuickEngine, app_of, write_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -34,13 +30,6 @@ BOXES = """(selector) => [...document.querySelectorAll(selector)].map((element) 
   return [right, bottom];
 })"""
 BASEMAP = "https://tiles.example/{z}/{x}/{y}.png"
-
-
-def app_of(folder: Path, *paths: Path, **settings: Any) -> Any:
-    scenes = Scenes(Translator(QuickEngine()), folder / "cache", 2**30, "quick", SMALL)
-    for path in paths:
-        scenes.add(path)
-    return create_app(scenes, Filler(32), ServeSettings(cache=folder / "cache", **settings))
 
 
 @pytest.fixture(scope="module")

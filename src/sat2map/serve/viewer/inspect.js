@@ -80,10 +80,9 @@ export class Inspector {
     const body = make('div', {className: 'found', 'aria-live': 'polite'}, make('p', {textContent: 'Looking …'}));
     const features = map.getLayer('vector-areas') ? map.queryRenderedFeatures(point, {layers: ['vector-areas', 'vector-roads']}) : [];
     this.popup.setLngLat(position).setDOMContent(body).addTo(map);
-    const layers = scene.layers.includes('confidence') ? ['map', 'confidence'] : ['map'];
-    const asked = isInside(scene, position) ? layers.map((layer) => ask(scene, layer, position, {wait: true})) : [];
-    const told = (await Promise.all(asked)).filter(Boolean);
-    body.replaceChildren(...this.#lines(scene, Object.assign({}, ...told.toReversed()), position, features));
+    const layer = scene.layers.includes('confidence') ? 'confidence' : 'map';  // the class comes with its confidence
+    const told = isInside(scene, position) ? await ask(scene, layer, position, {wait: true}) : null;
+    body.replaceChildren(...this.#lines(scene, told ?? {}, position, features));
   }
 
   #lines(scene, told, position, features) {
