@@ -20,13 +20,14 @@ FOCUSED = """() => {
   if (element === document.body) return null;
   // The ring of the divider is around its grip.
   const {outlineStyle, outlineWidth} = getComputedStyle(element.querySelector('.grip') ?? element);
-  const {left, top, right, bottom} = element.getBoundingClientRect();
+  const [{left, top, right, bottom}] = element.getClientRects();
+  // The popup lies over everything until Escape is pressed.
   const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
   element.dataset.reached = 'yes';
   return {
     html: element.cloneNode().outerHTML, ring: outlineStyle === 'none' ? 0 : parseFloat(outlineWidth),
     isInView: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight,
-    isCovered: element.tagName !== 'CANVAS' && !element.contains(there),
+    isCovered: element.tagName !== 'CANVAS' && !element.contains(there) && !there?.closest('.maplibregl-popup'),
   };
 }"""
 NOT_REACHED = """() => [...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')]
