@@ -19,8 +19,9 @@ FOCUSED = """() => {
   const element = document.activeElement;
   if (element === document.body) return null;
   // The ring of the divider is around its grip.
-  const {outlineStyle, outlineWidth} = getComputedStyle(element.querySelector('.grip') ?? element);
-  const [{left, top, right, bottom}] = element.getClientRects();
+  const shown = element.querySelector('.grip') ?? element;
+  const {outlineStyle, outlineWidth} = getComputedStyle(shown);
+  const [{left, top, right, bottom}] = shown.getClientRects();
   // The popup lies over everything until Escape is pressed.
   const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
   element.dataset.reached = 'yes';
@@ -42,13 +43,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     paths = [write_scene(folder / f"{name}.tif", 150, 190, seed=i) for i, name in enumerate(["north", "south"])]
     with running(app_of(folder, *paths, basemap="https://tiles.example/{z}/{x}/{y}.png")) as url:
         yield url
-
-
-def focus(page: Any) -> str:
-    """What has the focus: its id, or what stands on it."""
-    return str(
-        page.evaluate("(({id, ariaLabel, textContent}) => id || ariaLabel || textContent)(document.activeElement)")
-    )
 
 
 def on_map(page: Any) -> bool:
