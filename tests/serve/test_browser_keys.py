@@ -59,6 +59,8 @@ def walk(page: Any) -> list[dict[str, Any]]:
         if stop is None:
             break
         stops.append(stop)
+        if 'id="fold"' in stop["html"]:
+            page.keyboard.press("Enter")  # on a phone the panel folds where the map has the focus
     return stops
 
 

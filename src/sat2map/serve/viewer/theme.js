@@ -33,5 +33,7 @@ export function startFold() {
     fold(true);
     by('fold').focus();
   });
+  // Who comes to the map by keyboard must see what has the focus, and what Enter tells in the middle.
+  by('stage').addEventListener('focusin', (event) => { if (isPhone.matches && event.target.matches(':focus-visible')) fold(true); });
   if (isPhone.matches) fold(true);
 }
