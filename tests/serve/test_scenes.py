@@ -66,8 +66,12 @@ def test_scene_whose_file_has_changed_is_refused_and_draws_nothing(tmp_path: Pat
     with serving(tmp_path / "cache", scene, n_windows_at_once=1) as server:
         layers = server.scenes.by_id["scene"].layers
         assert server.client.get("/scenes/scene").json()["notices"] == []
-        {"renamed": lambda: other.replace(scene), "in place": lambda: shutil.copyfile(other, scene),
-         "deleted": scene.unlink}[how]()  # fmt: skip
+        if how == "renamed":
+            other.replace(scene)
+        elif how == "in place":
+            shutil.copyfile(other, scene)
+        else:
+            scene.unlink()
         for url in ("satellite/preview.png", "map/preview.png", "map/statistics", "export.tif"):
             response = server.client.get(f"/scenes/scene/{url}")
             assert response.status_code == 422

@@ -19,7 +19,7 @@ export class Inspector {
   constructor(maps, classes, isBusy) {
     this.maps = maps;
     this.classes = classes;
-    this.popup = new Popup({maxWidth: 'min(280px, 100%)', focusAfterOpen: false, closeOnClick: false});
+    this.popup = new Popup({maxWidth: 'min(280px, 100% - 16px)', focusAfterOpen: false, closeOnClick: false});
     this.rest = settled(REST_MS, (position) => this.#hover(position));
     for (const map of maps.both) {
       map.on('mousemove', ({lngLat}) => this.#moved(map, lngLat));
