@@ -70,6 +70,8 @@ def test_tab_reaches_every_control_and_shows_where_it_is(browser: Any, address: 
     with looking(browser, address, size, f"/#scene=north&{mode}=50") as page:
         unfold(page)
         page.wait_for_selector("#counted:has-text(' px'):not(:has-text('drawn'))")
+        # The list is made anew with what is drawn.
+        page.wait_for_selector("#scenes [aria-current=true] small:has-text('complete')")
         page.focus("#above canvas")
         page.keyboard.press("Enter")
         page.wait_for_selector(".found dl")

@@ -56,6 +56,8 @@ def test_legend_and_downloads_are_in_sight_beside_eight_scenes(browser: Any, pla
     with looking(browser, place[0], "laptop") as page:
         assert page.locator("#scenes li").count() == 8
         page.wait_for_selector("#counted:has-text(' px'):not(:has-text('drawn'))")
+        # The list is made anew with what is drawn.
+        page.wait_for_selector("#scenes [aria-current=true] small:has-text('complete')")
         boxes = page.evaluate(BOXES, "#legend label, [data-download], [data-mode], #link, #scenes li:first-child")
         assert len(boxes) == 6 + 4 + 3 + 2
         assert max(bottom for _, bottom in boxes) <= 650
