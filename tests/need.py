@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -26,6 +28,19 @@ def need(what: str, there: object, remedy: str = "") -> None:
     if what in os.environ.get("SAT2MAP_REQUIRE", "").split(","):
         pytest.fail(f"{message}, and SAT2MAP_REQUIRE asks for it")
     pytest.skip(message, allow_module_level=True)
+
+
+DEBIANS_PYTHON = "/usr/bin/python3"
+"""It has Debian's QGIS."""
+QGIS_PROCESS = "qgis_process.bin"
+"""Debian's wrapper of it, `qgis_process`, fails on an argument of its own."""
+
+
+def need_qgis() -> None:
+    """Skip a test where Debian's QGIS is not there, as a program and for Python."""
+    command = [DEBIANS_PYTHON, "-c", "import qgis.core"]
+    there = shutil.which(QGIS_PROCESS) and subprocess.run(command, env={}, capture_output=True).returncode == 0
+    need("qgis", there, "apt-get install qgis python3-qgis qgis-providers")
 
 
 class NeedExtras(MetaPathFinder):

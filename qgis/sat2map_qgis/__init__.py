@@ -2,7 +2,7 @@
 """The plugin sat2map: Processing algorithms that run the program sat2map as a process of its own Python."""
 
 
-def classFactory(iface):  # noqa: N802 - QGIS's name
+def classFactory(iface):
     """Make the plugin; QGIS calls this."""
     from .plugin import Plugin
 

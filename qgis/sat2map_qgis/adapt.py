@@ -27,14 +27,14 @@ class Adapt(Algorithm):
         "sat2map needs its extra 'train' for it."
     )
 
-    def initAlgorithm(self, _configuration=None):  # noqa: N802
+    def initAlgorithm(self, _configuration=None):
         """Define the parameters."""
         self.add(QgsProcessingParameterMultipleLayers("INPUT", "Images", QgsProcessing.TypeRaster))
         vectors = QgsProcessingParameterMultipleLayers("VECTORS", "Vectors", QgsProcessing.TypeVectorAnyGeometry)
         self.add(vectors, "Of an OpenStreetMap extract (.osm.pbf) all layers are used, whichever is chosen.")
         self.add(QgsProcessingParameterFileDestination("OUTPUT", "Model", "Model (*.onnx)"))
 
-    def prepareAlgorithm(self, parameters, context, feedback):  # noqa: N802
+    def prepareAlgorithm(self, parameters, context, feedback):
         """Find the files of the layers, in the thread of the layers."""
         self._scenes = [raster_source(layer) for layer in self.parameterAsLayerList(parameters, "INPUT", context)]
         layers = self.parameterAsLayerList(parameters, "VECTORS", context)
@@ -42,7 +42,7 @@ class Adapt(Algorithm):
         self._vectors = list(dict.fromkeys(vector_source(layer, context, feedback) for layer in layers))
         return True
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Run sat2map."""
         output = self.parameterAsFileOutput(parameters, "OUTPUT", context)
         vectors = [word for file in self._vectors for word in ("--vectors", file)]

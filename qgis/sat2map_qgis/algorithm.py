@@ -22,7 +22,7 @@ class Algorithm(QgsProcessingAlgorithm):
 
     NAME, LABEL, HELP, PAGE = "", "", "", ""
 
-    def createInstance(self):  # noqa: N802
+    def createInstance(self):
         """Make another of its kind."""
         return type(self)()
 
@@ -30,15 +30,15 @@ class Algorithm(QgsProcessingAlgorithm):
         """Return the second part of its name, as in `sat2map:translate`."""
         return self.NAME
 
-    def displayName(self):  # noqa: N802
+    def displayName(self):
         """Return the name that is shown."""
         return self.LABEL
 
-    def shortHelpString(self):  # noqa: N802
+    def shortHelpString(self):
         """Return the text beside the parameters."""
         return self.HELP
 
-    def helpUrl(self):  # noqa: N802
+    def helpUrl(self):
         """Return the address of the page about it."""
         return PAGE + self.PAGE
 
@@ -120,7 +120,7 @@ class DefaultStyle(QgsProcessingLayerPostProcessorInterface):
             cls.kept.append(cls())
             context.layerToLoadOnCompletionDetails(source).setPostProcessor(cls.kept[-1])
 
-    def postProcessLayer(self, layer, _context, _feedback):  # noqa: N802
+    def postProcessLayer(self, layer, _context, _feedback):
         """Take the style that lies in the file, or beside it."""
         layer.loadDefaultStyle()
         layer.triggerRepaint()

@@ -112,6 +112,6 @@ class OptionsFactory(QgsOptionsWidgetFactory):
         """Return the icon of the page."""
         return QIcon(str(ICON))
 
-    def createWidget(self, parent):  # noqa: N802
+    def createWidget(self, parent):
         """Make the page."""
         return OptionsPage(parent)

@@ -19,12 +19,12 @@ class Plugin:
         self._provider = None
         self._options = None
 
-    def initProcessing(self):  # noqa: N802
+    def initProcessing(self):
         """Add the provider; `qgis_process` calls this alone."""
         self._provider = Provider()
         QgsApplication.processingRegistry().addProvider(self._provider)
 
-    def initGui(self):  # noqa: N802
+    def initGui(self):
         """Add the provider and the page of options."""
         from .options_page import OptionsFactory
 

@@ -29,11 +29,11 @@ class Provider(QgsProcessingProvider):
         """Return the icon of the provider."""
         return QIcon(str(ICON))
 
-    def supportedOutputRasterLayerExtensions(self):  # noqa: N802
+    def supportedOutputRasterLayerExtensions(self):
         """Maps are GeoTIFFs: the other formats have no georeference that QGIS reads back."""
         return ["tif"]
 
-    def loadAlgorithms(self):  # noqa: N802
+    def loadAlgorithms(self):
         """Add each algorithm."""
         for algorithm in (Translate, Vectorize, Serve, Adapt):
             self.addAlgorithm(algorithm())

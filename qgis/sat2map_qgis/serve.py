@@ -36,14 +36,14 @@ class Serve(Algorithm):
         """Return what it can do: a server would end with `qgis_process` itself."""
         return super().flags() | QgsProcessingAlgorithm.FlagNotAvailableInStandaloneTool
 
-    def initAlgorithm(self, _configuration=None):  # noqa: N802
+    def initAlgorithm(self, _configuration=None):
         """Define the parameters."""
         self.add(QgsProcessingParameterMultipleLayers("INPUT", "Images", QgsProcessing.TypeRaster))
         self.add_model()
         self.add(QgsProcessingParameterBoolean("BROWSER", "Open it in the browser, too", True))
         self.addOutput(QgsProcessingOutputString("URL", "Address of the live map"))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Start the server, and add a layer for each scene."""
         layers = self.parameterAsLayerList(parameters, "INPUT", context)
         sources = [raster_source(layer) for layer in layers]

@@ -38,7 +38,7 @@ class Translate(Algorithm):
         "What is interrupted goes on where it was when it is run again with the same parameters and output."
     )
 
-    def initAlgorithm(self, _configuration=None):  # noqa: N802
+    def initAlgorithm(self, _configuration=None):
         """Define the parameters."""
         self.add(QgsProcessingParameterRasterLayer("INPUT", "Image"))
         self.add(QgsProcessingParameterEnum("DRAW", "Draw", DRAWN_LABELS, defaultValue=0))
@@ -63,7 +63,7 @@ class Translate(Algorithm):
         self.addOutput(QgsProcessingOutputRasterLayer("CONFIDENCE_LAYER", "Confidence"))
         self.addOutput(QgsProcessingOutputRasterLayer("FAMILIARITY_LAYER", "Familiarity"))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Run sat2map, and name the classes of its map."""
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
         source, output = raster_source(layer), self.parameterAsOutputLayer(parameters, "OUTPUT", context)

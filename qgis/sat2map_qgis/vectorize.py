@@ -41,7 +41,7 @@ class Vectorize(Algorithm):
         "confidence.\n\nThe result is one GeoPackage with three layers and their styles."
     )
 
-    def initAlgorithm(self, _configuration=None):  # noqa: N802
+    def initAlgorithm(self, _configuration=None):
         """Define the parameters."""
         self.add(QgsProcessingParameterRasterLayer("INPUT", "Map or classes"))
         for name, label, default, help_text in NUMBERS:
@@ -59,7 +59,7 @@ class Vectorize(Algorithm):
         for (name, label), kind in zip(LAYERS.items(), KINDS):
             self.addOutput(QgsProcessingOutputVectorLayer(name.upper(), label, kind))
 
-    def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
+    def processAlgorithm(self, parameters, context, feedback):
         """Run sat2map, and load its layers with their styles."""
         source = raster_source(self.parameterAsRasterLayer(parameters, "INPUT", context))
         output = self.parameterAsFileOutput(parameters, "OUTPUT", context)

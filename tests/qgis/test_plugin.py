@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -21,13 +20,11 @@ from PIL import Image
 
 from sat2map.classes import CLASS_NAMES
 
-from ..need import need
+from ..need import DEBIANS_PYTHON, QGIS_PROCESS, need_qgis
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON = "/usr/bin/python3"  # Debian's, which has QGIS
-PROCESS = "qgis_process.bin"  # its wrapper `qgis_process` fails on an argument of its own
 FAKE = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -80,14 +77,14 @@ class Qgis:
 
     def process(self, *arguments: str) -> str:
         """Run `qgis_process`; return what it prints."""
-        command = [PROCESS, "run", *arguments]
+        command = [QGIS_PROCESS, "run", *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def inside(self, scenario: str, *arguments: object) -> Any:
         """Run a function of `in_qgis`; return what it returns."""
-        command = [PYTHON, str(Path(__file__).with_name("in_qgis.py")), scenario, *map(str, arguments)]
+        command = [DEBIANS_PYTHON, str(Path(__file__).with_name("in_qgis.py")), scenario, *map(str, arguments)]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -95,8 +92,7 @@ class Qgis:
 
 @pytest.fixture
 def qgis(tmp_path: Path) -> Qgis:
-    has_qgis = shutil.which(PROCESS) and subprocess.run([PYTHON, "-c", "import qgis.core"], capture_output=True)
-    need("qgis", has_qgis and has_qgis.returncode == 0, "apt install qgis")
+    need_qgis()
     (tmp_path / "home").mkdir()
     return Qgis(tmp_path / "home")
 
@@ -163,10 +159,9 @@ def test_live_map_is_a_layer_and_ends(qgis: Qgis, naip: Path, tmp_path: Path) ->
 
 
 def test_cancel_ends_the_process(qgis: Qgis, naip: Path, tmp_path: Path) -> None:
-    wait = (
-        "print('progress: 7 %', flush=True)\ntry: time.sleep(200)\nexcept KeyboardInterrupt: (here / 'tidied').touch()"
-    )
-    qgis.run_as_fake(wait)
+    # It may be interrupted as soon as it has printed.
+    wait = "try: print('progress: 7 %', flush=True); time.sleep(200)"
+    qgis.run_as_fake(f"{wait}\nexcept KeyboardInterrupt: (here / 'tidied').touch()")
     found = qgis.inside("cancel", naip, tmp_path)
     assert found["progress"] == [7]
     assert found["found"].get("OUTPUT") is None

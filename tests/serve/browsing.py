@@ -18,7 +18,9 @@ from ..need import need
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-SIZES = {"desk": (1200, 760), "laptop": (1366, 650), "phone": (390, 780)}
+SIZES = {
+    "desk": (1200, 760), "wide": (1440, 900), "laptop": (1366, 650), "tablet": (768, 1024), "phone": (360, 780)
+}  # fmt: skip
 PATIENCE_MS = 180_000
 OF_THE_RENDERER = ("GPU stall", "GroupMarkerNotSet")
 """Complaints of the software renderer of itself, which are no fault of the page."""
@@ -77,22 +79,22 @@ def looking(
         options: of the context.
     """
     width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, has_touch=size == "phone", accept_downloads=True,
-        permissions=["clipboard-read", "clipboard-write"], **options,
-    )  # fmt: skip
-    context.set_default_timeout(PATIENCE_MS)
-    opened = context.new_page()
     complaints: list[str] = []
     asked: list[str] = []
-    opened.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    context.on("request", lambda request: asked.append(request.url))
-    opened.name = size
-    opened.goto(address + path)
-    opened.wait_for_selector("html[data-ready]")
-    yield opened
-    context.close()
+    # Closed also after a failure: a page that goes on asking would keep the server from its end.
+    with browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=size == "phone", accept_downloads=True,
+        permissions=["clipboard-read", "clipboard-write"], **options,
+    ) as context:  # fmt: skip
+        context.set_default_timeout(PATIENCE_MS)
+        opened = context.new_page()
+        opened.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        context.on("request", lambda request: asked.append(request.url))
+        opened.name = size
+        opened.goto(address + path)
+        opened.wait_for_selector("html[data-ready]")
+        yield opened
     expected = (*OF_THE_RENDERER, "status of 404") if scenes_go else OF_THE_RENDERER
     complaints = [text for text in complaints if not any(own in text for own in expected)]
     assert not complaints, complaints

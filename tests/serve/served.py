@@ -6,7 +6,7 @@ import io
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,28 @@ def serving(
     filler = Filler(serve_settings.n_windows_waited_for)
     with TestClient(create_app(scenes, filler, serve_settings), raise_server_exceptions=False) as client:
         yield Server(client, scenes, filler, engine)
+
+
+def app_of(folder: Path, *paths: Path, **settings: Any) -> Any:
+    """The application for scenes, with its cache in a folder, for a server on a port."""
+    scenes = Scenes(Translator(QuickEngine()), folder / "cache", 2**30, "quick", SMALL)
+    for path in paths:
+        scenes.add(path)
+    return create_app(scenes, Filler(32), ServeSettings(cache=folder / "cache", **settings))
+
+
+@contextmanager
+def serving_beside_files(folder: Path, height: int, width: int, **changes: Any) -> Iterator[tuple[Server, Path]]:
+    """A server of `scene.tif` with a mask, and the folder of that file and of what `translate` makes of it.
+
+    These are `map.tif`, `map_confidence.tif` and `classes.tif`.
+    """
+    scene = write_scene(folder / "scene.tif", height, width, masked=True)
+    translator = Translator(QuickEngine())
+    translator.translate_file(scene, folder / "map.tif", replace(SMALL, confidence=True))
+    translator.translate_file(scene, folder / "classes.tif", replace(SMALL, classes=True))
+    with serving(folder / "cache", scene, n_windows_at_once=99, **changes) as server:
+        yield server, folder
 
 
 def pixels_of_png(content: bytes) -> UInt8:

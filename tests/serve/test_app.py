@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sat2map.errors import Sat2mapError
+from sat2map.serve.app import create_app
 from sat2map.serve.basemap import basemap_of
 from sat2map.serve.filling import BusyError, Filler
 from sat2map.serve.settings import ServeSettings
@@ -25,6 +27,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("app")
     with serving(folder / "cache", write_scene(folder / "scene.tif", 200, 300)) as served:
         yield served
+
+
+def test_folder_of_the_application_is_there_while_it_runs_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    with serving(tmp_path / "cache") as server:
+        (folder,) = (tmp_path / "tmp").iterdir()
+        server.client.post("/scenes/example")
+        assert [file.name for file in folder.iterdir()] == ["1.tif"]
+        create_app(server.scenes, server.filler, ServeSettings(cache=tmp_path / "cache"))
+        assert list((tmp_path / "tmp").iterdir()) == [folder]
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def here(server: Server) -> str:

@@ -11,14 +11,8 @@ import pytest
 import rasterio
 from PIL import Image
 
-from sat2map.serve.app import create_app
-from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import Scenes
-from sat2map.serve.settings import ServeSettings
-from sat2map.translate import Translator
-
 from .browsing import looking, running, unfold, wait_until
-from .served import SMALL, QuickEngine, ground, write_scene
+from .served import app_of, ground, write_scene
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +20,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("browser")
-    scenes = Scenes(Translator(QuickEngine()), folder / "cache", 2**30, "quick", SMALL)
-    for i, name in enumerate(["north", "south"]):
-        scenes.add(write_scene(folder / f"{name}.tif", 400, 500, seed=i))
-    with running(create_app(scenes, Filler(32), ServeSettings(cache=folder / "cache"))) as url:
+    paths = [write_scene(folder / f"{name}.tif", 400, 500, seed=i) for i, name in enumerate(["north", "south"])]
+    with running(app_of(folder, *paths)) as url:
         yield url
 
 

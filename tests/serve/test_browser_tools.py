@@ -16,15 +16,11 @@ import rasterio
 from pyproj import Geod
 
 from sat2map.classes import CLASS_NAMES, classify
-from sat2map.serve.app import create_app
-from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import Scenes
-from sat2map.serve.settings import ServeSettings
 from sat2map.translate import Settings, Translator
 
 from ..need import need
 from .browsing import looking, running, unfold, wait_until
-from .served import SMALL, QuickEngine, write_scene
+from .served import SMALL, QuickEngine, app_of, write_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -34,13 +30,6 @@ BOXES = """(selector) => [...document.querySelectorAll(selector)].map((element) 
   return [right, bottom];
 })"""
 BASEMAP = "https://tiles.example/{z}/{x}/{y}.png"
-
-
-def app_of(folder: Path, *paths: Path, **settings: Any) -> Any:
-    scenes = Scenes(Translator(QuickEngine()), folder / "cache", 2**30, "quick", SMALL)
-    for path in paths:
-        scenes.add(path)
-    return create_app(scenes, Filler(32), ServeSettings(cache=folder / "cache", **settings))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +56,8 @@ def test_legend_and_downloads_are_in_sight_beside_eight_scenes(browser: Any, pla
     with looking(browser, place[0], "laptop") as page:
         assert page.locator("#scenes li").count() == 8
         page.wait_for_selector("#counted:has-text(' px'):not(:has-text('drawn'))")
+        # The list is made anew with what is drawn.
+        page.wait_for_selector("#scenes [aria-current=true] small:has-text('complete')")
         boxes = page.evaluate(BOXES, "#legend label, [data-download], [data-mode], #link, #scenes li:first-child")
         assert len(boxes) == 6 + 4 + 3 + 2
         assert max(bottom for _, bottom in boxes) <= 650

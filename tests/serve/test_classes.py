@@ -15,23 +15,17 @@ from sat2map.classes import CLASS_NAMES, classify
 from sat2map.scene.georeference import at, box_window
 from sat2map.serve.layers import CONFIDENCE_COLOURS, confidence_of
 from sat2map.serve.middleware import PENDING
-from sat2map.translate import Settings, Translator
+from sat2map.translate import Settings
 
-from .served import SMALL, QuickEngine, Server, serving, write_scene
+from .served import Server, serving, serving_beside_files, write_scene
 
 HEIGHT, WIDTH = 300, 410
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """A server of a scene with a mask, and the folder of the scene's translated files."""
-    folder = tmp_path_factory.mktemp("classes")
-    scene = write_scene(folder / "scene.tif", HEIGHT, WIDTH, masked=True)
-    translator = Translator(QuickEngine())
-    translator.translate_file(scene, folder / "map.tif", Settings(core_px=SMALL.core_px, confidence=True))
-    translator.translate_file(scene, folder / "classes.tif", Settings(core_px=SMALL.core_px, classes=True))
-    with serving(folder / "cache", scene, n_windows_at_once=99) as server:
-        yield server, folder
+    with serving_beside_files(tmp_path_factory.mktemp("classes"), HEIGHT, WIDTH) as beside:
+        yield beside
 
 
 def read(path: Path) -> tuple[Any, Any]:
@@ -64,6 +58,19 @@ def test_point_is_the_pixel_of_the_translated_file(place: tuple[Server, Path]) -
         assert told["class"] == CLASS_NAMES[classify(rgb[:, row, col])]
         assert also["values"] == [sure[0, row, col]]
         assert also["confidence"] == pytest.approx(sure[0, row, col] / 255, abs=1e-3)
+        assert also["class"] == told["class"]
+
+
+def test_point_of_the_confidence_draws_it_together_with_the_map(tmp_path: Path) -> None:
+    with serving(tmp_path / "cache", write_scene(tmp_path / "scene.tif", 100, 100)) as server:
+        west, south, east, north = server.scenes.by_id["scene"].bounds
+        there = f"point/{(west + east) / 2},{(south + north) / 2}"
+        also = server.client.get(f"/scenes/scene/confidence/{there}").json()
+        assert server.engine.n_runs == 1
+        told = server.client.get(f"/scenes/scene/map/{there}").json()
+        assert (told["class"], told["confidence"]) == (also["class"], also["confidence"])
+        assert told["class"] in CLASS_NAMES
+        assert server.engine.n_runs == 1
 
 
 def test_point_outside_and_point_of_the_satellite_are_refused(place: tuple[Server, Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -17,19 +18,15 @@ from sat2map.scene.georeference import box_window
 from sat2map.translate import Settings, Translator
 
 from ..need import need
-from .served import SMALL, QuickEngine, Server, serving, write_scene
+from .served import SMALL, QuickEngine, Server, serving, serving_beside_files, write_scene
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
-    """A server of a scene with a mask, and the folder of the scene's translated files."""
-    folder = tmp_path_factory.mktemp("export")
-    scene = write_scene(folder / "scene.tif", 700, 800, masked=True)
-    translator = Translator(QuickEngine())
-    translator.translate_file(scene, folder / "map.tif", Settings(core_px=SMALL.core_px, confidence=True))
-    translator.translate_file(scene, folder / "classes.tif", Settings(core_px=SMALL.core_px, classes=True))
-    with serving(folder / "cache", scene, n_windows_at_once=99, n_windows_waited_for=99, export_mpx=1) as server:
-        yield server, folder
+    with serving_beside_files(
+        tmp_path_factory.mktemp("export"), 700, 800, n_windows_waited_for=99, export_mpx=1
+    ) as place:
+        yield place
 
 
 def fetch(server: Server, url: str) -> Any:
@@ -148,6 +145,19 @@ def test_scene_without_georeference_has_no_vectors(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "plain.tif", 90, 120, crs=None, transform=None)
     with serving(tmp_path / "cache", scene) as server:
         for url in ("export.gpkg", "vectors/WebMercatorQuad/tilejson.json"):
-            response = fetch(server, f"/scenes/plain/{url}")
+            response = server.client.get(f"/scenes/plain/{url}")
             assert response.status_code == 422
-            assert "no CRS" in response.text or "no georeference" in response.text
+            assert "no georeference" in response.text
+        assert (server.filler.n_queued, server.engine.n_runs) == (0, 0)
+
+
+def test_vectors_without_their_extra_are_refused_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyogrio", None)
+    with serving(tmp_path / "cache", write_scene(tmp_path / "scene.tif", 90, 120)) as server:
+        for url in ("export.gpkg", "vectors/WebMercatorQuad/tilejson.json"):
+            response = server.client.get(f"/scenes/scene/{url}")
+            assert response.status_code == 422
+            assert "sat2map[vector]" in response.text
+        assert (server.filler.n_queued, server.engine.n_runs) == (0, 0)

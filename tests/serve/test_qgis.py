@@ -7,20 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import rasterio
+from rasterio.warp import transform_bounds
 
-from sat2map.serve.app import create_app
-from sat2map.serve.filling import Filler
-from sat2map.serve.scenes import Scenes
-from sat2map.serve.settings import ServeSettings
-from sat2map.translate import Translator
-
-from ..need import need
+from ..need import DEBIANS_PYTHON, need_qgis
 from .browsing import running
-from .served import SMALL, QuickEngine, write_scene
+from .served import app_of, write_scene
 
 pytestmark = pytest.mark.slow
 
-PYTHON = "/usr/bin/python3"  # Debian's, which has QGIS
 PROGRAM = """
 import sys
 from qgis.core import *
@@ -51,19 +46,13 @@ for name, uri in (("xyz", xyz), ("wmts", wmts)):
 
 
 def test_qgis_reads_xyz_and_wmts(tmp_path: Path) -> None:
+    need_qgis()
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PYTHONPATH": ""}
-    found = subprocess.run([PYTHON, "-c", "import qgis.core"], env=environment, capture_output=True)
-    need("qgis", found.returncode == 0, "apt-get install python3-qgis qgis-providers")
-    scenes = Scenes(Translator(QuickEngine()), tmp_path / "cache", 2**30, "quick", SMALL)
-    scene = scenes.add(write_scene(tmp_path / "scene.tif", 300, 300))
-    west, south, east, north = scene.bounds
-    from pyproj import Transformer
-
-    to_metres = Transformer.from_crs(4326, 3857, always_xy=True).transform
-    box = [*to_metres(west, south), *to_metres(east, north)]
-    with running(create_app(scenes, Filler(32), ServeSettings(cache=tmp_path / "cache"))) as url:
-        result = subprocess.run(
-            [PYTHON, "-c", PROGRAM, url, *map(str, box)], env=environment, capture_output=True, text=True
-        )
+    scene = write_scene(tmp_path / "scene.tif", 300, 300)
+    with rasterio.open(scene) as dataset:
+        box = transform_bounds(dataset.crs, "EPSG:3857", *dataset.bounds)
+    with running(app_of(tmp_path, scene)) as url:
+        command = [DEBIANS_PYTHON, "-c", PROGRAM, url, *map(str, box)]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.split() == ["xyz", "reads", "wmts", "reads"]

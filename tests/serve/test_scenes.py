@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rasterio.transform import from_origin
 from rasterio.warp import transform
 
 from sat2map.cli.main import sat2map
+from sat2map.errors import SceneError
 from sat2map.scene.options import MaskBand, ReadOptions
 from sat2map.scene.stretch import StretchRange
 from sat2map.translate import Settings, Translator
@@ -54,6 +56,45 @@ def test_scene_is_read_as_is_asked(tmp_path: Path, asked: str) -> None:
         satellite = pixels_of_png(server.client.get("/scenes/a/satellite/preview.png?max_size=4096").content)
     if asked == "bands":
         np.testing.assert_array_equal(satellite[..., :3], np.moveaxis(bands[[2, 0, 1]], 0, -1))
+
+
+@pytest.mark.parametrize("how", ["renamed", "in place", "deleted"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_scene_whose_file_has_changed_is_refused_and_draws_nothing(tmp_path: Path, how: str, *, masked: bool) -> None:
+    scene = write_scene(tmp_path / "scene.tif", 300, 300, masked=masked)
+    other = write_scene(tmp_path / "other.tif", 300, 300, seed=1, masked=masked)
+    with serving(tmp_path / "cache", scene, n_windows_at_once=1) as server:
+        layers = server.scenes.by_id["scene"].layers
+        assert server.client.get("/scenes/scene").json()["notices"] == []
+        if how == "renamed":
+            other.replace(scene)
+        elif how == "in place":
+            shutil.copyfile(other, scene)
+        else:
+            scene.unlink()
+        for url in ("satellite/preview.png", "map/preview.png", "map/statistics", "export.tif"):
+            response = server.client.get(f"/scenes/scene/{url}")
+            assert response.status_code == 422
+            assert response.json()["hint"] == "start sat2map serve again"
+        (notice,) = server.client.get("/scenes/scene").json()["notices"]
+        assert "has changed since it was opened" in notice
+        # A window that was asked for before it changed is not kept either.
+        for layer in layers.values():
+            if layer.sparse_map is None or layer.draw is None:
+                continue
+            (future,) = server.filler.ask(layer.sparse_map, layer.draw, [0])
+            with pytest.raises(SceneError):
+                future.result()
+            assert layer.sparse_map.n_done == 0
+
+
+def test_statistics_that_are_written_beside_a_scene_are_no_change(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene.tif", 100, 100)
+    aux = tmp_path / "scene.tif.aux.xml"
+    aux.write_text("<PAMDataset></PAMDataset>")
+    with serving(tmp_path / "cache", scene) as server:
+        aux.write_text("<PAMDataset>  </PAMDataset>")
+        assert server.client.get("/scenes/scene/map/preview.png").status_code == 200
 
 
 def test_scene_whose_crs_cannot_be_expressed_is_shown_in_the_one_that_is_asked_for(tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ from ..scene.rasters import PLACE
 from .served import Server, ground, pixels_of_png, serving, write_scene
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Folders of servers that run beside these tests would count as what is kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("up") / "cache", n_uploads=2, upload_mib=1, upload_mpx=0.5) as served:

@@ -12,12 +12,11 @@ import pytest
 
 from sat2map.vector.write import write_layers
 
-from ..need import need
+from ..need import DEBIANS_PYTHON, need, need_qgis
 from .test_write import COLOURS, squares
 
 pytestmark = pytest.mark.slow
 
-PYTHON = "/usr/bin/python3"  # Debian's, which has QGIS
 PROGRAM = """
 import json, sys
 from qgis.core import *
@@ -40,13 +39,12 @@ print(json.dumps([[image.pixelColor(x, 10).getRgb()[:3] for x in (10, 30, 50)]])
 
 
 def test_a_geopackage_opens_in_the_colours_of_its_classes(tmp_path: Path) -> None:
-    has_qgis = Path(PYTHON).exists() and subprocess.run([PYTHON, "-c", "import qgis.core"], capture_output=True)
-    need("qgis", has_qgis and has_qgis.returncode == 0, "apt install python3-qgis")
+    need_qgis()
     path = tmp_path / "a.gpkg"
     write_layers(path, [squares()])
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run(
-        [PYTHON, "-c", PROGRAM, str(path)], check=True, capture_output=True, text=True, env=environment
+        [DEBIANS_PYTHON, "-c", PROGRAM, str(path)], check=True, capture_output=True, text=True, env=environment
     )
     assert "Warning" not in done.stderr
     shown = json.loads(done.stdout.splitlines()[-1])

@@ -25,10 +25,23 @@ def identity(files: Iterable[Path]) -> list[str]:
     return [f"{file} {_state(str(file)) or secrets.token_hex(8)}" for file in files]
 
 
+def states_here(files: Iterable[Path]) -> list[str | None]:
+    """A text for each file of a scene that is on this machine, another one when it changes; of others None.
+
+    Args:
+        files: as GDAL names them.
+    """
+    return [_state_here(str(file)) for file in files]
+
+
 def _state(name: str) -> str | None:
     on_the_web = ON_THE_WEB.match(name)
     if on_the_web:
         return _state_on_server(f"{on_the_web[1]}://{name[on_the_web.end() :]}")
+    return _state_here(name)
+
+
+def _state_here(name: str) -> str | None:
     inner, n_handlers = ARCHIVE.subn("", name, count=1)
     if name.startswith("/vsi") and not n_handlers:
         return None

@@ -57,22 +57,21 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings, pages: S
         Sat2mapError: the base map of the settings is none.
     """
     basemap = basemap_of(settings)
-    folder = tempfile.TemporaryDirectory(prefix="sat2map-")
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        # Finishes the window that is being drawn, which may take seconds.
-        await asyncio.to_thread(filler.stop)
-        scenes.close()
-        folder.cleanup()
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Path]]:
+        with tempfile.TemporaryDirectory(prefix="sat2map-") as folder:
+            # What is given here is part of `request.state`.
+            yield {"folder": Path(folder)}
+            # Finishes the window that is being drawn, which may take seconds.
+            await asyncio.to_thread(filler.stop)
+            scenes.close()
 
     app = FastAPI(title="sat2map", lifespan=lifespan, docs_url=None, redoc_url=None)
     gate = Gate(scenes, filler, settings)
     for router in (
-        class_routes(scenes, gate), export_routes(scenes, gate, settings, Path(folder.name)),
-        vector_routes(scenes, gate, settings), about(scenes, filler, basemap),
-        drop_routes(scenes, filler, settings, Path(folder.name)), TMSFactory(supported_tms=GRID).router,
+        class_routes(scenes, gate), export_routes(scenes, gate, settings), vector_routes(scenes, gate, settings),
+        about(scenes, filler, basemap), drop_routes(scenes, filler, settings), TMSFactory(supported_tms=GRID).router,
     ):  # fmt: skip
         app.include_router(router)
     app.include_router(_layers(gate, scenes.card.classes), prefix=PREFIX)

@@ -34,7 +34,10 @@ def class_routes(scenes: Scenes, gate: Gate) -> APIRouter:
         lat: Annotated[float, Path(description="Latitude in degrees.")],
         wait: Wait = True,
     ) -> dict[str, Any]:
-        """Tell the value of the map or the confidence at a point, and the class or the probability that it means."""
+        """Tell the value of the map or the confidence at a point, and the class and the probability there.
+
+        The confidence comes with the class, since both are drawn together; the map alone is drawn without a confidence.
+        """
         scene, layer = _drawn_layer(scenes, scene_id, layer_name)
         pixel = pixel_at(scene.grid, lon, lat)
         if pixel is None:
@@ -73,7 +76,10 @@ def _drawn_layer(scenes: Scenes, scene_id: str, layer_name: str) -> tuple[Scene,
 def _point(scene: Scene, layer: MapLayer, pixel: tuple[int, int], classes: ClassTable) -> dict[str, Any]:
     """The answer of TiTiler's route, and what the value means."""
     row, col = pixel
-    told: dict[str, Any] = {"pixel": {"row": row, "column": col}}
+    rgb = _value_at(scene.layers[MAP], pixel)
+    told: dict[str, Any] = {
+        "pixel": {"row": row, "column": col}, "class": None if rgb is None else classes.names[classes.classify(rgb)]
+    }  # fmt: skip
     confidence = _value_at(scene.layers[CONFIDENCE], pixel) if CONFIDENCE in scene.layers else None
     if confidence is not None:
         confidence = confidence_of(confidence[None, None])[0, 0]
@@ -81,8 +87,6 @@ def _point(scene: Scene, layer: MapLayer, pixel: tuple[int, int], classes: Class
     if layer.name == CONFIDENCE:
         values = [None if confidence is None else int(confidence)]
         return told | {"values": values, "band_names": ["b1"], "band_descriptions": [CONFIDENCE]}
-    rgb = _value_at(layer, pixel)
-    told["class"] = None if rgb is None else classes.names[classes.classify(rgb)]
     values = [None, None, None] if rgb is None else rgb.tolist()
     return told | {
         "values": values, "band_names": ["b1", "b2", "b3"], "band_descriptions": ["red", "green", "blue"]

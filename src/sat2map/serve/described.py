@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sat2map.serve.layers import MAP, SATELLITE, sparse_map_of
+from sat2map.serve.same_files import CHANGED, HINT
 from sat2map.serve.scenes import Scene, Scenes
 
 
@@ -15,11 +16,16 @@ def described(scenes: Scenes, scene: Scene) -> dict[str, Any]:
         "has_georeference": scene.has_georeference, "has_transform": scene.drawing.scene.grid.transform is not None,
         "crs": str(scene.grid.crs), "width": scene.grid.width, "height": scene.grid.height,
         "minzoom": scene.zooms[0], "maxzoom": scene.zooms[1], "layers": list(scene.layers),
-        "notices": list(scene.notices), "attribution": scenes.attribution(scene, SATELLITE),
+        "notices": notices(scene), "attribution": scenes.attribution(scene, SATELLITE),
         "temporary": scene.temporary, "gsd_m": scene.gsd_m, "has_known_gsd": scene.has_known_gsd,
         "n_bands": scene.n_bands,
         "layers_drawn": [layer.name for layer in scene.layers.values() if layer.sparse_map],
     }  # fmt: skip
+
+
+def notices(scene: Scene) -> list[str]:
+    """What is doubtful about a scene, in words."""
+    return [*scene.notices, *([f"{CHANGED}; {HINT}"] if scene.files.have_changed else [])]
 
 
 def progress(scene: Scene) -> dict[str, Any]:

@@ -35,20 +35,19 @@ class Drops:
         scenes: scenes to which drops are added.
         filler: draws the windows of the scenes.
         settings: limits of uploads.
-        folder: folder for the files.
     """
 
-    def __init__(self, scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Path) -> None:
-        self._scenes, self._filler, self._settings, self._folder = scenes, filler, settings, folder
+    def __init__(self, scenes: Scenes, filler: Filler, settings: ServeSettings) -> None:
+        self._scenes, self._filler, self._settings = scenes, filler, settings
         self._kept: list[Scene] = []
         self._one_by_one = threading.Lock()
         self._count = 0
 
     @contextmanager
-    def new_file(self) -> Iterator[Path]:
-        """Give the path of a file for an upload; what is there afterwards is deleted."""
+    def new_file(self, folder: Path) -> Iterator[Path]:
+        """Give the path of a file for an upload, in a folder; what is there afterwards is deleted."""
         self._count += 1
-        file = self._folder / f"{self._count}.upload"
+        file = folder / f"{self._count}.upload"
         try:
             yield file
         finally:
@@ -90,7 +89,7 @@ class Drops:
             Sat2mapError: the file cannot be read so.
         """
         try:
-            with self.new_file() as file:
+            with self.new_file(Path(scene.file).parent) as file:
                 shutil.copyfile(scene.file, file)
                 fresh = self.admit(file, scene.name, drop)
         except OSError as error:
@@ -124,24 +123,24 @@ def said_of_drop(
 Said = Annotated[Drop, Depends(said_of_drop)]
 
 
-def drop_routes(scenes: Scenes, filler: Filler, settings: ServeSettings, folder: Path) -> APIRouter:
+def drop_routes(scenes: Scenes, filler: Filler, settings: ServeSettings) -> APIRouter:
     """Make the routes of uploads, of what is said of them, and of their removal."""
     router = APIRouter(tags=["uploads"], dependencies=[Depends(own_page)])
-    drops = Drops(scenes, filler, settings, folder)
+    drops = Drops(scenes, filler, settings)
 
     @router.post("/scenes", status_code=201, openapi_extra=BODY)
     async def upload(
         request: Request, said: Said, name: Annotated[str, Query(max_length=200)] = "image"
     ) -> dict[str, Any]:
         """Take the body of the request, an image (PNG, JPEG, WebP) or GeoTIFF, as a scene."""
-        with drops.new_file() as file:
+        with drops.new_file(request.state.folder) as file:
             await receive(request, file, settings)
             return described(scenes, await run_in_threadpool(drops.admit, file, _printable(name), said))
 
     @router.post("/scenes/example", status_code=201)
-    async def example() -> dict[str, Any]:
+    async def example(request: Request) -> dict[str, Any]:
         """Show the example scene, as if it had been dropped."""
-        with drops.new_file() as file:
+        with drops.new_file(request.state.folder) as file:
             file.write_bytes((files("sat2map.bundled") / EXAMPLE).read_bytes())
             return described(scenes, await run_in_threadpool(drops.admit, file, EXAMPLE_NAME, Drop()))
 

@@ -12,6 +12,7 @@ from sat2map.model.card import Card
 from sat2map.scene import pieces
 from sat2map.scene.formats import finish
 from sat2map.scene.pieces import Piece, Product, open_piece
+from sat2map.serve.errors import BadRequestError
 from sat2map.serve.layers import CONFIDENCE, MAP, confidence_of, sparse_map_of
 from sat2map.serve.scenes import Scene
 from sat2map.tiling import Window
@@ -76,16 +77,30 @@ def _pixels(product: Product, classes: ClassTable, rgb_hwc: UInt8, valid: Bool |
     return (confidence_of(rgb_hwc)[..., None] if product == pieces.CONFIDENCE else rgb_hwc), valid
 
 
+def check_vectors(scene: Scene) -> None:
+    """See that vectors can be made of the map of a scene, before it is drawn for them.
+
+    Raises:
+        BadRequestError: the scene has no georeference.
+        MissingExtraError: a package for it is missing.
+    """
+    if not scene.has_georeference:
+        raise BadRequestError("scene has no georeference, so its vectors would have no place", 422)
+    for module in ("shapely", "pyogrio"):
+        import_extra(module, "vector")
+
+
 def write_vectors(export: Export, path: Path) -> None:
     """Write areas, roads and junctions of a part of a scene to a GeoPackage, with confidence where it is drawn.
 
+    Args:
+        export: the part; `check_vectors` lets its scene pass.
+        path: of the file, in a folder of its own.
+
     Raises:
-        SceneError: the scene has no CRS, or is not shown any more.
+        SceneError: the scene is not shown any more.
         OutputError: the file cannot be written.
-        MissingExtraError: a package for it is missing.
     """
-    for module in ("shapely", "pyogrio"):
-        import_extra(module, "vector")
     from sat2map.vector.vectorize import vectorize_file
 
     raster = path.with_name(f"{path.stem}.tif")

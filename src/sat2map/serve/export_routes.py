@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from sat2map.scene import pieces
 from sat2map.serve.errors import BadRequestError
-from sat2map.serve.export import PRODUCTS, Export, layer_of, write_geotiff, write_vectors
+from sat2map.serve.export import PRODUCTS, Export, check_vectors, layer_of, write_geotiff, write_vectors
 from sat2map.serve.gate import Gate
 from sat2map.serve.image_request import Box, Needed, window_in
-from sat2map.serve.layers import MapLayer, sparse_map_of
+from sat2map.serve.layers import MAP, MapLayer, sparse_map_of
 from sat2map.serve.scenes import Scenes
 from sat2map.serve.settings import ServeSettings
 from sat2map.tiling import Window
@@ -31,30 +30,36 @@ MEDIA_TYPES = {
 RETRY_S = 2
 
 
-def export_routes(scenes: Scenes, gate: Gate, settings: ServeSettings, folder: Path) -> APIRouter:
+def export_routes(scenes: Scenes, gate: Gate, settings: ServeSettings) -> APIRouter:
     """Make the routes of downloads.
 
     Args:
         scenes: scenes that are served.
         gate: has drawn what is asked for.
         settings: how large a file may be.
-        folder: folder for the files while they are sent.
     """
     router = APIRouter(tags=["downloads"])
-    send = _Sender(scenes, gate, settings, folder).send
+    send = _Sender(scenes, gate, settings).send
 
     @router.get("/scenes/{scene_id}/export.tif", response_class=Response)
     async def geotiff(
-        scene_id: str, bbox: Box = None, product: Annotated[Literal["map", "classes", "confidence"], Query()] = "map"
+        request: Request,
+        scene_id: str,
+        bbox: Box = None,
+        product: Annotated[Literal["map", "classes", "confidence"], Query()] = "map",
     ) -> Response:
         """Send a part of the translated file: its own pixels, as Cloud-Optimized GeoTIFF with its tags."""
         kind = PRODUCTS[product]
-        return await send(scene_id, bbox, f"{product}.tif", layer_of(kind), partial(write_geotiff, product=kind))
+        write = partial(write_geotiff, product=kind)
+        folder = request.state.folder
+        return await send(folder, scene_id, bbox, file=f"{product}.tif", layer_name=layer_of(kind), write=write)
 
     @router.get("/scenes/{scene_id}/export.gpkg", response_class=Response)
-    async def geopackage(scene_id: str, bbox: Box = None) -> Response:
+    async def geopackage(request: Request, scene_id: str, bbox: Box = None) -> Response:
         """Send areas, roads and junctions of a part of the map, as GeoPackage."""
-        return await send(scene_id, bbox, "map.gpkg", layer_of(pieces.MAP), write_vectors)
+        await run_in_threadpool(check_vectors, scenes.known(scene_id))
+        folder = request.state.folder
+        return await send(folder, scene_id, bbox, file="map.gpkg", layer_name=MAP, write=write_vectors)
 
     return router
 
@@ -62,17 +67,22 @@ def export_routes(scenes: Scenes, gate: Gate, settings: ServeSettings, folder: P
 class _Sender:
     """Makes files of parts of scenes, and sends them."""
 
-    def __init__(self, scenes: Scenes, gate: Gate, settings: ServeSettings, folder: Path) -> None:
-        self._scenes, self._gate, self._settings, self._folder = scenes, gate, settings, folder
+    def __init__(self, scenes: Scenes, gate: Gate, settings: ServeSettings) -> None:
+        self._scenes, self._gate, self._settings = scenes, gate, settings
 
-    async def send(self, scene_id: str, bbox: str | None, file: str, layer_name: str, write: Any) -> Response:
-        """Send what `write` makes of a part of a scene, named after it and `file`; 202 until the part is drawn."""
+    async def send(
+        self, folder: Path, scene_id: str, bbox: str | None, *, file: str, layer_name: str, write: Any
+    ) -> Response:
+        """Send what `write` makes of a part of a scene, named after it and `file`; 202 until the part is drawn.
+
+        It lies in `folder` while it is sent.
+        """
         scene, layer = self._scenes.layer(scene_id, layer_name)
         window = window_in(scene, bbox)
         check_size(window, self._settings)
         if not await self._gate.is_drawn(layer, Needed(window, True)):
             return not_drawn(layer, window)
-        work = Path(tempfile.mkdtemp(dir=self._folder))
+        work = Path(tempfile.mkdtemp(dir=folder))
         try:
             await run_in_threadpool(write, Export(scene, window, self._scenes.card), path=work / file)
         except BaseException:

@@ -23,6 +23,7 @@ from sat2map.scene.source import Source, is_remote, open_scene
 from sat2map.scene.stretch import DEFAULT_LEVELS, StretchRule
 from sat2map.serve.filling import Draw, Write
 from sat2map.serve.map_cache import MapCache
+from sat2map.serve.same_files import SameFiles
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.serve.unfamiliar import UnfamiliarWindows
 from sat2map.translate import SceneDrawing, Settings
@@ -68,6 +69,7 @@ class LayerMaker:
         reading: how it is read.
         grid: grid of the scene, with a georeference, which may be made up.
         drawing: the open scene with its model.
+        files: the files of the scene, as they were opened: nothing is written that was read of others.
         settings: settings of the drawing as they were given; they are part of the names in the cache.
         engine: runs the model.
         model_key: text that changes whenever the model does.
@@ -79,6 +81,7 @@ class LayerMaker:
     reading: ReadOptions
     grid: Grid
     drawing: SceneDrawing
+    files: SameFiles
     settings: Settings
     engine: Engine
     model_key: str
@@ -115,6 +118,7 @@ class LayerMaker:
             (image, *others), valid = drawing.draw(drawing.plan.windows[index])
 
             def write() -> None:
+                self.files.check()
                 if unfamiliar is not None:
                     unfamiliar.add(index, others[-1][..., 0], valid)
                 sparse_map.write(index, image, valid)
@@ -133,6 +137,7 @@ class LayerMaker:
             (image, confidence, *others), valid = drawing.draw(plan.windows[index])
 
             def write() -> None:
+                self.files.check()
                 sparse_map.write(index, _coloured(confidence[..., 0]), valid)
                 if map_layer.sparse_map is not None and not map_layer.sparse_map.is_done(index):
                     if map_layer.unfamiliar is not None:
@@ -156,6 +161,7 @@ class LayerMaker:
         def draw(index: int) -> Write:
             window = sparse_map.windows[index]
             image, valid = source.read(window), source.valid(window) if source.has_mask else None
+            self.files.check()
             return lambda: sparse_map.write(index, image, valid)
 
         return MapLayer(SATELLITE, sparse_map.path, sparse_map, draw)

@@ -27,6 +27,7 @@ from sat2map.serve.earth import bounds_in_degrees, georeferenced, outline_in_deg
 from sat2map.serve.errors import BadRequestError
 from sat2map.serve.layers import CONFIDENCE, MAP, SATELLITE, LayerMaker, MapLayer, sparse_map_of
 from sat2map.serve.map_cache import MapCache
+from sat2map.serve.same_files import SameFiles
 from sat2map.serve.sparse_map import SparseMap
 from sat2map.translate import SceneDrawing, Settings, Translator
 from sat2map.vector.class_file import ColourTable
@@ -47,6 +48,7 @@ class Scene:
         layers: layers by their names.
         areas: counts the pixels of each class.
         drawing: draws it; what it knows of the file and of the settings.
+        files: its files, as they were opened.
         temporary: whether it was dropped on the page, and can be removed.
         attribution: who has the rights to the image, as the file says; empty where it does not.
         notices: what is doubtful about it, as `sat2map translate` warns of it.
@@ -65,6 +67,7 @@ class Scene:
     layers: dict[str, MapLayer]
     areas: AreaCounter
     drawing: SceneDrawing
+    files: SameFiles
     temporary: bool
     attribution: str
     notices: tuple[str, ...]
@@ -168,17 +171,18 @@ class Scenes:
             attribution, n_bands = _told_by_file(path)
             grid = georeferenced(source.grid)
             bounds = bounds_in_degrees(grid, path)
-            drawing = self._translator.drawing(source, settings)
+            drawing, same_files = self._translator.drawing(source, settings), SameFiles(source.files)
             maker = LayerMaker(
-                path, reading, grid, drawing, settings, self._translator.engine, self._model_key, self._cache, stack
-            )
+                path, reading, grid, drawing, same_files, settings, self._translator.engine, self._model_key,
+                self._cache, stack,
+            )  # fmt: skip
             layers = maker.layers(with_confidence=self._has_confidence, temporary=dropped is not None)
             scene = Scene(
                 id=scene_id or self._free_id(stem_of(path)), name=name or stem_of(path), grid=grid, layers=layers,
                 has_georeference=None not in (source.grid.crs, source.grid.transform), drawing=drawing,
-                areas=self._areas(drawing, layers), temporary=dropped is not None, attribution=attribution, file=path,
-                n_bands=n_bands, notices=_notices(source, drawing.plan.model_grid), zooms=_zooms(layers[MAP]),
-                bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
+                files=same_files, areas=self._areas(drawing, layers), temporary=dropped is not None, file=path,
+                attribution=attribution, n_bands=n_bands, notices=_notices(source, drawing.plan.model_grid),
+                zooms=_zooms(layers[MAP]), bounds=bounds, outline=outline_in_degrees(grid), resources=stack.pop_all(),
             )  # fmt: skip
         self.by_id[scene.id] = scene
         return scene
@@ -212,10 +216,12 @@ class Scenes:
 
         Raises:
             BadRequestError: there is no such scene, or it has no such layer.
+            SceneError: its file has changed.
         """
         scene = self.by_id.get(scene_id)
         if scene is None or layer_name not in scene.layers:
             raise BadRequestError(f"no such layer: {scene_id}/{layer_name}", 404)
+        scene.files.check()
         return scene, scene.layers[layer_name]
 
     def attribution(self, scene: Scene, layer_name: str) -> str:

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from sat2map.serve.errors import BadRequestError, answer
-from sat2map.serve.export import Export
+from sat2map.serve.errors import answer
+from sat2map.serve.export import Export, check_vectors
 from sat2map.serve.export_routes import check_size, not_drawn
 from sat2map.serve.gate import Gate
 from sat2map.serve.image_request import LARGEST_ZOOM, Needed, window_in
@@ -34,8 +34,7 @@ def vector_routes(scenes: Scenes, gate: Gate, settings: ServeSettings) -> APIRou
     async def tilejson(request: Request, scene_id: str) -> Any:
         """Have areas and roads of the whole map made, and tell where their tiles are; 202 while the map is drawn."""
         scene = scenes.known(scene_id)
-        if not scene.has_georeference:
-            raise BadRequestError("scene has no georeference, so its vectors would have no place", 422)
+        await run_in_threadpool(check_vectors, scene)
         layer, window = scene.layers[MAP], window_in(scene, None)
         check_size(window, settings)
         if not await gate.is_drawn(layer, Needed(window, True)):

@@ -41,10 +41,12 @@ def tiles_file(scene: Scene, layer: str) -> Path:
 def make_tiles(export: Export) -> None:
     """Make the vector tiles of a whole scene, unless they are there; one thread makes them, and others wait for it.
 
+    Args:
+        export: all of a scene, which `check_vectors` lets pass.
+
     Raises:
-        SceneError: the scene has no CRS, or is not shown any more.
+        SceneError: the scene is not shown any more.
         OutputError: they cannot be written.
-        MissingExtraError: a package for it is missing.
     """
     scene = export.scene
     with _making:

@@ -6,7 +6,6 @@ Of a large scene it is the middle, with the scene's own pixels, so that nothing 
 from __future__ import annotations
 
 import base64
-import io
 import warnings
 from collections.abc import Iterator
 from html import escape
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import rasterio
-from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterWindow
 
@@ -24,6 +22,7 @@ from sat2map.classes import CLASSES, ClassTable
 from sat2map.errors import ImageError, Sat2mapError, import_extra
 from sat2map.model.card import Card
 from sat2map.scene.class_tag import named_classes
+from sat2map.scene.formats import png_bytes
 from sat2map.scene.gdal import OPEN_ERRORS
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
@@ -171,9 +170,7 @@ def _legend(classes: ClassTable) -> Iterator[tuple[str, list[str]]]:
 
 
 def _data_url(pixels_hwc: UInt8) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels_hwc).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(png_bytes(pixels_hwc)).decode()
 
 
 def _scene_pixels(scene: Any, reading: ReadOptions, rule: StretchRule) -> tuple[UInt8, tuple[int, int]]:

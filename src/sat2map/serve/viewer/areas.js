@@ -71,7 +71,7 @@ export class Areas {
         make('span', {className: 'share', textContent: `${found.percent.toFixed(1)} %`}),
         make('span', {className: 'size', textContent: found.area_m2 === null ? '' : hectares(found.area_m2)}),
       );
-      const bar = make('i', {className: 'bar', 'aria-hidden': 'true'});
+      const bar = make('i', {className: 'bar', 'aria-hidden': 'true', hidden: !found.pixels});
       bar.style.setProperty('--share', `${found.percent}%`);
       bar.style.setProperty('--swatch', colour);
       row.append(bar);
@@ -99,6 +99,7 @@ export class Areas {
 
 function hectares(squareMetres) {
   const value = squareMetres / 1e4;
+  if (value > 0 && value < 0.001) return '< 0.001 ha';
   if (value > 0 && value < 0.1) return `${value.toLocaleString('en', {maximumSignificantDigits: 2})} ha`;
   return `${value.toLocaleString('en', {maximumFractionDigits: value < 10 ? 2 : value < 1000 ? 1 : 0})} ha`;
 }

@@ -59,7 +59,10 @@ export class Compare {
   }
 
   #key(event) {
-    const positions = {ArrowLeft: this.at - STEP, ArrowRight: this.at + STEP, Home: 0, End: 100, PageUp: this.at - 10, PageDown: this.at + 10};
+    const [less, more] = [this.at - STEP, this.at + STEP];
+    const positions = {
+      ArrowLeft: less, ArrowDown: less, ArrowRight: more, ArrowUp: more, Home: 0, End: 100, PageUp: this.at - 10, PageDown: this.at + 10,
+    };
     if (!(event.key in positions)) return;
     event.preventDefault();
     event.stopPropagation();

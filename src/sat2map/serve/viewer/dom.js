@@ -26,6 +26,9 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Whether a key belongs to the field in which it is pressed. */
+export const isTyped = (event) => event.target.matches('input:not([type="checkbox"]), textarea');
+
 /** Call a function when nothing has called for it for some milliseconds. */
 export function settled(ms, act) {
   let timer;

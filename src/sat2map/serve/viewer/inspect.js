@@ -19,23 +19,28 @@ export class Inspector {
   constructor(maps, classes, isBusy) {
     this.maps = maps;
     this.classes = classes;
-    this.popup = new Popup({maxWidth: '280px', focusAfterOpen: false, closeOnClick: false});
+    this.popup = new Popup({maxWidth: 'min(280px, 100% - 16px)', focusAfterOpen: false, closeOnClick: false});
     this.rest = settled(REST_MS, (position) => this.#hover(position));
     for (const map of maps.both) {
       map.on('mousemove', ({lngLat}) => this.#moved(map, lngLat));
       map.on('mouseout', () => { by('twin').hidden = true; });
       map.on('click', ({lngLat, point}) => { if (maps.scene && !isBusy()) this.open(map, lngLat, point); });
+      map.getCanvas().addEventListener('keydown', ({key}) => {
+        if (key === 'Enter' && maps.scene && !isBusy()) this.open(map, map.getCenter());
+      });
     }
     maps.above.on('move', () => { if (matchMedia('(pointer: coarse)').matches) this.#coordinates(maps.above.getCenter()); });
-    maps.above.getCanvas().addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || isBusy() || !maps.scene) return;
-      this.open(maps.above, maps.above.getCenter());
-    });
+    // The button that closed it is gone.
+    this.popup.on('close', () => { if (document.activeElement === document.body) maps.focus(); });
   }
+
+  get isOpen() { return this.popup.isOpen(); }
+
+  close() { this.popup.remove(); }
 
   /** Forget what was shown of another scene. */
   clear() {
-    this.popup.remove();
+    this.close();
     say(by('where'), '');
   }
 
@@ -80,10 +85,9 @@ export class Inspector {
     const body = make('div', {className: 'found', 'aria-live': 'polite'}, make('p', {textContent: 'Looking …'}));
     const features = map.getLayer('vector-areas') ? map.queryRenderedFeatures(point, {layers: ['vector-areas', 'vector-roads']}) : [];
     this.popup.setLngLat(position).setDOMContent(body).addTo(map);
-    const layers = scene.layers.includes('confidence') ? ['map', 'confidence'] : ['map'];
-    const asked = isInside(scene, position) ? layers.map((layer) => ask(scene, layer, position, {wait: true})) : [];
-    const told = (await Promise.all(asked)).filter(Boolean);
-    body.replaceChildren(...this.#lines(scene, Object.assign({}, ...told.toReversed()), position, features));
+    const layer = scene.layers.includes('confidence') ? 'confidence' : 'map';  // the class comes with its confidence
+    const told = isInside(scene, position) ? await ask(scene, layer, position, {wait: true}) : null;
+    body.replaceChildren(...this.#lines(scene, told ?? {}, position, features));
   }
 
   #lines(scene, told, position, features) {

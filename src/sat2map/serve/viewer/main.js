@@ -1,7 +1,7 @@
 // The live map: holds what is chosen, keeps it in the URL, and updates the parts of the page.
 import {Areas} from '/viewer/areas.js';
 import {Compare} from '/viewer/compare.js';
-import {by, make, replace, say} from '/viewer/dom.js';
+import {by, isTyped, make, replace, say} from '/viewer/dom.js';
 import {download} from '/viewer/download.js';
 import {send, startDrop} from '/viewer/drop.js';
 import {Inspector} from '/viewer/inspect.js';
@@ -198,8 +198,10 @@ async function readAgain(scene, said) {
 
 /** Show a scene that the server has just made. */
 async function shown(scene) {
+  const wasEmpty = !state.scene;
   await loadScenes();
   choose(state.scenes.find(({id}) => id === scene.id));
+  if (wasEmpty) maps.focus();  // the button that was pressed is gone
 }
 
 async function loadScenes() {
@@ -218,17 +220,24 @@ for (const button of document.querySelectorAll('[data-download]')) {
     const {layer, classes, confident, model} = state;
     await download(maps, {layer, classes, confident, model, hidden: hiddenShown()}, areas.part, button.dataset.download);
     button.disabled = false;
-    button.focus();
+    if (document.activeElement === document.body) button.focus();  // it went when the button was disabled
   });
 }
 addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input:not([type="checkbox"]), textarea')) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyped(event)) return;
   const actions = {
     s: () => compare.set({mode: 'swipe'}), f: () => compare.set({mode: 'fade'}), b: () => compare.set({mode: 'side'}),
-    0: () => maps.fit(), t: toggleTheme, m: () => measure.start('line'), a: () => measure.start('area'),
+    0: () => maps.fit(), t: toggleTheme, m: () => measure.toggle('line'), a: () => measure.toggle('area'),
+    Escape: leave,
   };
   actions[event.key]?.();
 });
+/** End what was begun last: measuring, the popup, the message. */
+function leave() {
+  if (measure.isActive) measure.toggle(measure.kind);
+  else if (inspector.isOpen) inspector.close();
+  else note(null);
+}
 addEventListener('hashchange', recall);
 startDrop(shown);
 startPrint(maps, () => state.scene ? state.scene.name : 'sat2map');

@@ -136,6 +136,9 @@ export class Maps {
     for (const map of this.both) setDrawing(map, points, isArea);
   }
 
+  /** Move the focus to the map, for the keys that belong to it. */
+  focus() { this.above.getCanvas().focus(); }
+
   fit(options = {}) {
     if (!this.scene) return;
     this.above.fitBounds(new LngLatBounds(this.scene.bounds), {padding: this.#padding(), duration: 600, ...options});

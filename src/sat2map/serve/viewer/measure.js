@@ -1,6 +1,6 @@
 // Measuring of lines and areas: points are set by taps, or by Enter in the middle of the map.
 import {pixel} from '/viewer/coordinates.js';
-import {by} from '/viewer/dom.js';
+import {by, isTyped} from '/viewer/dom.js';
 import {areaM2, areaText, lengthM, lengthText} from '/viewer/geodesy.js';
 
 const HELP = 'Tap to set points (Enter: in the middle). Backspace takes one back, Escape ends.';
@@ -11,17 +11,23 @@ export class Measure {
     this.kind = null;
     this.points = [];
     for (const button of document.querySelectorAll('[data-measure]')) {
-      button.addEventListener('click', () => this.start(this.kind === button.dataset.measure ? null : button.dataset.measure));
+      button.addEventListener('click', () => this.toggle(button.dataset.measure));
     }
     for (const map of maps.both) {
       map.on('click', ({lngLat}) => this.#add(lngLat));
       map.getCanvas().addEventListener('keydown', (event) => { if (event.key === 'Enter') this.#add(maps.above.getCenter()); });
     }
-    by('unmeasure').addEventListener('click', () => this.start(null));
+    by('unmeasure').addEventListener('click', () => this.toggle(this.kind));
     addEventListener('keydown', (event) => this.#key(event));
   }
 
   get isActive() { return this.kind !== null; }
+
+  /** Begin to measure a kind, or end it; the focus goes to the map, where Enter sets points. */
+  toggle(kind) {
+    this.start(this.kind === kind ? null : kind);
+    this.maps.focus();
+  }
 
   /** Begin to measure a `line` or an `area`; null: end it. */
   start(kind) {
@@ -41,9 +47,7 @@ export class Measure {
   }
 
   #key(event) {
-    if (!this.kind || event.target.matches('input, textarea')) return;
-    if (event.key === 'Escape') this.start(null);
-    if (event.key !== 'Backspace') return;
+    if (!this.kind || event.key !== 'Backspace' || isTyped(event)) return;
     event.preventDefault();
     this.points.pop();
     this.#draw();

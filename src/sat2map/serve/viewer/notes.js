@@ -7,7 +7,6 @@ let timer;
 export function note(text, {error = false, keep = false} = {}) {
   clearTimeout(timer);
   by('note').textContent = text ?? '';
-  by('note').hidden = !text;
   by('note').classList.toggle('error', error);
   if (text && !keep) timer = setTimeout(() => note(null), error ? 8000 : 3500);
 }

@@ -25,6 +25,15 @@ export function startFold() {
     by('panel').classList.toggle('folded', folded);
     by('fold').setAttribute('aria-expanded', !folded);
   };
+  const isPhone = matchMedia('(max-width: 640px)');
   by('fold').addEventListener('click', () => fold(!by('panel').classList.contains('folded')));
-  if (matchMedia('(max-width: 640px)').matches) fold(true);
+  by('panel').addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || !isPhone.matches || by('panel').classList.contains('folded')) return;
+    event.stopPropagation();
+    fold(true);
+    by('fold').focus();
+  });
+  // Who comes to the map by keyboard must see what has the focus, and what Enter tells in the middle.
+  by('stage').addEventListener('focusin', (event) => { if (isPhone.matches && event.target.matches(':focus-visible')) fold(true); });
+  if (isPhone.matches) fold(true);
 }
