@@ -11,7 +11,7 @@ import shapely
 
 from sat2map.arrays import Array, Bool, Float64, UInt8
 from sat2map.scene.georeference import Grid
-from sat2map.vector.roads_network import Int64
+from sat2map.vector.roads_points import Int64
 
 
 @dataclass(frozen=True)
