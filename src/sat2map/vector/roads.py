@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -19,9 +20,10 @@ from sat2map.vector.class_raster import ClassRaster, ClassWindow
 from sat2map.vector.road_graph import RoadGraph
 from sat2map.vector.roads_ends import Ends, one_node_a_meeting, with_ends
 from sat2map.vector.roads_gaps import Closing, gaps_closed
-from sat2map.vector.roads_network import RoadLines, in_order, stitched
+from sat2map.vector.roads_network import RoadLines
 from sat2map.vector.roads_points import POINT, Int64, LinePoints, PointStore
 from sat2map.vector.roads_shape import smooth_lines
+from sat2map.vector.roads_stitch import in_order, stitched
 from sat2map.vector.roads_tidy import Tidying, one_node_a_junction, shown_confidence, tidied, without_weak_ends
 from sat2map.vector.roads_trace import Tracing, trace_window
 from sat2map.vector.spool import Spool
@@ -69,7 +71,7 @@ def trace_roads(
     sides = (settings.gsd_m,) * 2 if settings.gsd_m else ground_gsd(grid) or (1.0, 1.0)
     gsd_m = float(np.sqrt(sides[0] * sides[1]))
     tidying, has_confidence = settings.tidying, raster.read(Window(0, 0, 1, 1)).confidence_hw is not None
-    with Spool(folder, POINT) as store:
+    with closing(Spool(folder, POINT)) as store:
         net = tidied(_traced(raster, settings.tracing, window_px, n_workers, store), tidying)
         if has_confidence:
             net = without_weak_ends(net, tidying, tidying.weak_before)
@@ -128,7 +130,7 @@ class _Attributes(NamedTuple):
 
 
 NO_ROADS = _Attributes(
-    np.zeros((0, 2)), np.zeros(0, np.int64), *np.zeros((3, 0)), np.zeros(0, np.uint8), np.zeros(0)
+    np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0)
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sat2map.arrays import Float64
 from sat2map.vector.roads_network import RoadLines
-from sat2map.vector.roads_points import Int64, LinePoints
+from sat2map.vector.roads_points import Int64, LinePoints, pixels
 
 UNTRUSTED = 0.05
 
@@ -141,8 +141,7 @@ def _dead_ends_moved(net: RoadLines, at: Float64, ahead: Float64, height_px: int
     node = net.ends.T.ravel()
     dead = net.degrees[node] == 1
     at, ahead, tip = at[dead], ahead[dead], net.tips.T.ravel()[dead]
-    xy = np.stack((tip["x"], tip["y"]), -1).astype(np.float64)
-    reach = ((xy - at) * ahead).sum(1) + tip["radius"]
+    reach = ((pixels(tip) - at) * ahead).sum(1) + tip["radius"]
     size = np.array([width_px, height_px], float)
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(ahead > 0, (size - at) / ahead, np.where(ahead < 0, -at / ahead, np.inf)).min(1)

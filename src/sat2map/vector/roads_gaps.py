@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sat2map.arrays import Array, Bool, Float64
+from sat2map.arrays import Bool, Float64
 from sat2map.vector.roads_network import RoadLines
-from sat2map.vector.roads_points import POINT, Int64, LinePoints
+from sat2map.vector.roads_points import Int64, LinePoints, pixels
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _dead_ends(net: RoadLines, settings: Closing) -> _DeadEnds:
     sign = np.where(side == 0, 1, -1)
     near = net.at(point + sign * tip)
     behind = net.at(np.clip(point + sign * (back + tip), first, last))
-    xy, ahead = _xy(at_end), _xy(near) - _xy(behind)
+    xy, ahead = pixels(at_end), pixels(near) - pixels(behind)
     size = np.hypot(*ahead.T)
     ahead /= np.maximum(size, 1e-9)[:, None]
     used = size > 2
@@ -91,29 +91,32 @@ def _dead_ends(net: RoadLines, settings: Closing) -> _DeadEnds:
     return _DeadEnds(net.ends[line, side][used], line[used], xy[used], ahead[used], radius[used], point[used])
 
 
-def _xy(points: Array) -> Float64:
-    return np.stack((points["x"], points["y"]), -1).astype(np.float64)
+class _Search(NamedTuple):
+    """Where ways across gaps are looked for."""
+
+    net: RoadLines
+    ends: _DeadEnds
+    settings: Closing
+    tree: Any
+    """Of the dead ends."""
+    around: Int64
+    """Cells that hold all that is in reach of dead ends."""
 
 
 def _candidates(net: RoadLines, ends: _DeadEnds, settings: Closing) -> _Bridges:
-    tree = cKDTree(ends.xy)
-    around = _cells_around(ends, settings.reach_px)
-    found = [
-        _candidates_among(points, lines.start, int(net.offsets[lines.start]), net, ends, tree, around, settings)
-        for lines, points in net.batches()
-    ]
+    search = _Search(net, ends, settings, cKDTree(ends.xy), _cells_around(ends, settings.reach_px))
+    found = [_candidates_among(search, lines, points) for lines, points in net.batches()]
     return _Bridges(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-def _candidates_among(
-    lines: LinePoints, first_line: int, first_point: int, net: RoadLines, ends: _DeadEnds, tree: Any, around: Int64, settings: Closing
-) -> _Bridges:
+def _candidates_among(search: _Search, among: slice, lines: LinePoints) -> _Bridges:
     """Ways from dead ends to the points of some lines."""
-    xy = lines.xy
+    net, ends, settings, tree, around = search
+    xy, first_point = lines.xy, net.offsets[among.start]
     index = np.flatnonzero(np.isin(_cells(xy, settings.reach_px), around))
     near = tree.sparse_distance_matrix(cKDTree(xy[index]), settings.reach_px + 1, output_type="ndarray")
     end, point = near["i"].astype(np.int64), index[near["j"]]
-    of = lines.line_of_point[point] + first_line
+    of = lines.line_of_point[point] + among.start
     way = xy[point] - ends.xy[end]
     distance = np.hypot(*way.T)
     along = (way * ends.ahead[end]).sum(1)

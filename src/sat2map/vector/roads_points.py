@@ -19,6 +19,11 @@ the road was filled), 0..255, and whether it goes around the core of a wide plac
 UNKNOWN = 255
 
 
+def pixels(points: Array) -> Float64:
+    """Where points are, shape (..., 2)."""
+    return np.stack((points["x"], points["y"]), -1).astype(np.float64)
+
+
 class PointStore(Protocol):
     """Where points are kept: memory, or a file."""
 
@@ -70,7 +75,7 @@ class LinePoints(NamedTuple):
     @property
     def xy(self) -> Float64:
         """Pixels, shape (P, 2)."""
-        return np.stack((self.points["x"], self.points["y"]), -1).astype(np.float64)
+        return pixels(self.points)
 
     def along_px(self) -> Float64:
         """How far along its line each point lies, shape (P,)."""
@@ -133,7 +138,10 @@ class Pieces:
         begin, count, turned = self.begin[own], self.count[own], self.turned[own]
         starts = np.append(0, np.cumsum(count))
         nth = np.arange(starts[-1]) - np.repeat(starts[:-1], count)
-        index = np.repeat(np.where(turned, begin + count - 1, begin), count) + np.repeat(np.where(turned, -1, 1), count) * nth
+        index = (
+            np.repeat(np.where(turned, begin + count - 1, begin), count)
+            + np.repeat(np.where(turned, -1, 1), count) * nth
+        )
         return index, starts[self.offsets[lines.start : lines.stop + 1] - self.offsets[lines.start]]
 
     def of(self, lines: Int64, turned: Bool) -> Pieces:

@@ -11,9 +11,7 @@ from sat2map.vector.roads_points import Int64, LinePoints
 SPACING_PX = 1.0
 
 
-def smooth_lines(
-    lines: LinePoints, nodes: Float64, *, sigma_px: float, tolerance_px: float
-) -> tuple[Float64, Int64]:
+def smooth_lines(lines: LinePoints, nodes: Float64, *, sigma_px: float, tolerance_px: float) -> tuple[Float64, Int64]:
     """Lines from node to node, without steps of pixels.
 
     Points at equal distances are smoothed by a Gaussian, with their mirror image in the end of the line beyond it, so

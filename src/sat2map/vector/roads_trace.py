@@ -79,7 +79,10 @@ def trace_window(
         radius_px=np.zeros(len(pixels)),
         ends=number,
         pieces=Pieces(
-            np.arange(0, number.size + 1, 2), number.ravel(), np.ones(number.size, np.int64), np.zeros(number.size, bool)
+            np.arange(0, number.size + 1, 2),
+            number.ravel(),
+            np.ones(number.size, np.int64),
+            np.zeros(number.size, bool),
         ),
         is_inferred=np.zeros(len(number), bool),
         store=PointArray(points),

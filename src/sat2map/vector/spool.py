@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -38,11 +37,7 @@ class Spool:
         except OSError as error:
             raise OutputError("folder cannot be written to", self._folder, hint="choose another with `out`") from error
 
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """Give the space back."""
         self._file.close()
 
