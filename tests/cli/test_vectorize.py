@@ -17,6 +17,7 @@ import rasterio
 import shapely
 from click.testing import CliRunner
 
+from sat2map import engine
 from sat2map.arrays import UInt8
 from sat2map.city import write_scene
 from sat2map.cli.main import sat2map
@@ -104,6 +105,18 @@ def test_a_scene_becomes_vectors_of_its_map_in_any_windows(city: Path, tmp_path:
     run("vectorize", also, "-o", tmp_path / "b.geojsonl")
     texts.add((tmp_path / "b.geojsonl").read_bytes())
     assert len(texts) == 1
+
+
+@pytest.mark.parametrize("name", ["map.tif", "map.geojsonl"])
+def test_a_translation_loads_its_model_once(
+    city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    loaded = []
+    load = engine.load_engine
+    for module in ("sat2map.translate.translator", "sat2map.engine"):
+        monkeypatch.setattr(f"{module}.load_engine", lambda *arguments: loaded.append(arguments) or load(*arguments))
+    run("translate", city, "-o", tmp_path / name, "--quiet")
+    assert len(loaded) == 1
 
 
 def test_confidence_of_a_map_is_that_of_its_areas(city: Path, tmp_path: Path) -> None:
