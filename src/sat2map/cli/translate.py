@@ -91,9 +91,8 @@ def translate(
     tasks, n_there = _tasks(sources, out, overwrite)
     from sat2map.translate import Translator
 
-    reading, progress = read_options(given), given["progress"]
     translator = Translator.load(given["model"], given["device"])
-    settings = _settings(given, translator)
+    settings, reading, progress = _settings(given, translator), read_options(given), given["progress"]
     run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet, progress)
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
     if is_batch and tasks:

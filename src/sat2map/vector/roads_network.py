@@ -80,13 +80,13 @@ class RoadLines:
             index, offsets = self.pieces.all_of(lines)
             yield lines, LinePoints(self.store.read(index), offsets)
 
-    def per_line(self, measure: Callable[[slice, LinePoints], Array]) -> Array:
-        """What is measured of some lines at a time, of all lines.
+    def per_line(self, compute: Callable[[slice, LinePoints], Array]) -> Array:
+        """What is computed of some lines at a time, of all lines.
 
         Args:
-            measure: of consecutive lines and their points makes an array of shape (n, ...).
+            compute: of consecutive lines and their points makes an array of shape (n, ...).
         """
-        found = [measure(lines, points) for lines, points in self.batches()]
+        found = [compute(lines, points) for lines, points in self.batches()]
         return np.concatenate(found) if found else np.zeros(0)
 
     @cached_property

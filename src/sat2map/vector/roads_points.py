@@ -120,6 +120,18 @@ class Pieces:
         n = len(offsets) - 1
         return cls(np.arange(n + 1), begin + offsets[:-1], np.diff(offsets), np.zeros(n, bool))
 
+    @classmethod
+    def of_points(cls, points: Int64) -> Pieces:
+        """Lines of equally many points, each point a piece.
+
+        Args:
+            points: where they are in the store, shape (E, n).
+        """
+        n_lines, n = points.shape
+        return cls(
+            n * np.arange(n_lines + 1), points.ravel(), np.ones(points.size, np.int64), np.zeros(points.size, bool)
+        )
+
     @property
     def starts(self) -> Int64:
         """Points before each piece, and all points: shape (Q + 1,)."""

@@ -78,12 +78,7 @@ def trace_window(
         xy=np.zeros((len(pixels), 2)),
         radius_px=np.zeros(len(pixels)),
         ends=number,
-        pieces=Pieces(
-            np.arange(0, number.size + 1, 2),
-            number.ravel(),
-            np.ones(number.size, np.int64),
-            np.zeros(number.size, bool),
-        ),
+        pieces=Pieces.of_points(number),
         is_inferred=np.zeros(len(number), bool),
         store=PointArray(points),
     ).joined(degree.ravel()[pixels] == 2)
