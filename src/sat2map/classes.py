@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from sat2map.arrays import UInt8
+from sat2map.arrays import Bool, UInt8
 
 FEWEST_CLASSES, MOST_CLASSES = 2, 24
 WATER = "water"
@@ -86,6 +86,11 @@ class ClassTable(tuple[MapClass, ...]):
     def class_of_colour(self) -> UInt8:
         """uint8, shape (K,): the class that each row of `colours_rgb` stands for."""
         return np.array([i for i, kind in enumerate(self) for _ in kind.colours_rgb], np.uint8)
+
+    @cached_property
+    def colour_is_road(self) -> Bool:
+        """bool, shape (K,): whether each row of `colours_rgb` stands for a road."""
+        return np.isin(self.class_of_colour, self.road_classes)
 
     @property
     def every_class(self) -> np.uint32:

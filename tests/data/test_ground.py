@@ -231,7 +231,7 @@ def test_city_drawn_from_its_own_vectors_is_its_map(tmp_path: Path) -> None:
     style = parse_style({"name": "city", "background": "road", "levels": {"layer": "z"}, "rules": rules}, "city")
     grid = Grid(600, 600, rasterio.crs.CRS.from_string(CRS), Affine(GSD_M, 0, WEST_M, 0, -GSD_M, NORTH_M))
     vectors = open_vector_map([path], style, grid, "city")
-    found = vectors.class_of_colour[vectors.draw(window)]
+    found = vectors.style.classes.class_of_colour[vectors.draw(window)]
     inner = ndimage.maximum_filter(truth, 3) == ndimage.minimum_filter(truth, 3)
     assert (found != truth).mean() < 0.02
     assert (found != truth)[inner].mean() < 0.001

@@ -44,7 +44,7 @@ def open_vectors(tmp_path: Path, features: Tagged, grid: Grid | None = None) -> 
 
 def classes(drawn: VectorMap) -> UInt8:
     grid = drawn.frame.grid
-    found: UInt8 = drawn.class_of_colour[drawn.draw(Window(0, 0, grid.height, grid.width))]
+    found: UInt8 = drawn.style.classes.class_of_colour[drawn.draw(Window(0, 0, grid.height, grid.width))]
     return found
 
 
@@ -223,7 +223,7 @@ def test_own_classes(tmp_path: Path) -> None:
     path = write_layer(tmp_path / "v.gpkg", [square(20, 20, 40, 40)] * 2, {"building": ["yes", "no"]})
     drawn = open_vector_map([path], style, metric_grid(), "scene.tif")
     assert int((classes(drawn) == 1).sum()) == 400
-    assert drawn.colours_rgb.tolist() == [[9, 9, 9], [200, 0, 0]]
+    assert drawn.style.classes.colours_rgb.tolist() == [[9, 9, 9], [200, 0, 0]]
 
 
 WRONG_STYLES: dict[str, tuple[dict[str, Any], str]] = {

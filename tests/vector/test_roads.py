@@ -11,6 +11,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sat2map.vector.roads_network
 from sat2map.arrays import Bool, UInt8
 from sat2map.city.centre_lines import centre_lines
 from sat2map.city.draw import city
@@ -239,6 +240,20 @@ def test_windows_leave_no_trace(strokes: list[Stroke], holes: int, window_px: in
 def test_windows_leave_no_trace_in_a_city(window_px: int) -> None:
     scene = raster(classify(city(1450, 1450, seed=5).target_hwc))
     assert contents(trace_roads(scene, window_px=window_px)) == contents(trace_roads(scene, window_px=1450))
+
+
+def test_how_many_lines_are_in_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = classify(city(500, 500, seed=5).target_hwc)
+    for gap_px in range(9):
+        field[:, 45 * gap_px : 46 * gap_px] = 0
+    whole = traced(field)
+    monkeypatch.setattr(sat2map.vector.roads_network, "BATCH_POINTS", 300)
+    monkeypatch.setattr(sat2map.vector.roads_network, "AT_ONCE", 50)
+    parts = traced(field)
+    assert whole.is_inferred.sum() > 3
+    for name, values in vars(whole).items():
+        if name != "grid":
+            np.testing.assert_allclose(getattr(parts, name), values, rtol=0, atol=1e-6)
 
 
 @settings(max_examples=30)

@@ -92,8 +92,8 @@ def translate(
     tasks, n_there = _tasks(sources, out, overwrite)
     from sat2map.translate import Translator
 
-    settings, reading = _settings(given), read_options(given)
-    translator, progress = Translator.load(given["model"], given["device"]), given["progress"]
+    translator = Translator.load(given["model"], given["device"])
+    settings, reading, progress = _settings(given, translator), read_options(given), given["progress"]
     run = TranslateRun(translator, settings, reading, _shared(tasks, translator, reading), overwrite, quiet, progress)
     is_batch = len(tasks) != 1 or n_there > 0 or Path(sources[0]).is_dir()
     if is_batch and tasks:
@@ -139,13 +139,16 @@ def _translate_all(
     return records, failures
 
 
-def _settings(given: dict[str, Any]) -> Settings:
+def _settings(given: dict[str, Any], translator: Translator) -> Settings:
+    """What is asked of the drawing; confidence None is asked for where the model has one."""
+    from sat2map.model.onnx_file import CONFIDENCE
     from sat2map.translate import DEFAULT_CORE_PX, Settings
 
+    confidence = CONFIDENCE in translator.engine.outputs if given["confidence"] is None else given["confidence"]
     return Settings(
         head=given["head"], core_px=given["window_px"] or DEFAULT_CORE_PX, margin_px=given["margin_px"],
         mode=given["mode"], gsd_m=given["gsd_m"], classes=given["classes"],
-        confidence=given["confidence"], familiarity=given["familiarity"], precision=given["precision"],
+        confidence=confidence, familiarity=given["familiarity"], precision=given["precision"],
     )  # fmt: skip
 
 

@@ -36,8 +36,6 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
         given: all other options of `translate`.
     """
     from sat2map.cli.vectorize import say_vectors
-    from sat2map.engine import load_engine
-    from sat2map.model.onnx_file import CONFIDENCE
     from sat2map.vector.vectorize import vectorize_file
     from sat2map.vector.write import check_vector_destination
 
@@ -52,7 +50,7 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
     raster = also or out.with_name(f".{out.stem}_map.tif")
     once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}
     # Vectors have it as an attribute, and by it roads that the model is unsure of are dropped.
-    given["confidence"] |= CONFIDENCE in load_engine(given["model"], given["device"]).outputs
+    given["confidence"] = given["confidence"] or None
     try:
         context.invoke(context.command, sources=tuple(sources), out=raster, **once, **given)
         say_vectors(sources[0], vectorize_file(raster, out, overwrite=overwrite), as_json, given["quiet"])

@@ -91,10 +91,8 @@ class CellWriter(NamedTuple):
         shift = shifts.at(cell.window) if shifts else None
         colours = self.drawn.draw(cell.window, shift.smoothed_m if shift else (0.0, 0.0))
         if self.predicted is not None:
-            frame = self.drawn.frame
-            missing = missing_share(
-                self.drawn.is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5
-            )
+            frame, is_road = self.drawn.frame, self.drawn.style.classes.colour_is_road
+            missing = missing_share(is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5)
             reason: Reason = "roads are missing" if missing.is_too_much else "written"
             cell = cell._replace(shift=shift, missing=missing.share, reason=reason)
         if cell.reason == "written":
@@ -102,11 +100,11 @@ class CellWriter(NamedTuple):
         return cell
 
     def _write_files(self, cell: Cell, colours: UInt8) -> None:
-        grid, drawn = self.source.grid.part(cell.window), self.drawn
+        grid, classes = self.source.grid.part(cell.window), self.drawn.style.classes
         _write_raster(self.folder / FOLDERS[0] / f"{cell.name}.tif", self.source.read(cell.window), grid)
-        _write_raster(self.folder / FOLDERS[1] / f"{cell.name}.tif", drawn.colours_rgb[colours], grid)
-        image = Image.fromarray(drawn.class_of_colour[colours]).convert("P")
-        image.putpalette([level for kind in drawn.style.classes for level in kind.colours_rgb[0]])
+        _write_raster(self.folder / FOLDERS[1] / f"{cell.name}.tif", classes.colours_rgb[colours], grid)
+        image = Image.fromarray(classes.class_of_colour[colours]).convert("P")
+        image.putpalette([level for kind in classes for level in kind.colours_rgb[0]])
         image.save(self.folder / CLASS_FOLDER / f"{cell.name}.png")
 
 

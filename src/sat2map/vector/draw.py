@@ -80,21 +80,6 @@ class VectorMap:
     counts: Counts
 
     @cached_property
-    def colours_rgb(self) -> UInt8:
-        """uint8, shape (n, 3): all colours, class by class."""
-        return self.style.classes.colours_rgb
-
-    @cached_property
-    def class_of_colour(self) -> UInt8:
-        """uint8, shape (n,): the class of each of all colours."""
-        return self.style.classes.class_of_colour
-
-    @cached_property
-    def is_road(self) -> Bool:
-        """bool, shape (n,): whether each of all colours is a road's."""
-        return np.array([c.is_road for c in self.style.classes], bool)[self.class_of_colour]
-
-    @cached_property
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.shapes)
 
@@ -139,7 +124,8 @@ class VectorMap:
 
     def roads(self, window: Window, shift_m: tuple[float, float] = (0.0, 0.0)) -> Bool:
         """Where roads are drawn in a window, as of `draw`: bool, shape (height, width)."""
-        return self.is_road[self.draw(window, shift_m)]
+        found: Bool = self.style.classes.colour_is_road[self.draw(window, shift_m)]
+        return found
 
 
 def open_vector_map(

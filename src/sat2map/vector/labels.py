@@ -91,7 +91,7 @@ class LabelledRuns:
 
     def close(self) -> None:
         """Give the space back."""
-        self._spool.__exit__(None, None, None)
+        self._spool.close()
 
     def _label(self, with_neighbours: bool) -> tuple[Fragments, Int64]:
         """Number the fragments band by band, then unite those that bands have cut."""

@@ -73,4 +73,4 @@ class Ragged:
 
     def close(self) -> None:
         """Give the space back."""
-        self._spool.__exit__(None, None, None)
+        self._spool.close()

@@ -11,7 +11,7 @@ import shapely
 
 from sat2map.arrays import Array, Bool, Float64, UInt8
 from sat2map.scene.georeference import Grid
-from sat2map.vector.roads_network import Int64
+from sat2map.vector.roads_points import Int64
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,18 @@ class RoadGraph:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def lines(self) -> Array:
+    def lines(self, some: slice = slice(None)) -> Array:
         """The lines as shapely's, in the grid's CRS or, where it has no place, in pixels: shape (E,)."""
-        return _linestrings(self._placed(self.xy), self.offsets)
+        first, last = self.offsets[:-1][some], self.offsets[1:][some]
+        if not len(first):
+            return np.zeros(0, object)
+        line = np.repeat(np.arange(len(first)), last - first)
+        lines: Array = shapely.linestrings(self._placed(self.xy[first[0] : last[-1]]), indices=line)
+        return lines
 
-    def points(self) -> Array:
+    def points(self, some: slice = slice(None)) -> Array:
         """The nodes as shapely's points, in the same coordinates: shape (N,)."""
-        points: Array = shapely.points(self._placed(self.node_xy))
+        points: Array = shapely.points(self._placed(self.node_xy[some]))
         return points
 
     def road_columns(self, class_names: Sequence[str]) -> dict[str, Array]:
@@ -82,10 +87,3 @@ class RoadGraph:
             return xy
         x, y = xy.T
         return np.stack((t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f), -1)
-
-
-def _linestrings(xy: Float64, offsets: Int64) -> Array:
-    if len(offsets) == 1:
-        return np.zeros(0, object)
-    lines: Array = shapely.linestrings(xy, indices=np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)))
-    return lines

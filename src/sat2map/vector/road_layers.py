@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -32,7 +33,13 @@ def road_rows(classes: Sequence[MapClass]) -> tuple[int, ...]:
 
 
 def trace_road_layers(
-    raster: ClassRaster, classes: Sequence[MapClass], settings: RoadSettings, *, window_px: int, n_workers: int
+    raster: ClassRaster,
+    classes: Sequence[MapClass],
+    settings: RoadSettings,
+    *,
+    window_px: int,
+    n_workers: int,
+    folder: Path | None = None,
 ) -> tuple[FeatureLayer, FeatureLayer]:
     """Trace the roads of a raster, and make layers of them.
 
@@ -42,31 +49,35 @@ def trace_road_layers(
         settings: how roads become lines.
         window_px: side of the windows that are read.
         n_workers: threads.
+        folder: where intermediate results find space; None: where the system has its temporary files.
 
     Returns:
         Roads, row by row by where they begin, and junctions: all nodes, road ends (`degree` 1) among them.
 
     Raises:
         SceneError: the raster has no place on Earth.
+        OutputError: there is no space for intermediate results.
     """
     if raster.grid.crs is None:
         raise SceneError("raster has no CRS, so its roads have no place", hint="give it one with rio edit-info")
     settings = replace(settings, tracing=replace(settings.tracing, road_classes=road_rows(classes)))
-    graph = trace_roads(raster, settings, window_px=window_px, n_workers=n_workers)
+    graph = trace_roads(raster, settings, window_px=window_px, n_workers=n_workers, folder=folder)
     columns = graph.road_columns([kind.name for kind in classes])
     rounded = {name: np.round(c, DECIMALS[name]) if name in DECIMALS else c for name, c in columns.items()}
     crs = raster.grid.crs
-    roads = _batches(graph.lines(), rounded, np.diff(graph.offsets))
-    nodes = _batches(graph.points(), graph.junction_columns(), np.ones(len(graph.node_xy), np.int64))
+    roads = _batches(graph.lines, rounded, np.diff(graph.offsets))
+    nodes = _batches(graph.points, graph.junction_columns(), np.ones(len(graph.node_xy), np.int64))
     return (
         FeatureLayer("roads", "LineString", ROAD_FIELDS, crs, roads, _colours(classes)),
         FeatureLayer("junctions", "Point", JUNCTION_FIELDS, crs, nodes),
     )
 
 
-def _batches(geometry: Array, columns: Mapping[str, Array], n_points: Array) -> Iterator[FeatureBatch]:
+def _batches(
+    geometry: Callable[[slice], Array], columns: Mapping[str, Array], n_points: Array
+) -> Iterator[FeatureBatch]:
     for some in batches(n_points, BATCH_POINTS):
-        yield FeatureBatch(geometry[some], {name: column[some] for name, column in columns.items()})
+        yield FeatureBatch(geometry(some), {name: column[some] for name, column in columns.items()})
 
 
 def _colours(classes: Sequence[MapClass]) -> dict[str, tuple[int, int, int]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sat2map.arrays import Float64
-from sat2map.vector.roads_network import Int64, RoadLines
+from sat2map.vector.roads_network import RoadLines
+from sat2map.vector.roads_points import Int64, LinePoints, pixels
 
 UNTRUSTED = 0.05
 
@@ -47,7 +48,8 @@ def with_ends(net: RoadLines, settings: Ends, height_px: int, width_px: int) -> 
     at, ahead = _approaches(net, cuts, settings)
     moved = _junctions_moved(net, cuts, at, ahead, settings)
     moved[_dead(net)] = _dead_ends_moved(net, at, ahead, height_px, width_px)
-    return replace(_trimmed(net, cuts), xy=moved)
+    trimmed = net.pieces.within(net.offsets[:-1] + cuts[:, 0], net.offsets[1:] - cuts[:, 1])
+    return replace(net, xy=moved, pieces=trimmed)
 
 
 def one_node_a_meeting(net: RoadLines, settings: Ends) -> RoadLines:
@@ -62,14 +64,19 @@ def one_node_a_meeting(net: RoadLines, settings: Ends) -> RoadLines:
     xy = _junctions_moved(net, cuts, *_approaches(net, cuts, settings), settings)
     apart = np.hypot(*(xy[net.ends[:, 0]] - xy[net.ends[:, 1]]).T)
     width = 2 * net.radius_px[net.ends].max(1)
-    is_one = joint & (apart < settings.meeting * width) & (net.lengths_px() < settings.slanting * width)
+    is_one = joint & (apart < settings.meeting * width) & (net.lengths_px < settings.slanting * width)
     return net.contracted(is_one).joined()
 
 
 def _cuts(net: RoadLines, settings: Ends) -> Int64:
     """Points that are left out at both ends of each line, shape (E, 2)."""
-    cuts = np.stack([_cut(net, side, settings) for side in (0, 1)], -1)
-    return np.minimum(cuts, ((net.counts - 1) // 2)[:, None])
+    degrees = net.degrees
+
+    def measured(lines: slice, points: LinePoints) -> Int64:
+        radius, degree = net.radius_px[net.ends[lines]], degrees[net.ends[lines]]
+        return np.stack([_cut(points, radius[:, side], degree[:, side], side, settings) for side in (0, 1)], -1)
+
+    return np.minimum(net.per_line(measured), ((net.counts - 1) // 2)[:, None])
 
 
 def _dead(net: RoadLines) -> Int64:
@@ -79,39 +86,31 @@ def _dead(net: RoadLines) -> Int64:
     return dead
 
 
-def _cut(net: RoadLines, side: int, settings: Ends) -> Int64:
-    """Points that are left out at one end of each line."""
-    along, of, n = net.along_px(), net.line_of_point, net.counts
-    nth: Int64 = np.arange(len(of)) - net.offsets[:-1][of]
+def _cut(lines: LinePoints, radius: Float64, degree: Int64, side: int, settings: Ends) -> Int64:
+    """Points that are left out at one end of each line, at whose node is a radius and a degree, shape (n,) each."""
+    along, of, n, width = lines.along_px(), lines.line_of_point, lines.counts, lines.points["radius"]
+    first, last = lines.offsets[:-1], lines.offsets[1:] - 1
+    nth: Int64 = np.arange(len(of)) - first[of]
     if side:
-        along, nth = along[net.offsets[1:] - 1][of] - along, n[of] - 1 - nth
-    node = net.ends[of, side]
-    radius = net.radius_px[node]
-    junction = net.degrees[node] > 2
-    usual = settings.wider * _usual_radius(net)[of] + 0.5
-    fine = (along >= settings.trim * radius) & ((net.points["radius"] <= usual) | (along >= settings.longest * radius))
+        along, nth = along[last][of] - along, n[of] - 1 - nth
+    radius, degree = radius[of], degree[of]
+    usual = settings.wider * lines.median_radius()[of] + 0.5
+    fine = (along >= settings.trim * radius) & ((width <= usual) | (along >= settings.longest * radius))
     # Towards a dead end the line bends to a corner of the road, over about half its width.
-    tip = net.points["radius"][np.where(side, net.offsets[1:] - 1, net.offsets[:-1])][of]
-    fine = np.where(junction, fine, (net.degrees[node] == 2) | (along >= 1.5 * tip))
-    cut: Int64 = np.minimum.reduceat(np.where(fine, nth, n[of]), net.offsets[:-1])
+    tip = width[last if side else first][of]
+    fine = np.where(degree > 2, fine, (degree == 2) | (along >= 1.5 * tip))
+    cut: Int64 = np.minimum.reduceat(np.where(fine, nth, n[of]), first)
     return cut
-
-
-def _usual_radius(net: RoadLines) -> Float64:
-    """Median along each line, shape (E,)."""
-    order = np.lexsort((net.points["radius"], net.line_of_point))
-    median: Float64 = net.points["radius"][order][net.offsets[:-1] + net.counts // 2].astype(np.float64)
-    return median
 
 
 def _approaches(net: RoadLines, cuts: Int64, settings: Ends) -> tuple[Float64, Float64]:
     """Where each end of a line is trusted from, and the direction towards its node: shapes (2 E, 2), starts first."""
-    xy = np.stack((net.points["x"], net.points["y"]), -1).astype(np.float64)
     first, last = net.offsets[:-1], net.offsets[1:] - 1
     far = round(settings.straight_px)
     start, end = first + cuts[:, 0], last - cuts[:, 1]
-    at = np.concatenate((xy[start], xy[end]))
-    ahead = at - np.concatenate((xy[np.minimum(start + far, end)], xy[np.maximum(end - far, start)]))
+    xy = net.xy_at(np.stack((start, end, np.minimum(start + far, end), np.maximum(end - far, start)), -1))
+    at = np.concatenate((xy[:, 0], xy[:, 1]))
+    ahead = at - np.concatenate((xy[:, 2], xy[:, 3]))
     return at, ahead / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
 
 
@@ -141,19 +140,10 @@ def _dead_ends_moved(net: RoadLines, at: Float64, ahead: Float64, height_px: int
     """Dead ends go straight on to where the road ends, or the scene: thinning takes half a width from a road."""
     node = net.ends.T.ravel()
     dead = net.degrees[node] == 1
-    tip = np.concatenate((net.offsets[:-1], net.offsets[1:] - 1))[dead]
-    at, ahead = at[dead], ahead[dead]
-    xy = np.stack((net.points["x"], net.points["y"]), -1)[tip].astype(np.float64)
-    reach = ((xy - at) * ahead).sum(1) + net.points["radius"][tip]
+    at, ahead, tip = at[dead], ahead[dead], net.tips.T.ravel()[dead]
+    reach = ((pixels(tip) - at) * ahead).sum(1) + tip["radius"]
     size = np.array([width_px, height_px], float)
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(ahead > 0, (size - at) / ahead, np.where(ahead < 0, -at / ahead, np.inf)).min(1)
     moved: Float64 = at + ahead * np.clip(reach, 0, room)[:, None]
     return moved
-
-
-def _trimmed(net: RoadLines, cuts: Int64) -> RoadLines:
-    nth = np.arange(len(net.points)) - np.repeat(net.offsets[:-1], net.counts)
-    kept = (nth >= np.repeat(cuts[:, 0], net.counts)) & (nth < np.repeat(net.counts - cuts[:, 1], net.counts))
-    offsets = np.append(0, np.cumsum(kept))[net.offsets]
-    return replace(net, points=net.points[kept], offsets=offsets)

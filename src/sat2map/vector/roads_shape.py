@@ -6,35 +6,39 @@ import numpy as np
 import shapely
 
 from sat2map.arrays import Float64
-from sat2map.vector.roads_network import Int64, RoadLines
+from sat2map.vector.roads_points import Int64, LinePoints
 
 SPACING_PX = 1.0
 
 
-def smooth_lines(net: RoadLines, *, sigma_px: float, tolerance_px: float) -> tuple[Float64, Int64]:
-    """The lines from node to node, without steps of pixels.
+def smooth_lines(lines: LinePoints, nodes: Float64, *, sigma_px: float, tolerance_px: float) -> tuple[Float64, Int64]:
+    """Lines from node to node, without steps of pixels.
 
     Points at equal distances are smoothed by a Gaussian, with their mirror image in the end of the line beyond it, so
     that ends stay; then the line is simplified. Source: Gaussian smoothing of curves (Mokhtarian and Mackworth 1986);
     Douglas and Peucker 1973.
 
+    Args:
+        lines: their points.
+        nodes: where each begins and ends, shape (E, 2, 2), in pixels.
+        sigma_px: of the Gaussian.
+        tolerance_px: how far a line may be off after it was simplified.
+
     Returns:
         Coordinates in pixels, shape (P, 2), and the offsets of the lines, shape (E + 1,).
     """
-    if not len(net.ends):
-        return np.zeros((0, 2)), np.zeros(1, np.int64)
-    xy, offsets = _even(*_from_node_to_node(net))
+    xy, offsets = _even(*_from_node_to_node(lines, nodes))
     return _simplified(_smoothed(xy, offsets, sigma_px), offsets, tolerance_px)
 
 
-def _from_node_to_node(net: RoadLines) -> tuple[Float64, Int64]:
+def _from_node_to_node(lines: LinePoints, nodes: Float64) -> tuple[Float64, Int64]:
     """The points of each line and its two nodes."""
-    offsets = net.offsets + 2 * np.arange(len(net.offsets))
+    offsets = lines.offsets + 2 * np.arange(len(lines.offsets))
     out = np.empty((offsets[-1], 2))
     inner = np.ones(len(out), bool)
     inner[offsets[:-1]] = inner[offsets[1:] - 1] = False
-    out[inner] = np.stack((net.points["x"], net.points["y"]), -1)
-    out[offsets[:-1]], out[offsets[1:] - 1] = net.xy[net.ends[:, 0]], net.xy[net.ends[:, 1]]
+    out[inner] = lines.xy
+    out[offsets[:-1]], out[offsets[1:] - 1] = nodes[:, 0], nodes[:, 1]
     return out, offsets
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from sat2map.arrays import Bool, Float64
-from sat2map.vector.roads_network import UNKNOWN, RoadLines, links_matrix
+from sat2map.vector.roads_network import RoadLines, links_matrix
+from sat2map.vector.roads_points import UNKNOWN, LinePoints
 
 ROUNDS = 4
 """Where a spur goes, a shorter one may be left; after as many rounds none is, in all that was seen."""
@@ -42,7 +43,7 @@ def tidied(net: RoadLines, settings: Tidying) -> RoadLines:
 
 def one_node_a_place(net: RoadLines) -> RoadLines:
     """Contract the rings that thinning leaves around the cores of wide places."""
-    beside = np.bincount(net.line_of_point, net.points["beside_core"], minlength=len(net.ends))
+    beside = net.per_line(lambda _, lines: np.add.reduceat(lines.points["beside_core"], lines.offsets[:-1], dtype=int))
     return without_small_rings(net.contracted(2 * beside > net.counts))
 
 
@@ -50,14 +51,14 @@ def one_node_a_junction(net: RoadLines, settings: Tidying) -> RoadLines:
     """Contract lines between junctions that are nearer than the roads are wide."""
     joint = net.degrees > 2
     width = 2 * np.maximum(*net.radius_px[net.ends].T)
-    short = (net.lengths_px() <= np.maximum(settings.clump * width, 2.0)) & joint[net.ends].all(1)
+    short = (net.lengths_px <= np.maximum(settings.clump * width, 2.0)) & joint[net.ends].all(1)
     return without_small_rings(net.contracted(short & (net.ends[:, 0] != net.ends[:, 1]))).joined()
 
 
 def without_small_rings(net: RoadLines) -> RoadLines:
     """Without lines that come back to their node within the place that it stands for."""
     ring, node = net.ends[:, 0] == net.ends[:, 1], net.ends[:, 0]
-    return net.keep(~(ring & (net.lengths_px() < 8 * net.radius_px[node]) & (net.degrees[node] > 2)))
+    return net.keep(~(ring & (net.lengths_px < 8 * net.radius_px[node]) & (net.degrees[node] > 2)))
 
 
 def without_spurs(net: RoadLines, settings: Tidying) -> RoadLines:
@@ -73,7 +74,7 @@ def without_spurs(net: RoadLines, settings: Tidying) -> RoadLines:
 def _spurs(net: RoadLines, settings: Tidying) -> Bool:
     dead = (net.degrees == 1)[net.ends]
     root = np.where(dead[:, 0], net.ends[:, 1], net.ends[:, 0])
-    lengths = net.lengths_px()
+    lengths = net.lengths_px
     spurs: Bool = (dead.sum(1) == 1) & (lengths < settings.spur * 2 * net.radius_px[root]) & (net.degrees[root] > 2)
     # Where a node has nothing but spurs, the longest one stays.
     order = np.lexsort((np.arange(len(root)), -lengths, root))
@@ -95,7 +96,7 @@ def without_weak_ends(net: RoadLines, settings: Tidying, share: float) -> RoadLi
     for _ in range(ROUNDS):
         dead = (net.degrees == 1)[net.ends]
         root = np.where(dead[:, 0], net.ends[:, 1], net.ends[:, 0])
-        short = net.lengths_px() < share * 2 * net.radius_px[root]
+        short = net.lengths_px < share * 2 * net.radius_px[root]
         weak = short & (mean_confidence(net) < settings.weak_confidence)
         dropped = dead.any(1) & (weak | net.is_inferred)
         if not dropped.any():
@@ -106,10 +107,16 @@ def without_weak_ends(net: RoadLines, settings: Tidying, share: float) -> RoadLi
 
 def mean_confidence(net: RoadLines) -> Float64:
     """Of each line, over its points on road, 0 to 1; 0 where it is inferred; shape (E,)."""
-    known = net.points["kind"] != UNKNOWN
-    total = np.bincount(net.line_of_point, np.where(known, net.points["confidence"], 0), minlength=len(net.ends))
-    n = np.bincount(net.line_of_point, known, minlength=len(net.ends))
-    mean: Float64 = np.where(net.is_inferred, 0.0, total / np.maximum(n, 1) / 255)
+    mean: Float64 = np.where(net.is_inferred, 0.0, net.per_line(lambda _, lines: shown_confidence(lines)))
+    return mean
+
+
+def shown_confidence(lines: LinePoints) -> Float64:
+    """Mean confidence of lines over their points on road, 0 to 1, shape (n,)."""
+    known = lines.points["kind"] != UNKNOWN
+    first = lines.offsets[:-1]
+    total = np.add.reduceat(np.where(known, lines.points["confidence"], 0), first, dtype=np.int64)
+    mean: Float64 = total / np.maximum(np.add.reduceat(known, first, dtype=np.int64), 1) / 255
     return mean
 
 
@@ -117,5 +124,5 @@ def without_specks(net: RoadLines, settings: Tidying) -> RoadLines:
     """Without roads that meet no other and are short."""
     _, group = connected_components(links_matrix(len(net.xy), net.ends), directed=False)
     of = group[net.ends[:, 0]]
-    total = np.bincount(of, net.lengths_px(), minlength=len(net.xy) + 1)
+    total = np.bincount(of, net.lengths_px, minlength=len(net.xy) + 1)
     return net.keep(total[of] >= settings.speck_px)

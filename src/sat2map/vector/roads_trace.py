@@ -15,7 +15,8 @@ from sat2map.arrays import Array, Bool, UInt8
 from sat2map.classes import ROAD_CLASSES
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
-from sat2map.vector.roads_network import POINT, UNKNOWN, Int64, RoadLines
+from sat2map.vector.roads_network import RoadLines
+from sat2map.vector.roads_points import POINT, UNKNOWN, Int64, Pieces, PointArray
 
 FORWARD = ((0, 1), (1, 1), (1, 0), (1, -1))
 """Steps (rows, columns) to the neighbours that come later, row by row."""
@@ -77,9 +78,9 @@ def trace_window(
         xy=np.zeros((len(pixels), 2)),
         radius_px=np.zeros(len(pixels)),
         ends=number,
-        offsets=np.arange(0, 2 * len(number) + 1, 2),
-        points=points[number.ravel()],
+        pieces=Pieces.of_points(number),
         is_inferred=np.zeros(len(number), bool),
+        store=PointArray(points),
     ).joined(degree.ravel()[pixels] == 2)
     used = net.degrees > 0
     return keys[used], net.without_idle_nodes()

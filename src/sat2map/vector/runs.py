@@ -80,7 +80,7 @@ class RunTable:
     def close(self) -> None:
         """Give the space back."""
         for spool in (self._start, self._value, self._confidence):
-            spool.__exit__(None, None, None)
+            spool.close()
 
 
 def read_runs(raster: ClassRaster, window_px: int, n_threads: int, folder: Path) -> RunTable:

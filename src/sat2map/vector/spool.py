@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -20,26 +20,24 @@ class Spool:
     """One long array on the disk. Its file has no name, so that nothing is left of it, however the process ends.
 
     Args:
-        folder: where there is space.
+        folder: where there is space; None: where the system has its temporary files.
         dtype: of the array.
 
     Raises:
         OutputError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, dtype: Any) -> None:
-        self._folder, self._dtype = folder, np.dtype(dtype)
+    def __init__(self, folder: Path | None, dtype: Any) -> None:
+        self._folder, self._dtype = folder or Path(tempfile.gettempdir()), np.dtype(dtype)
         self._length = 0
+        # Reading moves the place where the file is written.
+        self._lock = Lock()
         try:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `__exit__`
         except OSError as error:
-            raise OutputError("folder cannot be written to", folder, hint="choose another with `out`") from error
+            raise OutputError("folder cannot be written to", self._folder, hint="choose another with `out`") from error
 
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """Give the space back."""
         self._file.close()
 
@@ -54,7 +52,7 @@ class Spool:
             OutputError: the disk is full.
         """
         start = self._length
-        with self._one_line():
+        with self._one_line(), self._lock:
             self._file.write(np.ascontiguousarray(values, self._dtype).data)
         self._length += len(values)
         return slice(start, self._length)
@@ -67,14 +65,16 @@ class Spool:
         """
         if not self._length:
             return np.empty(0, self._dtype)
-        with self._one_line():
-            self._file.flush()
         if isinstance(part, slice):
-            size = self._dtype.itemsize
-            data = os.pread(self._file.fileno(), (part.stop - part.start) * size, part.start * size)
+            with self._one_line(), self._lock:
+                self._file.seek(part.start * self._dtype.itemsize)
+                data = self._file.read((part.stop - part.start) * self._dtype.itemsize)
+                self._file.seek(0, os.SEEK_END)
             return np.frombuffer(data, self._dtype)
-        # Mapped for this once: what was touched counts as this process's memory.
-        return np.array(np.memmap(self._file, self._dtype, "r", shape=(self._length,))[part])
+        with self._one_line(), self._lock:
+            self._file.flush()
+            # Mapped for this once: what was touched counts as this process's memory.
+            return np.asarray(np.memmap(self._file, self._dtype, "r", shape=(self._length,))[part])
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:

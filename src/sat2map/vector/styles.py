@@ -18,13 +18,13 @@ CREATE TABLE layer_styles (
 """
 """As QGIS has it; without `update_time` it does not take a style from it. `geom` is GDAL's name of the column."""
 CONTENTS = """
-INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES ('layer_styles', 'attributes', 'layer_styles')
+INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change)
+VALUES ('layer_styles', 'attributes', 'layer_styles', ?)
 """
 STYLE = """
 INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML,
   styleSLD, useAsDefault, description, owner, update_time)
-VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'colours of the map', '',
-  strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'colours of the map', '', ?)
 """
 SYMBOLS = {
     "Polygon": ("fill", "SimpleFill", {"color": "{rgb},255", "outline_color": "{rgb},255", "outline_width": "0.1"}),
@@ -38,13 +38,19 @@ PLAIN_RGB = (90, 90, 90)
 """Of features without a class."""
 
 
-def add_styles(path: Path, layers: Sequence[FeatureLayer]) -> None:
-    """Put the styles of layers into their GeoPackage."""
+def add_styles(path: Path, layers: Sequence[FeatureLayer], date: str) -> None:
+    """Put the styles of layers into their GeoPackage.
+
+    Args:
+        path: of the file.
+        layers: that it holds.
+        date: of the last change, as GeoPackage has it.
+    """
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(TABLE)
-        database.execute(CONTENTS)
+        database.execute(CONTENTS, (date,))
         for layer in layers:
-            database.execute(STYLE, (layer.name, layer.name, qml(layer)))
+            database.execute(STYLE, (layer.name, layer.name, qml(layer), date))
 
 
 def qml(layer: FeatureLayer) -> str:

@@ -136,25 +136,25 @@ def vectorize_file(
     settings.layers(path)
     check_no_input(path, [Path(source)])
     with open_class_raster(source, table, confidence) as raster:
+        counts: dict[str, int] = {}
         made = _traced(raster, path, settings, raster.table, tell)
-        counts = dict.fromkeys((layer.name for layer in made), 0)
-        write_layers(path, [_counted(layer, counts) for layer in made], overwrite=overwrite)
+        write_layers(path, (_counted(layer, counts) for layer in made), overwrite=overwrite)
     return WrittenVectors(path, counts)
 
 
 def _traced(
     raster: ClassRaster, path: Path, settings: VectorSettings, table: Sequence[MapClass], tell: Tell
-) -> list[FeatureLayer]:
-    """The layers that are wanted."""
+) -> Iterator[FeatureLayer]:
+    """The layers that are wanted. Roads are traced when the areas are written, and what they took of memory is free."""
     wanted, areas = settings.layers(path), settings.areas
     middle = 0.0 if "areas" not in wanted else 1.0 if wanted == ("areas",) else 0.5
-    watched = WatchedClasses(raster, tell, 0, middle)
-    made = [trace_areas(watched, table, path.parent, areas)] if "areas" in wanted else []
+    if "areas" in wanted:
+        yield trace_areas(WatchedClasses(raster, tell, 0, middle), table, path.parent, areas)
     if wanted == ("areas",):
-        return made
+        return
     if not road_rows(table):
         words = "class table has no class that is a road"
-        if not made:
+        if "areas" not in wanted:
             names = ", ".join(kind.name for kind in table)
             raise DataError(
                 f"{words}, so there are no {wanted[0]}",
@@ -162,14 +162,18 @@ def _traced(
                 hint="set is_road = true in the class table where one is",
             )
         log.warning("%s: roads and junctions are left out", words)
-        return made
+        return
     watched = WatchedClasses(raster, tell, middle, 1)
-    roads = trace_road_layers(watched, table, settings.roads, window_px=areas.window_px, n_workers=areas.n_threads)
-    return made + [layer for layer in roads if layer.name in wanted]
+    n_workers = areas.n_threads
+    roads = trace_road_layers(
+        watched, table, settings.roads, window_px=areas.window_px, n_workers=n_workers, folder=path.parent
+    )
+    yield from (layer for layer in roads if layer.name in wanted)
 
 
 def _counted(layer: FeatureLayer, counts: dict[str, int]) -> FeatureLayer:
     """The same layer, whose features are counted while they are written."""
+    counts[layer.name] = 0
 
     def batches() -> Iterator[FeatureBatch]:
         for batch in layer.batches:

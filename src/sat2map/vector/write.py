@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ GDAL_SUFFIXES = (GPKG, ".fgb")
 SUFFIXES = (*GDAL_SUFFIXES, ".parquet", *SEQUENCE_SUFFIXES)
 GPKG_OPTIONS = {"VERSION": "1.2"}
 """GDAL up to 3.7 warns of 1.4, which is what newer ones write."""
+GPKG_DATE = "2000-01-01T00:00:00.000Z"
+"""Of the last change, in every GeoPackage: the same vectors are the same bytes, whenever they were written."""
 
 
 def holds_layers(path: Path) -> bool:
@@ -53,25 +55,27 @@ def check_vector_destination(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def write_layers(path: Path, layers: Sequence[FeatureLayer], *, overwrite: bool = False) -> None:
+def write_layers(path: Path, layers: Iterable[FeatureLayer], *, overwrite: bool = False) -> None:
     """Write layers; their file appears at the end, and only then.
 
     Args:
         path: of the file.
-        layers: each is read once; one alone where the format is not GeoPackage.
+        layers: each is read once, before the next one is asked for; one alone where the format is not GeoPackage.
         overwrite: whether the file may be replaced.
 
     Raises:
         OutputError: they cannot be written.
     """
     check_vector_destination(path, overwrite=overwrite)
-    if len(layers) > 1 and not holds_layers(path):
-        raise OutputError(f"{len(layers)} layers for a format that holds one", path, hint=f"write {GPKG}")
+    written: list[FeatureLayer] = []
     with replacing(path) as work, _one_line(path):
         for layer in layers:
+            if written and not holds_layers(path):
+                raise OutputError("several layers for a format that holds one", path, hint=f"write {GPKG}")
             _write(work, layer)
+            written.append(layer)
         if holds_layers(path):
-            add_styles(work, layers)
+            add_styles(work, written, GPKG_DATE)
 
 
 def _write(work: Path, layer: FeatureLayer) -> None:
@@ -102,15 +106,28 @@ def _write_with_gdal(work: Path, layer: FeatureLayer) -> None:
     append = is_gpkg and work.stat().st_size > 0
     if not append:
         work.unlink()
-    pyogrio.write_arrow(
-        pyarrow.RecordBatchReader.from_batches(schema, records()), work, layer=layer.name,
-        driver="GPKG" if is_gpkg else "FlatGeobuf", geometry_name="geometry", geometry_type=layer.geometry_type,
-        crs=layer.crs.to_wkt(), append=append, dataset_options=GPKG_OPTIONS if is_gpkg and not append else None,
-    )  # fmt: skip
+    with _gdal_option("OGR_CURRENT_DATE", GPKG_DATE):
+        pyogrio.write_arrow(
+            pyarrow.RecordBatchReader.from_batches(schema, records()), work, layer=layer.name,
+            driver="GPKG" if is_gpkg else "FlatGeobuf", geometry_name="geometry", geometry_type=layer.geometry_type,
+            crs=layer.crs.to_wkt(), append=append, dataset_options=GPKG_OPTIONS if is_gpkg and not append else None,
+        )  # fmt: skip
     # When the disk is full, GDAL can close a truncated file without an error.
     n_written = pyogrio.read_info(work, layer=layer.name, force_feature_count=True)["features"]
     if n_written != n_features:
         raise OSError(f"{n_written} of {n_features} features arrived")
+
+
+@contextmanager
+def _gdal_option(name: str, value: str) -> Iterator[None]:
+    import pyogrio
+
+    before = pyogrio.get_gdal_config_option(name)
+    pyogrio.set_gdal_config_options({name: value})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({name: before})
 
 
 def layer_schema(layer: FeatureLayer) -> Any:
