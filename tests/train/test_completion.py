@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES
-from sat2map.cli.main import main
+from sat2map.cli.main import sat2map
 from sat2map.data.partial import LEGEND_FILE, ClassSets, open_partial
-from sat2map.train.completion import Teacher, completed, write_completed
+from sat2map.train.completion import Probabilities, Teacher, completed, write_completed
 from tests.model.networks import tiny
 
 LAND, ROAD, MAJOR, WATER, PARK, PLACE = (1 << i for i in range(6))
@@ -91,8 +92,8 @@ def test_completed_folder_is_read_as_partial_labels_that_allow_no_more(folder: P
 
 def test_roads_may_be_hidden_under_a_value_that_is_named(folder: Path, tmp_path: Path) -> None:
     class Street(Teacher):
-        def probabilities(self, image_hwc: np.ndarray, gsd_m: float) -> np.ndarray:
-            p = np.zeros((len(CLASSES), *image_hwc.shape[:2]), np.float32)
+        def probabilities(self, image_hwc: UInt8, gsd_m: float) -> Probabilities:
+            p: Probabilities = np.zeros((len(CLASSES), *image_hwc.shape[:2]), np.float32)
             p[1] = 1
             return p
 
@@ -109,7 +110,7 @@ def test_command_writes_a_folder_and_refuses_what_does_not_fit(folder: Path, tmp
     model = tiny("compact").save(tmp_path / "m.safetensors")
 
     def run(*arguments: object) -> tuple[int, str]:
-        result = CliRunner().invoke(main, ["data", "complete", *map(str, arguments)])
+        result = CliRunner().invoke(sat2map, ["data", "complete", *map(str, arguments)])
         return result.exit_code, result.stderr
 
     code, said = run(folder, "-o", tmp_path / "new", "--gsd", 0.8, "--model", model)

@@ -20,7 +20,7 @@ from sat2map.files import refuse_existing
 @click.option(
     "--gsd",
     "gsd_m",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.FiniteFloat(min=0, min_open=True),
     required=True,
     metavar="M",
     help="Metres on the ground per pixel of the images.",

@@ -77,15 +77,19 @@ def inspect(
         "overlaps": _overlaps(report, least_share), "problems": _problems(report),
         "groups_csv": None if no_overlaps else _compare(report, list(sets), data),
     }  # fmt: skip
+    _tell(found, no_overlaps=no_overlaps, as_json=as_json)
+    if written := [str(path) for path in (out, write_groups) if path]:
+        say_written(" and ".join(written), "data", "split", data[0], "-o", "split", quiet=quiet)
+    if report.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _tell(found: dict[str, Any], *, no_overlaps: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
         for line in _in_words(found, no_overlaps):
             say(line, to_stdout=True)
-    if written := [str(path) for path in (out, write_groups) if path]:
-        say_written(" and ".join(written), "data", "split", data[0], "-o", "split", quiet=quiet)
-    if report.problems:
-        raise click.exceptions.Exit(1)
 
 
 def _check_outputs(out: Path | None, groups: Path | None, no_overlaps: bool, overwrite: bool) -> None:

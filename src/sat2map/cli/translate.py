@@ -105,10 +105,14 @@ def translate(
     if n_there and not quiet:
         say(f"{n_there} already there (--overwrite draws them again)")
     if failures:
-        say(f"{len(failures)} of {len(tasks)} failed:")
-        for failure in failures:
-            say(f"  {failure}" + (f" ({failure.hint})" if failure.hint else ""))
+        _say_failures(failures, len(tasks))
         context.exit(1)
+
+
+def _say_failures(failures: Sequence[Sat2mapError], n_tasks: int) -> None:
+    say(f"{len(failures)} of {n_tasks} failed:")
+    for failure in failures:
+        say(f"  {failure}" + (f" ({failure.hint})" if failure.hint else ""))
 
 
 def _shared(tasks: Sequence[Task], translator: Translator, reading: ReadOptions) -> SharedStretch:

@@ -18,6 +18,8 @@ from sat2map.serve.layers import CONFIDENCE, MAP, MapLayer, confidence_of, spars
 from sat2map.serve.scenes import Scene, Scenes
 from sat2map.tiling import Window
 
+Longitude = Annotated[float, Path(description="Longitude in degrees.")]
+Latitude = Annotated[float, Path(description="Latitude in degrees.")]
 Wait = Annotated[bool, Query(description="Whether to draw what is not drawn yet, and to wait for it if it is little.")]
 
 
@@ -27,12 +29,7 @@ def class_routes(scenes: Scenes, gate: Gate) -> APIRouter:
 
     @router.get("/scenes/{scene_id}/{layer_name}/point/{lon},{lat}")
     async def point(
-        request: Request,
-        scene_id: str,
-        layer_name: str,
-        lon: Annotated[float, Path(description="Longitude in degrees.")],
-        lat: Annotated[float, Path(description="Latitude in degrees.")],
-        wait: Wait = True,
+        request: Request, scene_id: str, layer_name: str, lon: Longitude, lat: Latitude, wait: Wait = True
     ) -> dict[str, Any]:
         """Tell the value of the map or the confidence at a point, and the class and the probability there.
 

@@ -92,7 +92,7 @@ class Teacher:
     def _classes(self, image_hwc: UInt8) -> torch.Tensor:
         """Probabilities of an image at the model's own scale: shape (1, classes, H, W)."""
         height, width = image_hwc.shape[:2]
-        sat = torch.from_numpy(np.ascontiguousarray(image_hwc)).permute(2, 0, 1)[None] / 127.5 - 1
+        sat = torch.from_numpy(image_hwc.copy()).permute(2, 0, 1)[None] / 127.5 - 1
         stride = self.card.stride
         logits = self._generator(F.pad(sat, (0, -width % stride, 0, -height % stride), "replicate"))
         return torch.einsum("bkhw,kc->bchw", logits[..., :height, :width].softmax(1), self._in_class)
@@ -110,21 +110,24 @@ def completed(sets_hw: ClassSets, probabilities: Probabilities, table: ClassTabl
         uint32, shape (H, W); no set becomes empty.
     """
     roads, others = np.uint32(table.roads), np.uint32(table.every_class & ~table.roads)
-    bits = _bits(table)
-    possible = np.where(sets_hw & bits, probabilities, 0)
-    possible /= np.maximum(possible.sum(0), 1e-9)
-    p_road = possible[list(table.road_classes)].sum(0)
+    p_road = _shares(sets_hw, probabilities, table)[list(table.road_classes)].sum(0)
     is_open = ((sets_hw & roads) != 0) & ((sets_hw & others) != 0)
     left = sets_hw.copy()
     left[is_open & (p_road > MOST_ROAD)] &= roads
     left[is_open & (p_road < LEAST_ROAD)] &= others
-    # Within what is left, roads or others, every class is compared with the rest.
-    within = np.where(left & bits, probabilities, 0)
-    within /= np.maximum(within.sum(0), 1e-9)
-    gone = np.where((within < LEAST) & ((left & bits) != 0), bits, 0).sum(0).astype(np.uint32)
-    is_sure = ((left & roads) == 0) | ((left & others) == 0)
-    left[is_sure] &= ~gone[is_sure]
+    # Where it is known whether a road is there, every class is compared with the rest of its kind.
+    gone = np.where(_shares(left, probabilities, table) < LEAST, _bits(table), 0).sum(0).astype(np.uint32)
+    is_open = ((left & roads) != 0) & ((left & others) != 0)
+    left[~is_open] &= ~gone[~is_open]
     return left
+
+
+def _shares(sets_hw: ClassSets, probabilities: Probabilities, table: ClassTable) -> Probabilities:
+    """Of the probability of all classes of a set, that of each; equal shares where there is none."""
+    possible = (sets_hw & _bits(table)) != 0
+    shares: Probabilities = np.where(possible, np.maximum(probabilities, 1e-9), 0)
+    shares /= np.maximum(shares.sum(0), 1e-9)
+    return shares
 
 
 def _bits(table: ClassTable) -> ClassSets:
@@ -151,36 +154,38 @@ def write_completed(
         Mean number of classes that a pixel may have, over that before.
 
     Raises:
-        DataError: the model has other classes than the labels, or there are more sets than values.
+        DataError: the model has other classes than the labels, or they have more different sets than values.
     """
     table = labels.table
     if teacher.card.classes != table:
         raise DataError(f"classes of the labels ({table}) are not those of the model", teacher.card.name)
     sets = labels.sets.copy()
     sets[list(hidden)] |= np.uint32(table.roads)
-    for name in ("image", "label"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    values: dict[int, int] = {}
-    before = after = 0
+    values, before, after = dict[int, int](), 0, 0
     for i, name in enumerate(labels.names):
-        pair = labels[i]
-        old = sets[pair.label_hw]
-        new = completed(old, teacher.probabilities(pair.image_hwc, gsd_m), table)
-        found, inverse = np.unique(new, return_inverse=True)
-        for value in found.tolist():
-            values.setdefault(value, len(values))
-        if len(values) > N_VALUES:
-            raise DataError(f"labels have more than {N_VALUES} different sets of classes", folder, hint="fewer classes")
-        index = np.array([values[value] for value in found.tolist()], np.uint8)[inverse].reshape(new.shape)
-        stem = Path(name).stem
-        for inner, image in (("image", pair.image_hwc), ("label", index)):
-            with replacing(folder / inner / f"{stem}.png") as work:
+        image_hwc, label_hw = labels[i]
+        old = sets[label_hw]
+        new = completed(old, teacher.probabilities(image_hwc, gsd_m), table)
+        label = _as_values(new, values, folder)
+        for inner, image in (("image", image_hwc), ("label", label)):
+            (folder / inner).mkdir(parents=True, exist_ok=True)
+            with replacing(folder / inner / f"{Path(name).stem}.png") as work:
                 Image.fromarray(image).save(work)
         before += int(((old & _bits(table)) != 0).sum())
         after += int(((new & _bits(table)) != 0).sum())
         tell((i + 1) / len(labels))
     _write_legend(folder / LEGEND_FILE, values, table)
     return after / before
+
+
+def _as_values(sets_hw: ClassSets, values: dict[int, int], folder: Path) -> UInt8:
+    """The value of each pixel's set in `values`, which gets those that are new."""
+    found, inverse = np.unique(sets_hw, return_inverse=True)
+    numbers = [values.setdefault(classes, len(values)) for classes in found.tolist()]
+    if len(values) > N_VALUES:
+        raise DataError(f"labels have more than {N_VALUES} different sets of classes", folder, hint="fewer classes")
+    label: UInt8 = np.array(numbers, np.uint8)[inverse].reshape(sets_hw.shape)
+    return label
 
 
 def _write_legend(path: Path, values: dict[int, int], table: ClassTable) -> None:
