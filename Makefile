@@ -13,6 +13,8 @@ CALIBRATION_newyork := $(SAT2MAP_DATA)/maps/train
 CALIBRATION_open := $(SAT2MAP_GROUND)/landscapes $(SAT2MAP_GROUND)/city $(SAT2MAP_DATA)/roads/massachusetts \
 	$(addprefix $(SAT2MAP_DATA)/elsewhere/,chesapeake dubai naip ucmerced)
 CALIBRATION ?= $(CALIBRATION_$(NAME))
+# The package holds the weights of the model that anyone may use.
+WEIGHTS := $(if $(filter open,$(NAME)),src/sat2map/bundled,weights)
 COMPILE := $(UV) pip compile --quiet --no-annotate --no-emit-index-url --excludes requirements/unlocked.txt pyproject.toml
 # A stamp is newer than what it was made from, so that a second `make test` installs nothing.
 BASE := $(VENV)/.base
@@ -66,7 +68,7 @@ ship: $(ALL) ## Make NAME one of the models that ship, in 8-bit integers, from t
 	$(BIN)/sat2map model export $(RUN)/generator_$(WHICH).safetensors $(addprefix --int8 ,$(CALIBRATION)) \
 		-o src/sat2map/bundled/$(NAME).onnx --overwrite
 	for part in generator discriminator; do test ! -e $(RUN)/$${part}_$(WHICH).safetensors || $(BIN)/sat2map model halve \
-		$(RUN)/$${part}_$(WHICH).safetensors -o weights/$(NAME)-$$part.safetensors --overwrite || exit 1; done
+		$(RUN)/$${part}_$(WHICH).safetensors -o $(WEIGHTS)/$(NAME)-$$part.safetensors --overwrite || exit 1; done
 
 clean: ## Remove environments, caches and builds
 	rm -rf $(VENV) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

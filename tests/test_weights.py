@@ -36,10 +36,11 @@ def test_kept_generator_draws_a_city_the_same_in_any_windows() -> None:
 def test_kept_weights_are_of_the_bundled_model(name: str) -> None:
     image, _ = city(300, 400, seed=3, gsd_m=2)
     bundled, kept = Translator.load(name), Translator.load(f"{name}-generator", "cpu")
-    assert kept.card == bundled.card
-    assert bundled.card.name == name
+    of_integers = ("precision", "calibration_data", "n_calibration_images")
+    assert kept.card == bundled.card.model_copy(update={key: getattr(kept.card, key) for key in of_integers})
+    assert (bundled.card.name, bundled.card.precision) == (name, "int8")
     differs = (bundled.translate(image) != kept.translate(image)).any(-1)
-    assert differs.mean() < 0.01, "half precision, and no more"
+    assert differs.mean() < 0.05, "8-bit integers, and no more"
 
 
 def test_kept_networks_are_gone_on_from(tmp_path: Path) -> None:

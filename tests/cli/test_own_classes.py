@@ -266,7 +266,7 @@ def adapting(town: Path, out: Path, *more: object) -> list[str]:
     changes = [part for key, value in ADAPT_CHANGES.items() for part in ("--set", f"{key}={value}")]
     arguments = [
         "adapt", town / "scene.tif", "--vectors", town / "town.gpkg", "--style", town / "houses.toml", "--no-align",
-        "--size", SIZE_PX, "--block", 180, "--model", town / "town.onnx", "-o", out, "--threads", 1, "--device", "cpu",
+        "--size", SIZE_PX, "--block", 180, "--model", town / "run", "-o", out, "--threads", 1, "--device", "cpu",
         *changes, *more,
     ]  # fmt: skip
     return [str(argument) for argument in arguments]

@@ -26,7 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where it is remembered, on a processor that does not say what it can."""
     monkeypatch.setenv("SAT2MAP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(precision, "_processor", lambda: "unknown")
     return tmp_path / "cache"
 
 
@@ -67,6 +69,16 @@ def test_damaged_or_unwritable_memory_is_no_obstacle(
     assert json.loads(file.read_text())["fastest"] == "int8"
     monkeypatch.setenv("SAT2MAP_CACHE", str(file / "no folder"))
     assert fastest_precision(folder / "int8.onnx") == "float32"
+
+
+@pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "asimddp"])
+def test_a_processor_that_multiplies_integers_fast_needs_no_timing(
+    folder: Path, cache: Path, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _let_be_fastest(monkeypatch)
+    monkeypatch.setattr(precision, "_processor", lambda: f"flags : fpu {flag} sse2")
+    assert fastest_precision(folder / "int8.onnx") == "int8"
+    assert not cache.exists()
 
 
 def test_both_are_timed_on_this_machine(folder: Path, cache: Path) -> None:

@@ -99,11 +99,19 @@ def test_roads_may_be_hidden_under_a_value_that_is_named(folder: Path, tmp_path:
 
     teacher = Street(*tiny("compact"))
     for hidden, expected in (((), LAND | PARK | PLACE), ((2,), ROAD)):
-        write_completed(open_partial(folder, CLASSES), tmp_path / f"new{len(hidden)}", teacher, 0.8, hidden)
+        write_completed(open_partial(folder, CLASSES), tmp_path / f"new{len(hidden)}", teacher, 0.8, hidden=hidden)
         labels = open_partial(tmp_path / f"new{len(hidden)}", CLASSES)
         sets = labels.sets[labels[0].label_hw]
         assert (sets[:, :32] == ROAD).all()
         assert (sets[:, 32:] == expected).all()
+
+
+def test_images_that_are_not_chosen_and_values_of_the_legend_stay(folder: Path, tmp_path: Path) -> None:
+    before = open_partial(folder, CLASSES)
+    write_completed(before, tmp_path / "new", Teacher(*tiny("compact")), 0.8, chosen=())
+    after = open_partial(tmp_path / "new", CLASSES)
+    np.testing.assert_array_equal(after[0].label_hw, before[0].label_hw)
+    assert after.sets[[0, 2]].tolist() == before.sets[[0, 2]].tolist()
 
 
 def test_command_writes_a_folder_and_refuses_what_does_not_fit(folder: Path, tmp_path: Path) -> None:
@@ -115,10 +123,13 @@ def test_command_writes_a_folder_and_refuses_what_does_not_fit(folder: Path, tmp
 
     code, said = run(folder, "-o", tmp_path / "new", "--gsd", 0.8, "--model", model)
     assert code == 0, said
-    assert "wrote labels of 1 images" in said
+    assert "wrote labels of 1 images, 1 completed" in said
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["image", "label", LEGEND_FILE]
     assert "output exists" in run(folder, "-o", tmp_path / "new", "--gsd", 0.8, "--model", model)[1]
-    assert "no image is left" in run(folder, "-o", tmp_path / "b", "--gsd", 1, "--model", model, "--only", "x*")[1]
+    assert (
+        "no image is left to complete"
+        in run(folder, "-o", tmp_path / "b", "--gsd", 1, "--model", model, "--only", "x*")[1]
+    )
     assert "holds no partial labels" in run(tmp_path, "-o", tmp_path / "b", "--gsd", 1, "--model", model)[1]
     unet = tiny("unet").save(tmp_path / "u.safetensors")
     assert "no probabilities of classes" in run(folder, "-o", tmp_path / "b", "--gsd", 1, "--model", unet)[1]

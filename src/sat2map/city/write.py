@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sat2map.city.draw import City, city
+from sat2map.city.narrow import narrowed
 from sat2map.city.options import CityOptions
 from sat2map.data.pairs import Pair
 from sat2map.errors import OutputError
@@ -24,6 +25,8 @@ def write_pairs(
     folder: Path, n: int, size_px: int = 600, seed: int = 0, options: CityOptions | None = None
 ) -> list[Path]:
     """Write cities side by side, image left and map right, as `data.pairs` reads them.
+
+    The maps have narrower streets than `city` and `write_scene` draw, whose streets are as wide as their paving.
 
     Args:
         folder: for `1.png` and on; made where it is missing, and existing pairs of these names are replaced.
@@ -42,15 +45,16 @@ def write_pairs(
 
 
 def write_drawn(folder: Path, n: int, draw: Callable[[int], Pair]) -> list[Path]:
-    """Write pairs that are drawn one after the other, from 1 on, as `write_pairs` does."""
+    """Write pairs that are drawn one after the other, from 1 on, as `write_pairs` does; their streets are narrowed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError("folder cannot be made", folder, hint="choose another") from error
     paths = [folder / f"{i}.png" for i in range(1, n + 1)]
     for i, path in enumerate(paths, start=1):
+        source_hwc, target_hwc = draw(i)
         with replacing(path) as work:
-            Image.fromarray(np.hstack(draw(i))).save(work)
+            Image.fromarray(np.hstack((source_hwc, narrowed(target_hwc)))).save(work)
     return paths
 
 

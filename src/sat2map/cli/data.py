@@ -100,6 +100,7 @@ def _landscape_names(landscapes: str) -> tuple[str, ...]:
 
 
 def _write_pairs(folder: Path, n: int, seed: int, names: tuple[str, ...], overwrite: bool) -> str:
+    import_extra("scipy", "eval")
     from sat2map import city, landscape
 
     if folder.exists() and not folder.is_dir():

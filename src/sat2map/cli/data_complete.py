@@ -45,7 +45,8 @@ def complete(
     """Write LABELS (image/ with label/ and legend.csv, or with mask/) again to OUT, with fewer classes for each pixel.
 
     A model looks at each image in several scales and turns. Of the classes that a pixel may have, those go that it
-    rules out. A run that learns from the result sees changed colours, and so learns more than the model knew.
+    rules out. Images that --only and --without leave out are written as they are. A run that learns from the result
+    sees changed colours, and so learns more than the model knew.
     """
     import_extra("torch", "torch")
     from sat2map.data.partial import label_kind, open_labels
@@ -60,10 +61,11 @@ def complete(
         )
     refuse_existing(out, overwrite=overwrite)
     teacher = Teacher(*load_generator(resolve_weights(model or DEFAULT)))
-    labels = open_labels(folder, kind, teacher.card.classes).matching(only, without)
-    if not len(labels):
-        raise DataError("no image is left", folder, hint="change `only` and `without`")
+    labels = open_labels(folder, kind, teacher.card.classes)
+    chosen = labels.matching(only, without).names
+    if not chosen:
+        raise DataError("no image is left to complete", folder, hint="change `only` and `without`")
     with share_progress("images", progress, quiet=quiet) as tell:
-        left = write_completed(labels, out, teacher, gsd_m, hidden, tell)
-    what = f"labels of {len(labels)} images to {out}: {left:.0%} of the possible classes are left"
+        left = write_completed(labels, out, teacher, gsd_m, chosen=chosen, hidden=hidden, tell=tell)
+    what = f"labels of {len(labels)} images, {len(chosen)} completed, to {out}: {left:.0%} of the classes are left"
     say_written(what, "data", "inspect", out, quiet=quiet)

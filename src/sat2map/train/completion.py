@@ -7,7 +7,7 @@ arXiv 1911.04252).
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -137,16 +137,17 @@ def _bits(table: ClassTable) -> ClassSets:
 
 
 def write_completed(
-    labels: PartialLabels, folder: Path, teacher: Teacher, gsd_m: float, hidden: Sequence[int] = (),
-    tell: Callable[[float], None] = lambda _share: None,
+    labels: PartialLabels, folder: Path, teacher: Teacher, gsd_m: float, *, chosen: Collection[str] | None = None,
+    hidden: Sequence[int] = (), tell: Callable[[float], None] = lambda _share: None,
 ) -> float:  # fmt: skip
-    """Write a folder of partial labels, completed: `image/`, `label/` and its legend.
+    """Write a folder of partial labels, completed: `image/`, `label/` and its legend, which keeps the values it had.
 
     Args:
         labels: the folder, opened.
         folder: the new one.
         teacher: what completes them.
         gsd_m: metres on the ground per pixel of the images.
+        chosen: names of the images that are completed; the others are written as they are. None: all.
         hidden: values of the labels under which roads may be hidden, such as trees, whatever the legend says.
         tell: takes the share of the images that is done.
 
@@ -159,33 +160,54 @@ def write_completed(
     table = labels.table
     if teacher.card.classes != table:
         raise DataError(f"classes of the labels ({table}) are not those of the model", teacher.card.name)
-    sets = labels.sets.copy()
-    sets[list(hidden)] |= np.uint32(table.roads)
-    values, before, after = dict[int, int](), 0, 0
+    values, hiding, before, after = _Values(labels), labels.sets.copy(), 0, 0
+    hiding[list(hidden)] |= np.uint32(table.roads)
     for i, name in enumerate(labels.names):
         image_hwc, label_hw = labels[i]
-        old = sets[label_hw]
-        new = completed(old, teacher.probabilities(image_hwc, gsd_m), table)
-        label = _as_values(new, values, folder)
-        for inner, image in (("image", image_hwc), ("label", label)):
+        old = new = labels.sets[label_hw]
+        if chosen is None or name in chosen:
+            old = hiding[label_hw]
+            new = completed(old, teacher.probabilities(image_hwc, gsd_m), table)
+        for inner, image in (("image", image_hwc), ("label", values.of(new))):
             (folder / inner).mkdir(parents=True, exist_ok=True)
             with replacing(folder / inner / f"{Path(name).stem}.png") as work:
                 Image.fromarray(image).save(work)
-        before += int(((old & _bits(table)) != 0).sum())
-        after += int(((new & _bits(table)) != 0).sum())
+        before, after = before + _n_possible(old, table), after + _n_possible(new, table)
         tell((i + 1) / len(labels))
-    _write_legend(folder / LEGEND_FILE, values, table)
+    _write_legend(folder / LEGEND_FILE, values.of_sets, table)
     return after / before
 
 
-def _as_values(sets_hw: ClassSets, values: dict[int, int], folder: Path) -> UInt8:
-    """The value of each pixel's set in `values`, which gets those that are new."""
-    found, inverse = np.unique(sets_hw, return_inverse=True)
-    numbers = [values.setdefault(classes, len(values)) for classes in found.tolist()]
-    if len(values) > N_VALUES:
-        raise DataError(f"labels have more than {N_VALUES} different sets of classes", folder, hint="fewer classes")
-    label: UInt8 = np.array(numbers, np.uint8)[inverse].reshape(sets_hw.shape)
-    return label
+def _n_possible(sets_hw: ClassSets, table: ClassTable) -> int:
+    return int(((sets_hw & _bits(table)) != 0).sum())
+
+
+class _Values:
+    """The values of a new folder of labels: those of the old one where it has the same set, else free ones."""
+
+    def __init__(self, labels: PartialLabels) -> None:
+        present = sorted({int(v) for i in range(len(labels)) for v in np.unique(labels[i].label_hw)})
+        self.of_sets = dict[int, int]()
+        for value in present:
+            self.of_sets.setdefault(int(labels.sets[value]), value)
+        self._free = iter(sorted(set(range(N_VALUES)) - set(present)))
+
+    def of(self, sets_hw: ClassSets) -> UInt8:
+        """The label of an image: uint8, shape (H, W)."""
+        found, inverse = np.unique(sets_hw, return_inverse=True)
+        numbers = [self._value(classes) for classes in found.tolist()]
+        label: UInt8 = np.array(numbers, np.uint8)[inverse].reshape(sets_hw.shape)
+        return label
+
+    def _value(self, classes: int) -> int:
+        if classes not in self.of_sets:
+            value = next(self._free, None)
+            if value is None:
+                raise DataError(
+                    "labels have more different sets of classes than values", N_VALUES, hint="fewer classes"
+                )
+            self.of_sets[classes] = value
+        return self.of_sets[classes]
 
 
 def _write_legend(path: Path, values: dict[int, int], table: ClassTable) -> None:
