@@ -25,8 +25,8 @@ from typing import Any
 def printable(text: str) -> str:
     """A text on one line that steers no terminal: of a name in it, whatever cannot be seen is written as an escape.
 
-    >>> printable("new" + chr(10) + "line" + chr(27) + "[31m.tif")
-    'new\\nline\\x1b[31m.tif'
+    >>> print(printable("new" + chr(10) + "line.tif"))
+    new\\nline.tif
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
