@@ -103,7 +103,7 @@ def test_both_precisions_draw_nearly_what_the_model_draws(quantized: Path, float
     differing = [(engine.run(sat, "crisp") != wanted.run(sat, "crisp")).any(-1).mean() for engine in engines]
     assert 0 < differing[1] < 0.03
     assert 0 < differing[0] < 0.04
-    for engine in (integers, floats):
+    for engine in engines:
         crisp, confidence = engine.run_outputs(sat, ("crisp", "confidence")).values()
         np.testing.assert_array_equal(crisp, engine.run(sat, "crisp"))
         assert np.abs(confidence.astype(int) - wanted.run_outputs(sat, ["confidence"])["confidence"]).mean() < 8
