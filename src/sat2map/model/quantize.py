@@ -131,8 +131,8 @@ def _quantize_trunk(model: Any, images_hwc: Sequence[UInt8], folder: Path) -> An
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
-        # Without the first a ReLU is left to the quantizer behind it, and is gone when that is taken out. By the second a
-        # range is the mean of those of all images: one odd image does not make the steps of all coarser.
+        # Without the first, a ReLU is left to the quantizer behind it, and gone when that is taken out. By the second,
+        # a range is the mean of those of all images: one odd image does not make the steps of all coarser.
         extra_options={
             "QDQKeepRemovableActivations": True,
             "CalibMovingAverage": True,
