@@ -17,7 +17,7 @@ import pytest
 import shapely
 
 from sat2map.errors import OutputError
-from sat2map.vector.layer import FeatureBatch, FeatureLayer
+from sat2map.vector.layer import FeatureBatch, FeatureLayer, is_name_for_pyogrio
 from sat2map.vector.write import SUFFIXES, write_layers
 from tests.need import need
 from tests.vector.fields import UTM
@@ -169,3 +169,8 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
 def test_an_ending_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="ending"):
         write_layers(tmp_path / "a.shp", [squares()])
+
+
+@pytest.mark.parametrize(("name", "is_one"), [("50% #1?.gpkg", True), ("roads!.gpkg", False), ("roads\t.gpkg", False)])
+def test_names_that_pyogrio_would_take_for_other_ones_are_known(name: str, is_one: bool) -> None:
+    assert is_name_for_pyogrio(Path(name)) == is_one
