@@ -159,12 +159,15 @@ def tile_paths(scene: Path, layer: str, zooms: Sequence[int] | None = None, size
         size_px: side of a tile.
     """
     with Reader(str(scene)) as reader:
-        west, south, east, north = reader.get_geographic_bounds("EPSG:4326")
-        wanted = range(reader.minzoom, reader.maxzoom + 1) if zooms is None else zooms
+        tiles = _tiles_of(reader, range(reader.minzoom, reader.maxzoom + 1) if zooms is None else zooms)
     start = f"/scenes/{scene_name(scene)}/{layer}/tiles/WebMercatorQuad"
-    return [
-        f"{start}/{t.z}/{t.x}/{t.y}.png?tilesize={size_px}" for t in GRID.tiles(west, south, east, north, list(wanted))
-    ]
+    return [f"{start}/{t.z}/{t.x}/{t.y}.png?tilesize={size_px}" for t in tiles]
+
+
+def _tiles_of(reader: Reader, zooms: Sequence[int]) -> list[Tile]:
+    """The tiles that show something of a raster; in the corners of its bounds in degrees there may be others."""
+    tiles = GRID.tiles(*reader.get_geographic_bounds("EPSG:4326"), list(zooms))
+    return [tile for tile in tiles if reader.tile_exists(tile.x, tile.y, tile.z)]
 
 
 def bench_serve(
@@ -242,8 +245,7 @@ def _engine_cost(scene: Path, model: str | None, precision: WantedPrecision) -> 
 def _encoding_cost(path: Path, zoom: int) -> float:
     """Measure the processor seconds that it takes to read and encode a tile of a map that is drawn."""
     with Reader(str(path)) as reader:
-        west, south, east, north = reader.get_geographic_bounds("EPSG:4326")
-    tiles: list[Tile] = list(GRID.tiles(west, south, east, north, [zoom]))
+        tiles = _tiles_of(reader, [zoom])
     tiles = tiles[:: -(-len(tiles) // N_TIMED_TILES)]
     begun = time.process_time()
     for tile in tiles:
