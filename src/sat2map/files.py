@@ -8,6 +8,8 @@ import hashlib
 import os
 import secrets
 import shlex
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +129,54 @@ def refuse_existing(*outputs: Path, overwrite: bool) -> None:
     for path in outputs:
         if path.exists() and not overwrite:
             raise OutputError("output exists", path, hint="`overwrite` replaces it")
+
+
+@contextmanager
+def replacing_folder(folder: Path, mark: str, *, overwrite: bool) -> Iterator[Path]:
+    """A neighbour of a folder of data to write to, which replaces it at the end.
+
+    Args:
+        folder: the final folder.
+        mark: name of a file that every folder of this kind holds; one without it is not replaced.
+        overwrite: whether one with it is.
+
+    Yields:
+        The folder to write to.
+
+    Raises:
+        OutputError: the folder exists and is not to be replaced, is no data set of this kind, or cannot be made.
+    """
+    _check_replaceable(folder, mark, overwrite=overwrite)
+    check_output_folder(folder.parent)
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))
+    except OSError as error:
+        raise OutputError("folder cannot be written to", folder.parent, hint="choose another with `out`") from error
+    try:
+        with full_disk_named(folder):
+            yield work
+        work.chmod(0o755)
+        if folder.exists():
+            old = folder.rename(work.with_suffix(".old"))
+            work.rename(folder)
+            shutil.rmtree(old)
+        else:
+            work.rename(folder)
+    except OutputError as error:
+        # What could not be written is a file in a folder that the user has never heard of.
+        raise OutputError(error.found, folder, hint=error.hint) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_replaceable(folder: Path, mark: str, *, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError("output is not a folder", folder, hint="pairs go to a folder; choose another name")
+    is_used = folder.is_dir() and any(folder.iterdir())
+    if is_used and not overwrite:
+        raise OutputError("output exists and is not empty", folder, hint="`overwrite`, or another folder")
+    if is_used and not (folder / mark).is_file():
+        raise OutputError(f"output holds no {mark}, so it is not replaced", folder, hint="choose another folder")
 
 
 def cache_folder() -> Path:

@@ -17,6 +17,7 @@ from sat2map.cli.main import sat2map
 from sat2map.data.partial import PartialPair
 from sat2map.evaluate.elsewhere import as_translated
 from sat2map.model.card import Card
+from tests.data.label_sets import write_set
 
 LAND, ROAD, _, WATER, PARK, _ = (c.colours_rgb[0] for c in CLASSES)
 LEGEND = "value,classes\n0,\n1,water\n2,land|park\n3,road|major road\n"
@@ -46,16 +47,6 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SAT2MAP_CACHE", str(tmp_path / "cache"))
 
 
-def write_set(folder: Path, images: dict[str, tuple[UInt8, UInt8]]) -> Path:
-    for part in ("image", "label"):
-        (folder / part).mkdir(parents=True)
-    for name, (image, label) in images.items():
-        Image.fromarray(image).save(folder / "image" / name)
-        Image.fromarray(label).save(folder / "label" / name)
-    (folder / "legend.csv").write_text(LEGEND)
-    return folder
-
-
 def halves(left: Any, right: Any) -> UInt8:
     """An image, or a label, of two halves."""
     shape = np.shape(left)
@@ -73,7 +64,7 @@ def coast(tmp_path: Path) -> Path:
         "a2.png": (halves(LAND, WATER), halves(2, 2)),
         # Of the right half nothing is known; the left is road, and drawn so.
         "b1.png": (halves(ROAD, WATER), halves(3, 0)),
-    })  # fmt: skip
+    }, LEGEND)  # fmt: skip
 
 
 def run(*arguments: object) -> Result:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES
 from sat2map.cli.main import sat2map
 from sat2map.data.partial import LEGEND_FILE, ClassSets, open_partial
 from sat2map.train.completion import Probabilities, Teacher, completed, write_completed
+from tests.data.label_sets import write_set
 from tests.model.networks import tiny
 
 LAND, ROAD, MAJOR, WATER, PARK, PLACE = (1 << i for i in range(6))
@@ -52,15 +52,11 @@ def test_what_is_known_of_roads_stays() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """One image of 48 x 64 px: its left half is any class but water, its right half trees."""
-    folder = tmp_path / "set"
-    for part in ("image", "label"):
-        (folder / part).mkdir(parents=True)
     label = np.zeros((48, 64), np.uint8)
     label[:, 32:] = 2
-    Image.fromarray(label).save(folder / "label" / "a.png")
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)).save(folder / "image" / "a.png")
-    (folder / LEGEND_FILE).write_text("value,classes\n0,land|road|major road|park|place\n2,land|park|place\n")
-    return folder
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    legend = "value,classes\n0,land|road|major road|park|place\n2,land|park|place\n"
+    return write_set(tmp_path / "set", {"a.png": (image, label)}, legend)
 
 
 def test_probabilities_are_those_of_the_image_in_its_own_size_and_turn_with_it() -> None:

@@ -27,7 +27,7 @@ def narrowed(map_hwc: UInt8) -> UInt8:
         MissingExtraError: SciPy is not installed.
     """
     ndimage = import_extra("scipy.ndimage", "eval")
-    road = np.isin(CLASSES.classify(map_hwc), CLASSES.road_classes)
+    road = CLASSES.colour_is_road[CLASSES.nearest_colour(map_hwc)]
     if not road.any() or road.all():
         return map_hwc
     inside = np.s_[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX]

@@ -10,7 +10,7 @@ from sat2map.cli import options
 from sat2map.cli.progress import progress_option, share_progress
 from sat2map.cli.written import say_written
 from sat2map.errors import DataError, import_extra
-from sat2map.files import refuse_existing
+from sat2map.files import replacing_folder
 
 
 @click.command(short_help="Narrow partial labels by what a model is sure of.")
@@ -49,7 +49,7 @@ def complete(
     sees changed colours, and so learns more than the model knew.
     """
     import_extra("torch", "torch")
-    from sat2map.data.partial import label_kind, open_labels
+    from sat2map.data.partial import LEGEND_FILE, label_kind, open_labels
     from sat2map.engine.torch import load_generator
     from sat2map.model.bundled import DEFAULT, resolve_weights
     from sat2map.train.completion import Teacher, write_completed
@@ -59,13 +59,13 @@ def complete(
         raise DataError(
             "folder holds no partial labels", folder, hint="image/ with label/ and legend.csv, or with mask/"
         )
-    refuse_existing(out, overwrite=overwrite)
-    teacher = Teacher(*load_generator(resolve_weights(model or DEFAULT)))
-    labels = open_labels(folder, kind, teacher.card.classes)
-    chosen = labels.matching(only, without).names
-    if not chosen:
-        raise DataError("no image is left to complete", folder, hint="change `only` and `without`")
-    with share_progress("images", progress, quiet=quiet) as tell:
-        left = write_completed(labels, out, teacher, gsd_m, chosen=chosen, hidden=hidden, tell=tell)
+    with replacing_folder(out, LEGEND_FILE, overwrite=overwrite) as work:
+        teacher = Teacher(*load_generator(resolve_weights(model or DEFAULT)))
+        labels = open_labels(folder, kind, teacher.card.classes)
+        chosen = labels.matching(only, without).names
+        if not chosen:
+            raise DataError("no image is left to complete", folder, hint="change `only` and `without`")
+        with share_progress("images", progress, quiet=quiet) as tell:
+            left = write_completed(labels, work, teacher, gsd_m, chosen=chosen, hidden=hidden, tell=tell)
     what = f"labels of {len(labels)} images, {len(chosen)} completed, to {out}: {left:.0%} of the classes are left"
     say_written(what, "data", "inspect", out, quiet=quiet)

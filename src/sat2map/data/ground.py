@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -19,8 +17,8 @@ from sat2map.data.ground_cells import CLASS_FOLDER, Cell, CellWriter, PredictedR
 from sat2map.data.ground_file import DATA_FILE, GroundFile, write_ground_file
 from sat2map.data.pairs import FOLDERS
 from sat2map.data.split import GROUPS_FILE, write_rows
-from sat2map.errors import DataError, OutputError
-from sat2map.files import check_output_folder, full_disk_named
+from sat2map.errors import DataError
+from sat2map.files import replacing_folder
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene, share_stretch
 from sat2map.scene.stretch import NOTHING_SHARED
@@ -108,7 +106,7 @@ def write_ground_pairs(
         SceneError: a scene cannot be read, or has no georeference.
         OutputError: the folder cannot be written.
     """
-    with _appearing(folder, overwrite=overwrite) as work:
+    with replacing_folder(folder, DATA_FILE, overwrite=overwrite) as work:
         for part in (*FOLDERS, CLASS_FOLDER):
             (work / part).mkdir()
         cells, counts, gsd_m = _write_scenes(scenes, vectors, work, style, options, road_model)
@@ -146,42 +144,6 @@ def _write_scenes(
                 write_align_image(image, source, aligned, drawn.roads, sides_m[-1])
             cells += found
     return cells, counts, float(np.median(sides_m))
-
-
-@contextmanager
-def _appearing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A neighbour of a folder to write to, which replaces it at the end.
-
-    Raises:
-        OutputError: the folder exists and is not to be replaced, is no data set of this kind, or cannot be made.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("output is not a folder", folder, hint="pairs go to a folder; choose another name")
-    is_used = folder.is_dir() and any(folder.iterdir())
-    if is_used and not overwrite:
-        raise OutputError("output exists and is not empty", folder, hint="`overwrite`, or another folder")
-    if is_used and not (folder / DATA_FILE).is_file():
-        raise OutputError(f"output holds no {DATA_FILE}, so it is not replaced", folder, hint="choose another folder")
-    check_output_folder(folder.parent)
-    try:
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))
-    except OSError as error:
-        raise OutputError("folder cannot be written to", folder.parent, hint="choose another with `out`") from error
-    try:
-        with full_disk_named(folder):
-            yield work
-        work.chmod(0o755)
-        if folder.exists():
-            old = folder.rename(work.with_suffix(".old"))
-            work.rename(folder)
-            shutil.rmtree(old)
-        else:
-            work.rename(folder)
-    except OutputError as error:
-        # What could not be written is a file in a folder that the user has never heard of.
-        raise OutputError(error.found, folder, hint=error.hint) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _scene_names(scenes: Sequence[str | Path]) -> list[str]:

@@ -137,12 +137,23 @@ def as_translated(pair: PartialPair, sets: ClassSets, gsd_m: float, card: Card) 
     scale = gsd_m / min(max(gsd_m, finest), coarsest)
     size = [max(1, round(side * scale)) for side in reversed(pair.label_hw.shape)]
     image = Image.fromarray(pair.image_hwc).resize(size, Image.Resampling.BICUBIC)
-    if card.stretch_bytes and card.levels:
-        levels = np.array(card.levels, np.float64).T
-        table = np.rint(stretch_table(levels_of(pair.image_hwc[::8, ::8]), levels)).astype(np.uint8)
-        image = image.point(table.T.ravel().tolist())
+    image = stretched(image, pair.image_hwc, card)
     label = np.asarray(Image.fromarray(pair.label_hw).resize(size, Image.Resampling.NEAREST))
     return np.asarray(image), sets[label]
+
+
+def stretched(image: Image.Image, sample_hwc: UInt8, card: Card) -> Image.Image:
+    """An image stretched as `sat2map translate` stretches scenes for a model, if it does.
+
+    Args:
+        image: RGB.
+        sample_hwc: what its levels are taken from, uint8, shape (H, W, 3).
+        card: of the model; it says whether images are stretched, and to what.
+    """
+    if not (card.stretch_bytes and card.levels):
+        return image
+    table = stretch_table(levels_of(sample_hwc[::8, ::8]), np.array(card.levels, np.float64).T)
+    return image.point(np.rint(table).astype(np.uint8).T.ravel().tolist())
 
 
 def _open(folder: Path, request: PartialRequest, table: ClassTable) -> LabelledSet:

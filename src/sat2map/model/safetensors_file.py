@@ -75,6 +75,11 @@ def load(path: Path) -> tuple[Tensors, Card]:
 def _open(path: Path, *, with_tensors: bool) -> tuple[Tensors, Card]:
     if not path.is_file():
         raise ModelFileError("no such model file", path, hint="sat2map train writes them into its run's folder")
+    if path.suffix == ".onnx":
+        raise ModelFileError(
+            "weights of an ONNX file cannot be trained on, nor read back", path,
+            hint="give the .safetensors file that it was exported from",
+        )  # fmt: skip
     try:
         with safe_open(path, framework="np") as content:
             metadata = content.metadata() or {}

@@ -38,7 +38,7 @@ def begin_from(state: State, files: Sequence[Path], table: ClassTable) -> list[s
     """
     began = []
     for path in files:
-        tensors, card = _load(path)
+        tensors, card = safetensors_file.load(path)
         if card.role not in state.modules:
             raise ModelFileError(f"recipe trains no {card.role}", path, hint="leave this file out")
         module = state.modules[card.role]
@@ -59,15 +59,6 @@ def _load_into(module: nn.Module, tensors: Tensors, card: Card, path: Path) -> N
             f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
             hint=f"sat2map model info {path}",
         ) from error  # fmt: skip
-
-
-def _load(path: Path) -> tuple[Tensors, Card]:
-    if path.suffix == ".onnx":
-        raise ModelFileError(
-            "weights of an ONNX file cannot be trained on", path,
-            hint="give the .safetensors file that it was exported from",
-        )  # fmt: skip
-    return safetensors_file.load(path)
 
 
 def _head(tensors: Tensors, card: Card, table: ClassTable, fresh: dict[str, Any]) -> Tensors:

@@ -27,6 +27,7 @@ from sat2map.model.card import Card, inference_arguments
 from sat2map.nn.compact import CompactGenerator, interleave_subpixels
 from sat2map.nn.generator import Generator
 from sat2map.nn.inference import InferenceModel
+from sat2map.nn.palette import class_probabilities
 from sat2map.tiling import Window, padded_size, read_padded
 from sat2map.train.data import TrainingData, ValidationLabels
 from sat2map.train.recipe import Recipe
@@ -131,7 +132,7 @@ def _look_at(model: InferenceModel, images: Iterator[HeldOut], table: ClassTable
     for image_hwc, sets_hw in images:
         logits, entropy = _run(model, image_hwc)
         height, width = sets_hw.shape
-        of_class = _class_probabilities(model, logits[:, :height, :width].unsqueeze(0), 1.0)[0].numpy()
+        of_class = class_probabilities(logits[None, :, :height, :width], model.class_of_colour.cpu())[0].numpy()
         classes, confidence = of_class.argmax(0).astype(np.uint32), of_class.max(0)
         known = sets_hw != table.every_class
         allowed = known & ((sets_hw >> classes) & 1 > 0)
@@ -172,12 +173,6 @@ def _windows(height: int, width: int, stride: int) -> Iterator[tuple[tuple[slice
             yield np.s_[top * stride : bottom * stride, left * stride : right * stride], cells
 
 
-def _class_probabilities(model: InferenceModel, logits_bkhw: Tensor, sharpness: float) -> Tensor:
-    p = (sharpness * logits_bkhw).softmax(1)
-    classes = model.class_of_colour.cpu()
-    return torch.zeros(len(p), int(classes.max()) + 1, *p.shape[2:]).index_add(1, classes, p)
-
-
 def _fit_sharpness(model: InferenceModel, groups: Mapping[str, _Group]) -> float:
     """The sharpness of the least calibration error, each group counting alike."""
 
@@ -206,7 +201,7 @@ def familiarity_of(window: _Cells, familiar_entropy: float) -> float:
 def _ece(model: InferenceModel, name: str, group: _Group, sharpness: float) -> float:
     """Calibration error: of pairs, over the classes; of partial labels, over water, roads and the rest."""
     logits, sets = torch.cat(group.logits, 1), np.concatenate(group.sets)
-    of_class = _class_probabilities(model, logits[None, :, :, None], sharpness)[0, :, :, 0].numpy()
+    of_class = class_probabilities(sharpness * logits[None], model.class_of_colour.cpu())[0].numpy()
     shown = of_class.argmax(0)
     reliability = Reliability()
     if name == PAIRS:

@@ -18,13 +18,14 @@ from torch.nn import functional as F
 
 from sat2map.arrays import UInt8
 from sat2map.classes import ClassTable
-from sat2map.data.colour_jitter import levels_of, stretch_table
 from sat2map.data.partial import LEGEND_FILE, ClassSets, PartialLabels
 from sat2map.errors import DataError, ModelFileError
+from sat2map.evaluate.elsewhere import stretched
 from sat2map.files import replacing
 from sat2map.model.card import Card
 from sat2map.nn.compact import CompactGenerator
 from sat2map.nn.generator import Generator
+from sat2map.nn.palette import class_probabilities
 
 LEAST = 0.02
 """A class goes where less of the probability of all possible classes is its own."""
@@ -55,8 +56,7 @@ class Teacher:
                 "model gives no probabilities of classes", card.name, hint="a model of the compact network"
             )
         self.card, self._generator = card, generator.eval()
-        index = torch.from_numpy(card.classes.class_of_colour.astype(np.int64))
-        self._in_class = F.one_hot(index, len(card.classes)).float()
+        self._class_of_colour = torch.from_numpy(card.classes.class_of_colour.astype(np.int64))
 
     @torch.inference_mode()
     def probabilities(self, image_hwc: UInt8, gsd_m: float) -> Probabilities:
@@ -69,7 +69,7 @@ class Teacher:
         finest, coarsest = self.card.gsd_m
         begin = min(max(gsd_m, finest), coarsest)
         plain = Image.fromarray(image_hwc)
-        shown = [plain, self._stretched(plain, image_hwc)]
+        shown = [plain, stretched(plain, image_hwc, self.card)]
         size = image_hwc.shape[:2]
         total = torch.zeros(1, len(self.card.classes), *size)
         for n, scale in enumerate(SCALES):
@@ -83,19 +83,13 @@ class Teacher:
         probabilities: Probabilities = (total[0] / (4 * len(SCALES))).numpy()
         return probabilities
 
-    def _stretched(self, image: Image.Image, image_hwc: UInt8) -> Image.Image:
-        if not (self.card.stretch_bytes and self.card.levels):
-            return image
-        table = stretch_table(levels_of(image_hwc[::8, ::8]), np.array(self.card.levels, np.float64).T)
-        return image.point(np.rint(table).astype(np.uint8).T.ravel().tolist())
-
     def _classes(self, image_hwc: UInt8) -> torch.Tensor:
         """Probabilities of an image at the model's own scale: shape (1, classes, H, W)."""
         height, width = image_hwc.shape[:2]
         sat = torch.from_numpy(image_hwc.copy()).permute(2, 0, 1)[None] / 127.5 - 1
         stride = self.card.stride
         logits = self._generator(F.pad(sat, (0, -width % stride, 0, -height % stride), "replicate"))
-        return torch.einsum("bkhw,kc->bchw", logits[..., :height, :width].softmax(1), self._in_class)
+        return class_probabilities(logits[..., :height, :width], self._class_of_colour)
 
 
 def completed(sets_hw: ClassSets, probabilities: Probabilities, table: ClassTable) -> ClassSets:

@@ -14,21 +14,16 @@ from sat2map.cli.main import sat2map
 from sat2map.data.check.labels import inspect_labels
 from sat2map.data.partial import label_kind
 from sat2map.errors import DataError
+from tests.data.label_sets import write_set
 
 
 @pytest.fixture
 def coast(tmp_path: Path) -> Path:
     """Two images of 8 x 10 px; a quarter of the pixels is water, half of them unknown."""
-    folder = tmp_path / "coast"
-    for part in ("image", "label"):
-        (folder / part).mkdir(parents=True)
     label = np.zeros((8, 10), np.uint8)
     label[:4, :5], label[4:, :5] = 1, 2
-    for name in ("a.png", "b.png"):
-        Image.new("RGB", (10, 8)).save(folder / "image" / name)
-        Image.fromarray(label).save(folder / "label" / name)
-    (folder / "legend.csv").write_text("value,classes\n0,\n1,water\n2,land|park\n")
-    return folder
+    images = dict.fromkeys(("a.png", "b.png"), (np.zeros((8, 10, 3), np.uint8), label))
+    return write_set(tmp_path / "coast", images, "value,classes\n0,\n1,water\n2,land|park\n")
 
 
 def test_report_tells_sizes_classes_and_how_much_is_known(coast: Path) -> None:
