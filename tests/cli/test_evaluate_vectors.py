@@ -71,6 +71,15 @@ def test_a_maps_own_roads_are_traced(made: Path) -> None:
     assert scores(made / "map.tif", "--true", made / "map.tif")["roads"]["apls_4m"] == pytest.approx(1)
 
 
+def test_lettering_cuts_no_road_of_a_true_map(made: Path, tmp_path: Path) -> None:
+    with rasterio.open(made / "map.tif") as dataset:
+        profile, pixels = dataset.profile, dataset.read()
+    pixels[..., 40:46] = pixels[:, :1, :1]
+    with rasterio.open(tmp_path / "cut.tif", "w", **profile) as dataset:
+        dataset.write(pixels)
+    assert scores(made / "map.gpkg", "--true", tmp_path / "cut.tif")["roads"]["apls_4m"] > 0.95
+
+
 def test_roads_of_a_map_are_those_of_its_own_classes(made: Path, tmp_path: Path) -> None:
     own = ClassTable([MapClass("track", ((9, 9, 9),), is_road=True), MapClass("field", ((0, 90, 0),))])
     with rasterio.open(made / "map.tif") as dataset:

@@ -64,10 +64,10 @@ def read_road_pair(true: Path, predicted: Path) -> RoadPair:
 
 
 def read_road_lines(path: Path) -> RoadLinesInFile:
-    """Read the roads of a file of vectors, or trace those of a raster of classes, whose gaps stay open."""
+    """Read the roads of a file of vectors, or trace those of a raster of classes as `vectorize` does."""
     if _is_raster(path):
         with open_class_raster(path) as raster:
-            settings = RoadSettings(close_gaps_m=0.0, tracing=Tracing(road_classes=road_rows(raster.table)))
+            settings = RoadSettings(tracing=Tracing(road_classes=road_rows(raster.table)))
             lines = trace_roads(raster, settings).lines() if settings.tracing.road_classes else np.zeros(0, object)
             found = RoadLinesInFile(lines, raster.grid.crs)
     else:
