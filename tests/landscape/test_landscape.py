@@ -27,11 +27,12 @@ HAS = {
     "coast": ("water", "land"), "tidal": ("water", "land"), "open water": ("water",), "harbour": ("water", "land"),
     "village": ("road", "place"), "desert town": ("road", "place"), "tropical town": ("road", "place"),
     "halls": ("road", "place"), "paddies": ("land", "water"), "meadow": ("land", "road"), "moor": ("land", "water"),
+    "marsh": ("land", "water"), "cemetery": ("park", "road"), "golf": ("park", "water"), "flats": ("land", "road"),
     "city": ("land", "road", "major road"),
 }  # fmt: skip
 """Classes that some of a few images of a landscape must show; all others show land and roads."""
 DRY = ("forest", "fields", "circles", "terraces", "orchards", "paddies", "meadow", "moor", "scrub", "desert",
-       "mountains", "snow", "airfield", "halls", "solar", "greenhouses")  # fmt: skip
+       "mountains", "snow", "airfield", "halls", "solar", "greenhouses", "marsh", "cemetery", "flats")  # fmt: skip
 """Landscapes whose own ground, without rivers and ponds, is dry on the map however dark it is."""
 
 
@@ -76,7 +77,12 @@ def test_ground_without_rivers_and_ponds_is_dry(name: str) -> None:
 
 
 def test_closed_wood_is_a_park_and_trees_in_the_open_are_not() -> None:
-    for name, least, most in (("forest", 0.4, 1.0), ("orchards", 0.0, 0.0), ("scrub", 0.0, 0.0)):
+    for name, least, most in (
+        ("forest", 0.4, 1.0),
+        ("orchards", 0.0, 0.0),
+        ("scrub", 0.0, 0.0),
+        ("flats", 0.0, 0.0),
+    ):
         ground = Terrain(160, 160, 1.2, (5,))
         groves = LANDSCAPES[name].cover[0](ground)
         for trees in groves:

@@ -12,7 +12,7 @@ from sat2map.city.geometry import rng_of
 from sat2map.city.options import CityOptions
 from sat2map.classes import COLOURS_RGB
 from sat2map.data.pairs import Pair
-from sat2map.landscape import farmland, terraces, towns, water, ways, wild, works
+from sat2map.landscape import farmland, lawns, terraces, towns, water, ways, wild, works
 from sat2map.landscape.camera import camera, developed, photograph
 from sat2map.landscape.ground import Terrain
 from sat2map.landscape.trees import Grove, plant, wood
@@ -160,6 +160,14 @@ LANDSCAPES = {
     "solar": Landscape((works.solar,), 0.4, ponds=0.1, lanes=0.6),
     "quarry": Landscape((works.quarry,), 0.4, lanes=0.6),
     "airfield": Landscape((works.airfield,), 0.5, ponds=0.1, lanes=0.0, major=0.0, motorway=0.0, railway=0.0),
+    "marsh": Landscape(
+        (wild.marsh,), 0.9, river=0.35, ponds=0.6, lanes=0.4, hamlet=0.5, houses=("village", "bright"), built=(0.2, 0.7)
+    ),
+    "cemetery": Landscape(
+        (lawns.cemetery,), 0.7, ponds=0.15, lanes=0.1, major=0.2, hamlet=0.6, houses=("village",), built=(0.15, 0.5)
+    ),
+    "golf": Landscape((lawns.golf,), 0.6, river=0.08, lanes=0.3, hamlet=0.5, houses=("village", "bright")),
+    "flats": Landscape((lawns.flats,), 0.9, lanes=0.0, major=0.3),
 }
 """All but the city, which `sat2map.city` draws."""
 CITY_WEIGHT = 4.0

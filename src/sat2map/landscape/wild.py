@@ -60,6 +60,22 @@ def moor(ground: Terrain) -> list[Grove]:
     return [scattered_trees(ground, 12, rng.uniform(0, 0.3))]
 
 
+def marsh(ground: Terrain) -> list[Grove]:
+    """Reeds, rushes and heather, often as dark as water and never even: rust, brown, grey and green; with bushes."""
+    rng = ground.rng
+    tones = np.array(
+        [(96, 66, 48), (78, 56, 42), (62, 48, 38), (110, 92, 62), (84, 84, 54), (72, 62, 58), (54, 50, 36)]
+    )
+    a, b, c = tones[rng.choice(len(tones), 3, replace=False)] * rng.uniform(0.6, 1.15)
+    colour = mixed(mixed(a, b, 0.5 + 0.5 * ground.noise(rng.uniform(30, 110), 6, fall=0.75)), c, ground.noise(14, 4))
+    light = rng.uniform(0.06, 0.2) * ground.noise(4, 3, fall=0.9, stretch=rng.choice((1.0, 2.5)))
+    ground.colour = colour * (1 + light)[..., None]
+    if rng.random() < 0.5:
+        ditch = np.abs(ground.noise(rng.uniform(50, 120), 4, fall=0.5))
+        ground.paint(ground.below(ditch, 0.03) * rng.uniform(0.3, 0.9), (30, 30, 28))
+    return [scattered_trees(ground, 8, rng.uniform(0, 0.5))]
+
+
 def scattered_trees(ground: Terrain, step_m: float, share: float, kind: str | None = None) -> Grove:
     """Single trees and clumps on open ground: they are not woodland."""
     rng = ground.rng
