@@ -118,12 +118,12 @@ class LabelSource:
     @cached_property
     def _narrowed(self) -> PartialLabels:
         sets = self.labels.sets.copy()
-        for value, name in self.source.narrowed.items():
-            index = self.labels.table.index_of(name)
-            only = np.uint32(0 if index is None else 1 << index)
-            if not sets[value] & only:
+        for value, names in self.source.narrowed.items():
+            indices = [self.labels.table.index_of(name) for name in names.split("|")]
+            only = np.uint32(sum(1 << i for i in indices if i is not None))
+            if None in indices or only & ~sets[value]:
                 raise RecipeError(
-                    f"narrowed value {value} of {self.source.name} cannot be", name, hint="one of its legend's classes"
+                    f"narrowed value {value} of {self.source.name} cannot be", names, hint="of its legend's classes"
                 )
             sets[value] = only
         return dataclasses.replace(self.labels, sets=sets)

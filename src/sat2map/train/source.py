@@ -54,8 +54,8 @@ class TrainingSource(_Folder):
     slack_px: int = Field(3, ge=0)
     """Road masks: so far beside a road that is drawn, nothing is known, for they are rarely right to the pixel."""
     narrowed: dict[int, str] = {}
-    """Partial labels: in three of four chips a pixel with this value can only be of this class, one of those that its
-    legend allows. So a recipe says which of them its maps show: closed woodland is a park."""
+    """Partial labels: in three of four chips a pixel with this value can only be of this class, or of these (`a|b`), of
+    those that its legend allows. So a recipe says which of them its maps show: closed woodland is a park."""
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainingSource:
