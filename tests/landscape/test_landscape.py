@@ -18,6 +18,7 @@ from sat2map.landscape import NAMES, drawn_name, landscape, write_pairs, write_s
 from sat2map.landscape.camera import camera, photograph
 from sat2map.landscape.ground import MAP, Terrain
 from sat2map.landscape.kinds import LANDSCAPES
+from sat2map.landscape.towns import town
 from sat2map.landscape.trees import plant
 
 WATER, PARK, PLACE = (CLASS_NAMES.index(name) for name in ("water", "park", "place"))
@@ -103,6 +104,19 @@ def test_trees_stand_in_no_water_and_on_no_road(name: str) -> None:
     assert (ground.height[:, 85:115] == 0).all()
     assert (ground.height[:, 145:175] == 0).all()
     assert (ground.height[:, :70] > 0).mean() > 0.1
+
+
+def test_trees_along_streets_hide_streets_that_the_map_shows() -> None:
+    hidden = []
+    for seed in range(4):
+        ground = Terrain(200, 200, 1.0, (seed,))
+        groves = town(ground, "leafy")
+        streets = np.isin(ground.map_index, MAP["road"])
+        for trees in groves:
+            plant(ground, trees)
+        assert np.array_equal(streets, np.isin(ground.map_index, MAP["road"]))
+        hidden.append((ground.height[streets] > 0).mean())
+    assert 0.1 < np.mean(hidden) < 0.8
 
 
 def test_shadows_fall_away_from_the_sun() -> None:

@@ -168,6 +168,9 @@ LANDSCAPES = {
     ),
     "golf": Landscape((lawns.golf,), 0.6, river=0.08, lanes=0.3, hamlet=0.5, houses=("village", "bright")),
     "flats": Landscape((lawns.flats,), 0.9, lanes=0.0, major=0.3),
+    "leafy town": Landscape(
+        (wild.meadow,), 1.2, lanes=0.1, major=0.3, motorway=0.1, hamlet=1, houses=("leafy",), built=(0.7, 1)
+    ),
 }
 """All but the city, which `sat2map.city` draws."""
 CITY_WEIGHT = 4.0

@@ -34,6 +34,10 @@ class TownStyle(NamedTuple):
     """Share of lots with a wall around them."""
     trees: str
     lush: float
+    avenue: bool = False
+    """Whether trees along the streets close over them."""
+    n_public: int = 10
+    """Schools, hospitals and squares: fewer than this many."""
 
 
 STYLES = {
@@ -59,6 +63,12 @@ STYLES = {
         pitched=0.75, house_m=(8, 16), high_m=(4, 9), lot_m=(11, 18), block_m=(40, 90), street_m=(5, 9),
         surfaces=(0, 6), ground=((142, 128, 98), (112, 108, 76)), walls=0.2, trees="dry", lush=0.3,
     ),
+    "leafy": TownStyle(
+        roofs=((96, 92, 88), (132, 90, 74), (70, 68, 68), (176, 172, 166), (112, 82, 70), (146, 140, 132), (206, 202, 196)),
+        pitched=0.6, house_m=(7, 14), high_m=(6, 11), lot_m=(8, 15), block_m=(42, 66), street_m=(6, 10),
+        surfaces=(0, 4), ground=((78, 92, 54), (96, 102, 66), (108, 104, 80)), walls=0.0, trees="broadleaf", lush=1.2,
+        avenue=True, n_public=3,
+    ),
 }  # fmt: skip
 
 
@@ -75,12 +85,13 @@ def town(ground: Terrain, name: str, *, share: tuple[float, float] = (0.6, 1.0))
     ground.paint(area, gain(tone, 0.1 * ground.noise(25, 4) + 0.06 * ground.noise(3, 2)), LAND, level=True)
     lines = [line for line in streets(ground, style) if (ground.at(area, line) >= 0.5).sum() > 4]
     _lots(ground, style, lines, area)
-    for _ in range(int(rng.integers(0, 10))):
+    for _ in range(int(rng.integers(0, style.n_public))):
         _public(ground, area)
     pave(ground, style, lines, area)
     houses(ground, style, lines, area)
     gardens = area * (ground.map_index == LAND)
-    return [garden_trees(ground, style, gardens)]
+    groves = [garden_trees(ground, style, gardens)]
+    return [*groves, street_trees(ground, style, lines, area)] if style.avenue else groves
 
 
 def _public(ground: Terrain, area: Floats) -> None:
@@ -231,3 +242,16 @@ def garden_trees(ground: Terrain, style: TownStyle, area: Floats) -> Grove:
     if style.trees == "dry" and rng.random() < 0.5:
         leaves = Leaves(((70, 92, 54), (58, 78, 46)), (1.2, 3.0), 2.6, 0.6, (0, 0, 0))
     return grove(rng, positions, leaves, rng.uniform(0.5, 0.85))
+
+
+def street_trees(ground: Terrain, style: TownStyle, lines: list[Points], area: Floats) -> Grove:
+    """Rows of trees along the streets, whose crowns meet over some of them: the map shows the street."""
+    rng, found = ground.rng, []
+    for line in lines:
+        share = rng.choice((0.3, rng.uniform(0.5, 1.0)))
+        corners = _beside(ground, line, (5.0, 9.0), area)
+        at = [corner + aside * (style.street_m[1] / 2 + rng.uniform(-1, 2)) for corner, _, aside in corners]
+        found += [position for position in at if rng.random() < share]
+    positions = np.array(found).reshape(-1, 2)
+    kind = str(rng.choice(("broadleaf", "broadleaf", "lush", "mixed", "autumn")))
+    return grove(rng, positions, WOODS[kind], rng.uniform(0.9, 1.3))._replace(over_streets=True)

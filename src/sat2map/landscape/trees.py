@@ -54,6 +54,8 @@ class Grove(NamedTuple):
     cone: float
     closed: bool = False
     """Part of a wood: they stand where the map shows a park, and nowhere else."""
+    over_streets: bool = False
+    """Their crowns hide what is beside them, however much of it is a street."""
 
     def only(self, which: npt.NDArray[Any]) -> Grove:
         """Those of them."""
@@ -110,7 +112,7 @@ def plant(ground: Terrain, trees: Grove, *, free: float = 0.75) -> None:
     if not len(trees.positions):
         return
     open_ = ~np.isin(ground.map_index, (*MAP["water"], *MAP["road"], *MAP["major road"], MAP["land"][1]))
-    around = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]) * free
+    around = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]) * (0 if trees.over_streets else free)
     fits = np.asarray(ground.at(open_, trees.positions[:, None] + around * trees.radii_m[:, None, None]).all(1))
     if trees.closed:
         fits &= ground.at(ground.map_index, trees.positions) == MAP["park"][0]
