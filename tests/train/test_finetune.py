@@ -13,7 +13,7 @@ from PIL import Image
 from sat2map.classes import CLASSES, ClassTable, MapClass
 from sat2map.data.ground_file import GroundFile, write_ground_file
 from sat2map.engine import load_engine
-from sat2map.errors import DataError, RecipeError
+from sat2map.errors import DataError, ModelFileError, RecipeError
 from sat2map.model import safetensors_file
 from sat2map.train.begin import begin_from
 from sat2map.train.build import build_state
@@ -55,6 +55,22 @@ def test_the_model_that_ships_begins_a_run_with_the_weights_that_it_was_exported
     assert len(np.unique(shipped.reshape(-1, 3), axis=0)) > 2
     # The file that ships computes in 8-bit integers.
     assert (got == shipped).all(-1).mean() > 0.95
+
+
+def test_generator_is_as_wide_as_the_model_that_it_begins_with(pairs_folder: Path, tmp_path: Path) -> None:
+    start = tiny("compact").save(tmp_path / "narrow.safetensors")
+    changes = [("epochs", "1"), ("constant_epochs", "1"), ("steps_per_epoch", "1"), ("gsd_m", "[1, 1]")]
+    small = [("batch_size", "1"), ("augmentation.crop_px", "32"), ("validation_px", "32")]
+    recipe = load_recipe("finetune", [*changes, *small])
+    train(pairs_folder, recipe, options(tmp_path, init=[str(start)]))
+    with pytest.raises(ModelFileError, match="not of the recipe's generator but of another compact"):
+        open_run(pairs_folder, load_recipe("city"), options(tmp_path / "own", init=[str(start)]))
+    start.unlink()
+    run = open_run(pairs_folder, recipe, options(tmp_path, resume="auto"))
+    made = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors").configuration
+    shapes = {"widths": [4, 6], "dilations": [[1]], "head_width": 4}
+    assert run.recipe.generator.configuration == shapes
+    assert made.items() >= shapes.items()
 
 
 def test_head_for_other_classes_takes_over_colours_and_names(tmp_path: Path) -> None:

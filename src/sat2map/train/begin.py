@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,31 @@ from sat2map.model import safetensors_file
 from sat2map.model.card import NOT_STATED, Card
 from sat2map.model.safetensors_file import Tensors
 from sat2map.train.checkpoint import State
+from sat2map.train.recipe import Recipe
 
 HEAD = ("head.weight", "head.bias")
+OF_A_FILE = ("palette", "normalization", "temperature")
+"""Keys of a configuration that are no shapes: they follow from the classes, and from what was done after training."""
+
+
+def as_init_is(recipe: Recipe, files: Sequence[Path]) -> Recipe:
+    """The recipe with the configuration of the generator that a run begins with, where it says nothing of its own.
+
+    Raises:
+        ModelFileError: a file cannot be trained on.
+    """
+    cards = [card for path in files if (card := safetensors_file.read_card(path)).role == "generator"]
+    if not cards or cards[0].architecture != recipe.generator.architecture:
+        return recipe
+    return with_shapes(recipe, {key: value for key, value in cards[0].configuration.items() if key not in OF_A_FILE})
+
+
+def with_shapes(recipe: Recipe, configuration: Mapping[str, Any]) -> Recipe:
+    """The recipe with this configuration of the generator, where it says nothing of its own."""
+    if recipe.generator.configuration:
+        return recipe
+    generator = recipe.generator.model_copy(update={"configuration": dict(configuration)})
+    return recipe.model_copy(update={"generator": generator})
 
 
 def begin_from(state: State, files: Sequence[Path], table: ClassTable) -> list[str]:
@@ -55,9 +78,10 @@ def _load_into(module: nn.Module, tensors: Tensors, card: Card, path: Path) -> N
     try:
         module.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
     except RuntimeError as error:
+        own = "`set` generator.configuration={} where only widths or depth differ; " if card.role == "generator" else ""
         raise ModelFileError(
             f"weights are not of the recipe's {card.role} but of another {card.architecture}", path,
-            hint=f"sat2map model info {path}",
+            hint=f"{own}sat2map model info {path}",
         ) from error  # fmt: skip
 
 

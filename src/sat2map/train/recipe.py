@@ -26,6 +26,7 @@ class Network(_Part):
 
     architecture: Literal["unet", "compact", "patchgan"]
     configuration: dict[str, Any] = {}
+    """Of a generator, where it is empty and a run begins with a model: that of the model."""
 
 
 class Optimiser(_Part):

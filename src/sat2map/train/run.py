@@ -20,7 +20,7 @@ from sat2map.model.bundled import resolve_weights
 from sat2map.nn.generator import Generator
 from sat2map.nn.geometry import geometry
 from sat2map.train import checkpoint
-from sat2map.train.begin import begin_from
+from sat2map.train.begin import as_init_is, begin_from, with_shapes
 from sat2map.train.build import build_state, check_networks_fit
 from sat2map.train.checkpoint import State
 from sat2map.train.data import TrainingData
@@ -129,8 +129,10 @@ def open_run(folder: PairFolder | None, recipe: Recipe, options: RunOptions) -> 
     recipe = as_data_say(recipe, folder)
     source = _checkpoint_to_resume(options)
     content = checkpoint.load(source) if source else None
-    check_networks_fit(recipe)
     init = [] if source else [resolve_weights(name) for name in options.init or recipe.init]
+    before = content and content["recipe"]["generator"]["configuration"]
+    recipe = as_init_is(recipe, init) if before is None else with_shapes(recipe, before)
+    check_networks_fit(recipe)
     data = open_data(folder, recipe, groups=options.groups, cache=options.cache)
     _check_pairs(recipe, data)
     state = build_state(recipe, torch.device(options.device))
