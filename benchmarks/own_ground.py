@@ -1,11 +1,12 @@
 """How well a model learns a place whose true map is known, with true vectors and with wrong ones.
 
-`python benchmarks/own_ground.py SCENE MAP --start MODEL -o FOLDER [--steps N] [--wrong]`
+`python benchmarks/own_ground.py SCENE MAP --start MODEL -o FOLDER [--steps N] [--gsd M] [--wrong]`
 
 The map is vectorized, pairs are cut from the scene and drawn from the vectors, and their blocks are split half and
 half: one half is trained on, the other is scored, before and after. Wrong vectors lie 12 m beside, lack a fifth of the
 length of the roads, and are empty in half of the blocks; they are aligned. All is done by commands of `sat2map`, which
-are printed with their processor seconds. What is in FOLDER already is not made again.
+are printed with their processor seconds. What is in FOLDER already is not made again. `--gsd` is where both models are
+scored, which should be where the first one draws best, and around which the second one learns.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,8 @@ EMPTY = 0.5
 BESIDE_M = 2
 """So far beside its width a lost road is gone."""
 STEPS_PER_EPOCH = 50
+CHIP_SCALES = (0.9, 1.5)
+"""Finest and coarsest of the chips, of the scale at which both are scored; as in `adapt`."""
 METRICS = ("road_f1", "cldice", "miou", "acc5")
 
 
@@ -136,32 +140,43 @@ def print_alignment(true: Path, wrong: Path) -> None:
         click.echo(f"within 1 m: {within[0]} of {len(table)} {of}; beside true vectors' shift {within[1]}")
 
 
-def learn(data: Path, start: str, out: Path, n_steps: int, more: Sequence[str]) -> Path:
-    """Fine-tune with the settings of `adapt` for 0.9 m; the learning rate falls from half of the steps on."""
-    if not (out / "generator_last.safetensors").exists():
-        epochs = n_steps // STEPS_PER_EPOCH
-        changes = [
-            f"epochs={epochs}", f"constant_epochs={epochs // 2}", f"steps_per_epoch={STEPS_PER_EPOCH}",
-            "gsd_m=[0.81, 1.35]", f"validation_px={SIZE_PX}", *more,
-        ]  # fmt: skip
-        given = [word for change in changes for word in ("--set", change)]
-        sat2map("train", data, "--recipe", "finetune", "--init", start, "--out", out, "--resume", "auto", *given)
-    return out
+@dataclass(frozen=True)
+class Learning:
+    """What is begun with, how long, at what scale, and what else of the recipe is changed."""
 
+    start: str
+    n_steps: int
+    gsd_m: float
+    scored_px: int
+    changes: tuple[str, ...]
 
-def print_gain(data: Path, before: str | Path, after: Path, what: str) -> None:
-    """Score two models on the other half, and print both and the difference with its 95 % interval."""
-    found = json.loads(
-        sat2map("evaluate", data, "--model", after, "--versus", before, "--size", SIZE_PX, "--json")
-    )  # fmt: skip
-    protocol = found["protocol"]
-    click.echo(f"{what}, on {protocol['n_images']} squares in {protocol['n_groups']} blocks:")
-    for name in METRICS:
-        old, new, gain = (of["metrics"][name] for of in (found["versus"], found, found["difference"]))
-        click.echo(
-            f"  {name:8} {old['value']:.3f} to {new['value']:.3f}: {gain['value']:+.3f} "
-            f"({gain['low']:+.3f} to {gain['high']:+.3f})"
-        )
+    def run(self, data: Path, out: Path) -> Path:
+        """Fine-tune; the learning rate falls from half of the steps on."""
+        if not (out / "generator_last.safetensors").exists():
+            n_epochs = self.n_steps // STEPS_PER_EPOCH
+            finest, coarsest = (round(side * self.gsd_m, 3) for side in CHIP_SCALES)
+            changes = (
+                f"epochs={n_epochs}", f"constant_epochs={n_epochs // 2}", f"steps_per_epoch={STEPS_PER_EPOCH}",
+                f"gsd_m=[{finest}, {coarsest}]", f"validation_px={self.scored_px}", *self.changes,
+            )  # fmt: skip
+            given = [word for change in changes for word in ("--set", change)]
+            sat2map(
+                "train", data, "--recipe", "finetune", "--init", self.start, "--out", out, "--resume", "auto", *given
+            )
+        return out
+
+    def print_gain(self, data: Path, before: str | Path, after: Path, what: str) -> None:
+        """Score two models on the other half, and print both and the difference with its 95 % interval."""
+        models = "--model", after, "--versus", before
+        found = json.loads(sat2map("evaluate", data, *models, "--size", self.scored_px, "--json"))
+        protocol = found["protocol"]
+        click.echo(f"{what}, on {protocol['n_images']} squares in {protocol['n_groups']} blocks:")
+        for name in METRICS:
+            old, new, gain = (of["metrics"][name] for of in (found["versus"], found, found["difference"]))
+            click.echo(
+                f"  {name:8} {old['value']:.3f} to {new['value']:.3f}: {gain['value']:+.3f} "
+                f"({gain['low']:+.3f} to {gain['high']:+.3f})"
+            )
 
 
 @click.command()
@@ -170,21 +185,32 @@ def print_gain(data: Path, before: str | Path, after: Path, what: str) -> None:
 @click.option("--start", default="open", show_default=True, help="Model to begin with: a name, a file, a run.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of pairs and runs.")
 @click.option("--steps", "n_steps", default=400, show_default=True, help="Of fine-tuning.")
+@click.option("--gsd", "gsd_m", default=0.9, show_default=True, help="Metres per pixel at which both are scored.")
 @click.option("--wrong", is_flag=True, help="Wrong vectors as well.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Of the recipe; may be given again.")
 def main(
-    scene: Path, true_map: Path, start: str, out: Path, n_steps: int, wrong: bool, changes: tuple[str, ...]
+    scene: Path,
+    true_map: Path,
+    start: str,
+    out: Path,
+    n_steps: int,
+    gsd_m: float,
+    wrong: bool,
+    changes: tuple[str, ...],
 ) -> None:
     """Print what fine-tuning on one half of the blocks gains on the other."""
     out.mkdir(parents=True, exist_ok=True)
-    vectors, split, run = out / "true.gpkg", out / "split", out / f"{Path(start).stem}-{n_steps}"
+    vectors, split, run = out / "true.gpkg", out / "split", out / f"{Path(start).stem}-{n_steps}-{gsd_m}"
     if not vectors.exists():
         sat2map("vectorize", true_map, "-o", vectors)
     pairs = draw_pairs(scene, vectors, out / "pairs")
     if not split.exists():
         sat2map("data", "split", pairs, "-o", split, "--val", 0, "--test", 0.5)
-    learn(split / "train", start, run, n_steps, changes)
-    print_gain(split / "test", start, run, "true vectors, before and after")
+    with rasterio.open(scene) as dataset:
+        scored_px = round(SIZE_PX * dataset.res[0] / gsd_m / 16) * 16
+    learning = Learning(start, n_steps, gsd_m, scored_px, changes)
+    learning.run(split / "train", run)
+    learning.print_gain(split / "test", start, run, "true vectors, before and after")
     if not wrong:
         return
     wrong_vectors = out / "wrong.gpkg"
@@ -195,8 +221,8 @@ def main(
     names = groups_of(split / "train")
     kept = [file for file in list_pairs(aligned) if file.name in names]
     write_folders(aligned, {"train": kept}, overwrite=True)
-    learn(aligned / "train", start, run.with_name(f"{run.name}-wrong"), n_steps, changes)
-    print_gain(split / "test", run, run.with_name(f"{run.name}-wrong"), "true vectors and wrong ones, after")
+    learnt = learning.run(aligned / "train", run.with_name(f"{run.name}-wrong"))
+    learning.print_gain(split / "test", run, learnt, "true vectors and wrong ones, after")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ from sat2map.model.bundled import RUN_MODEL_FILE, read_card
 from sat2map.model.export import export
 from sat2map.model.quantize import quantize
 from sat2map.scene.gsd import ground_gsd
+from sat2map.scene.model_grid import choose_model_grid
 from sat2map.scene.source import UNSTRETCHED, open_scene
 from sat2map.train.loop import train
 from sat2map.train.recipe import Recipe, load_recipe
@@ -37,10 +39,8 @@ from sat2map.translate import Translator
 from sat2map.translate.road_model import road_model
 
 RECIPE = "finetune"
-FINEST_M = 0.6
-"""Finer scenes are brought to this: what the model begins with knows no finer ground, and sees farther so."""
 CHIP_SCALES = (0.9, 1.5)
-"""Of that, finest and coarsest of the chips."""
+"""Finest and coarsest of the chips, of the scale at which the model that it begins with draws the scene."""
 PAIR_SIDES_PX = (608, 448, 304)
 """Of pairs at that scale: the largest of which there are enough."""
 ENOUGH = 36
@@ -102,8 +102,12 @@ def adapt(request: AdaptRequest, *, overwrite: bool = False, quiet: bool = False
 
 
 def _scale(request: AdaptRequest) -> _Scale:
-    """Look at the scenes: their GSD, and the largest pairs of which there are enough."""
-    sizes, gsds = [], []
+    """Look at the scenes: their GSD, the model's, and the largest pairs of which there are enough.
+
+    At another scale than it knows, the model that this begins with would look worse than it is.
+    """
+    sizes, gsds, models_m = [], [], []
+    known_m = read_card(request.model).gsd_m
     for scene in request.scenes:
         with open_scene(scene, request.ground.read, shared=UNSTRETCHED) as source:
             gsd = ground_gsd(source.grid)
@@ -111,11 +115,12 @@ def _scale(request: AdaptRequest) -> _Scale:
                 raise DataError("scene has no georeference", scene, hint="rio edit-info --crs --transform")
             gsds.append((gsd[0] * gsd[1]) ** 0.5)
             sizes.append((source.grid.height, source.grid.width))
-    gsd_m = float(np.median(gsds))
-    model_m = max(gsd_m, FINEST_M)
-    sides = [round(side * model_m / gsd_m / 16) * 16 for side in PAIR_SIDES_PX]
-    numbers = [sum((height // side) * (width // side) for height, width in sizes) for side in sides]
-    side = next((side for side, n in zip(sides, numbers, strict=True) if n >= ENOUGH), sides[-1])
+            sides = choose_model_grid(source.grid, known_m).scene_px_per_px
+            models_m.append(gsds[-1] * math.prod(sides) ** 0.5)
+    gsd_m, model_m = float(np.median(gsds)), float(np.median(models_m))
+    pairs_px = [round(side * model_m / gsd_m / 16) * 16 for side in PAIR_SIDES_PX]
+    numbers = [sum((height // side) * (width // side) for height, width in sizes) for side in pairs_px]
+    side = next((side for side, n in zip(pairs_px, numbers, strict=True) if n >= ENOUGH), pairs_px[-1])
     return _Scale(gsd_m, model_m, request.size_px or side)
 
 
