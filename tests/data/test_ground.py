@@ -184,6 +184,28 @@ def test_squares_whose_roads_are_missing_are_left_out(town: Path, tmp_path: Path
     assert out == {(20, 20), (220, 20), (420, 20)}
 
 
+def test_squares_that_lack_some_roads_get_those_that_the_model_sees(town: Path, tmp_path: Path) -> None:
+    truth = np.load(town / "truth.npy")
+    truth[:, 220:280] = COLOURS_RGB[0]
+    areas_of(truth, tmp_path / "some.gpkg")
+    written = write_ground_pairs(
+        [town / "scene.tif"], [tmp_path / "some.gpkg"], tmp_path / "data", AREAS, GroundOptions(size_px=200),
+        road_model=true_roads(town),
+    )  # fmt: skip
+    cell = next(cell for cell in written.cells if cell.window == Window(220, 220, 200, 200))
+    assert cell.is_completed
+    assert any(line.startswith("completed: ") for line in written.remarks())
+    (row,) = (row for row in read_rows_of(tmp_path / "data" / "alignment.csv") if row["file"] == cell.name)
+    assert row["became"] == "completed"
+    pair = next(file for file in list_pairs(tmp_path / "data") if file.name == f"{cell.name}.tif")
+    drawn, true = (
+        np.isin(c, ROAD_CLASSES) for c in (classify(read_pair(pair).target_hwc), truth_of(town, cell.window))
+    )
+    assert (drawn & true).sum() / true.sum() > 0.95
+    whole = write(town, tmp_path / "whole", road_model=true_roads(town))
+    assert not any(cell.is_completed for cell in whole.cells)
+
+
 def test_output_is_whole_or_not_there(town: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     write(town, out)

@@ -143,7 +143,7 @@ def _pairs(request: AdaptRequest, scale: _Scale, folder: Path, tell: Tell) -> Pa
 
 
 def _told(written: WrittenPairs, is_aligned: bool) -> Sequence[str]:
-    lines = [f"{written.n_cells('written')} pairs in {written.n_groups} blocks", *written.left_out()]
+    lines = [f"{written.n_cells('written')} pairs in {written.n_groups} blocks", *written.remarks()]
     return [*lines, f"shifts: {written.folder / ALIGN_FILE}, and images beside it"] if is_aligned else lines
 
 

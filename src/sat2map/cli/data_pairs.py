@@ -29,7 +29,7 @@ N_TOLD = 8
 @options.layers_option
 @options.country_option
 @click.option(
-    "--align", is_flag=True, help="Move vectors to where the model sees their roads; leave out where it sees others."
+    "--align", is_flag=True, help="Move vectors to where the model sees their roads; leave out or complete where it sees others."
 )
 @options.model_option
 @click.option(
@@ -102,7 +102,7 @@ def _told(written: WrittenPairs) -> Iterator[str]:
         if counts.unknown:
             values = ", ".join(f"{value} ({n})" for value, n in counts.unknown.most_common(N_TOLD))
             yield f"{Path(scene).name}: no rule knows {values}"
-    yield from written.left_out()
+    yield from written.remarks()
     shifts = [cell.shift.smoothed_m for cell in written.cells if cell.shift]
     if shifts:
         rights, ups = (sorted(side) for side in zip(*shifts, strict=True))
@@ -126,7 +126,7 @@ def _as_record(written: WrittenPairs) -> dict[str, Any]:
         "squares": [
             {
                 "name": cell.name, "scene": cell.scene, "row": cell.window.row, "col": cell.window.col,
-                "became": cell.reason, "missing_roads": cell.missing,
+                "became": cell.reason, "missing_roads": cell.missing, "completed": cell.is_completed,
                 "shift_m": cell.shift and cell.shift.smoothed_m,
                 "confidence": cell.shift and cell.shift.estimate.confidence,
             }

@@ -32,6 +32,8 @@ SLACK_M = 6.0
 """So far beside a road that is drawn, one that is predicted is the same."""
 MANY_ROADS, MUCH_MISSING = 0.03, 0.5
 """Shares: of the ground that a model sees as roads, and of those what is not drawn; above both, roads are missing."""
+SOME_MISSING = 0.15
+"""Of the roads that a model sees: so much is not drawn of complete vectors in one square of ten at most."""
 
 
 class Estimate(NamedTuple):
@@ -184,9 +186,25 @@ def missing_share(drawn: Bool, predicted: Bool, gsd_m: float) -> Missing:
         predicted: bool, shape (H, W).
         gsd_m: metres per pixel.
     """
-    ndimage = import_extra("scipy.ndimage", "vector")
     if not predicted.any():
         return Missing(0.0, False)
-    known = ndimage.maximum_filter(drawn, 2 * round(SLACK_M / gsd_m) + 1)
-    share = float((predicted & ~known).sum() / predicted.sum())
+    share = float((predicted & ~_near(drawn, gsd_m)).sum() / predicted.sum())
     return Missing(share, bool(predicted.mean() > MANY_ROADS and share > MUCH_MISSING))
+
+
+def missing_roads(drawn: Bool, predicted: Bool, gsd_m: float) -> Bool:
+    """Roads that are predicted and not drawn, as far as those that are: bool, shape (H, W).
+
+    Args:
+        drawn: bool, shape (H, W).
+        predicted: bool, shape (H, W).
+        gsd_m: metres per pixel.
+    """
+    return predicted & _near(predicted & ~_near(drawn, gsd_m), gsd_m)
+
+
+def _near(roads: Bool, gsd_m: float) -> Bool:
+    """What is within the slack of roads."""
+    ndimage = import_extra("scipy.ndimage", "vector")
+    near: Bool = ndimage.maximum_filter(roads, 2 * round(SLACK_M / gsd_m) + 1)
+    return near

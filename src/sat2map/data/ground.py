@@ -76,11 +76,13 @@ class WrittenPairs:
         """Squares of which this became."""
         return sum(cell.reason == reason for cell in self.cells)
 
-    def left_out(self) -> Iterator[str]:
-        """Why squares are no pairs, in lines."""
+    def remarks(self) -> Iterator[str]:
+        """Why squares are no pairs, and of how many the roads were completed, in lines."""
         for reason in get_args(Reason):
             if reason != "written" and (n := self.n_cells(reason)):
                 yield f"left out: {n} of {len(self.cells)} squares ({reason})"
+        if n := sum(cell.is_completed for cell in self.cells):
+            yield f"completed: {n} squares lack roads that the model sees, and have them from it"
 
 
 def write_ground_pairs(
@@ -97,8 +99,8 @@ def write_ground_pairs(
         folder: of the data set, which appears whole at the end.
         style: how the vectors are drawn.
         options: how pairs are cut.
-        road_model: what a model sees of a scene. Vectors are moved to where it sees their roads, and squares where it
-            sees many that are not drawn are left out.
+        road_model: what a model sees of a scene. Vectors are moved to where it sees their roads; squares where it
+            sees some that are not drawn have them from it, and those where it sees many are left out.
         overwrite: whether a data set that exists is replaced.
 
     Raises:
@@ -183,7 +185,7 @@ def _write_alignment(path: Path, cells: Sequence[Cell]) -> None:
             "right_m": f"{cell.shift.estimate.right_m:.2f}", "up_m": f"{cell.shift.estimate.up_m:.2f}",
             "confidence": f"{cell.shift.estimate.confidence:.3f}",
             "smoothed_right_m": f"{cell.shift.smoothed_m[0]:.2f}", "smoothed_up_m": f"{cell.shift.smoothed_m[1]:.2f}",
-            "missing_roads": f"{cell.missing or 0:.3f}", "became": cell.reason,
+            "missing_roads": f"{cell.missing or 0:.3f}", "became": "completed" if cell.is_completed else cell.reason,
         }
         for cell in cells
         if cell.shift is not None

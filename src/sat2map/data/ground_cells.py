@@ -13,7 +13,16 @@ from PIL import Image
 from rasterio.errors import RasterioError
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.data.align import ShiftAt, Shifts, estimate_shift, margin_px, missing_share, smooth_shifts
+from sat2map.data.align import (
+    SOME_MISSING,
+    ShiftAt,
+    Shifts,
+    estimate_shift,
+    margin_px,
+    missing_roads,
+    missing_share,
+    smooth_shifts,
+)
 from sat2map.data.footprint import Footprint
 from sat2map.data.pairs import FOLDERS
 from sat2map.errors import OutputError
@@ -41,6 +50,8 @@ class Cell(NamedTuple):
     shift: ShiftAt | None = None
     missing: float | None = None
     """Share of the roads that the model sees and that are not drawn."""
+    is_completed: bool = False
+    """Whether the roads that the model sees and that are not drawn are on the map."""
 
 
 class CellWriter(NamedTuple):
@@ -92,9 +103,12 @@ class CellWriter(NamedTuple):
         colours = self.drawn.draw(cell.window, shift.smoothed_m if shift else (0.0, 0.0))
         if self.predicted is not None:
             frame, is_road = self.drawn.frame, self.drawn.style.classes.colour_is_road
-            missing = missing_share(is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5)
+            seen = is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5
+            missing = missing_share(*seen)
             reason: Reason = "roads are missing" if missing.is_too_much else "written"
-            cell = cell._replace(shift=shift, missing=missing.share, reason=reason)
+            if is_completed := reason == "written" and missing.share > SOME_MISSING:
+                colours[missing_roads(*seen)] = is_road.argmax()
+            cell = cell._replace(shift=shift, missing=missing.share, reason=reason, is_completed=is_completed)
         if cell.reason == "written":
             self._write_files(cell, colours)
         return cell
