@@ -103,11 +103,11 @@ class CellWriter(NamedTuple):
         colours = self.drawn.draw(cell.window, shift.smoothed_m if shift else (0.0, 0.0))
         if self.predicted is not None:
             frame, is_road = self.drawn.frame, self.drawn.style.classes.colour_is_road
-            seen = is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5
-            missing = missing_share(*seen)
+            roads = is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5
+            missing = missing_share(*roads)
             reason: Reason = "roads are missing" if missing.is_too_much else "written"
             if is_completed := reason == "written" and missing.share > SOME_MISSING:
-                colours[missing_roads(*seen)] = is_road.argmax()
+                colours[missing_roads(*roads)] = is_road.argmax()
             cell = cell._replace(shift=shift, missing=missing.share, reason=reason, is_completed=is_completed)
         if cell.reason == "written":
             self._write_files(cell, colours)
