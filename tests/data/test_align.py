@@ -5,7 +5,15 @@ import pytest
 from scipy import ndimage
 
 from sat2map.arrays import Bool
-from sat2map.data.align import NOTHING_KNOWN, Estimate, estimate_shift, margin_px, missing_share, smooth_shifts
+from sat2map.data.align import (
+    NOTHING_KNOWN,
+    Estimate,
+    estimate_shift,
+    margin_px,
+    missing_roads,
+    missing_share,
+    smooth_shifts,
+)
 from sat2map.tiling import Window
 
 SIDE_PX = 400
@@ -70,11 +78,21 @@ def test_shift_may_change_over_the_scene() -> None:
 def test_missing_roads() -> None:
     all_roads = streets()
     none = np.zeros_like(all_roads)
-    assert missing_share(none, all_roads, 1) == (1.0, True)
+    assert missing_share(none, all_roads, 1) == (1.0, True, True)
     beside = missing_share(all_roads, streets((3, -3)), 1)
     assert beside.share < 0.02
     assert not beside.is_too_much
-    assert missing_share(all_roads, none, 1) == (0.0, False)
+    assert missing_share(all_roads, none, 1) == (0.0, False, False)
     fewer = all_roads.copy()
     fewer[:, : SIDE_PX // 5] = False
-    assert missing_share(fewer, all_roads, 1).is_too_much is False
+    lacks = missing_share(fewer, all_roads, 1)
+    assert (lacks.is_some, lacks.is_too_much) == (True, False)
+    assert (fewer | missing_roads(fewer, all_roads, 1) == all_roads).mean() > 0.998
+    assert not missing_roads(all_roads, streets((3, -3)), 1).mean() > 0.01
+
+
+def test_few_roads_of_a_model_are_not_completed() -> None:
+    seen = np.zeros((SIDE_PX, SIDE_PX), bool)
+    seen[10:15, : SIDE_PX // 2] = True
+    assert 0 < seen.mean() < 0.03
+    assert missing_share(np.zeros_like(seen), seen, 1) == (1.0, False, False)

@@ -29,7 +29,9 @@ N_TOLD = 8
 @options.layers_option
 @options.country_option
 @click.option(
-    "--align", is_flag=True, help="Move vectors to where the model sees their roads; leave out or complete where it sees others."
+    "--align",
+    is_flag=True,
+    help="Move vectors to where the model sees their roads; where it sees others, complete or leave out.",
 )
 @options.model_option
 @click.option(

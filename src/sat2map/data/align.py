@@ -30,10 +30,9 @@ OUTLIER_M = 3.0
 N_ROUNDS = 8
 SLACK_M = 6.0
 """So far beside a road that is drawn, one that is predicted is the same."""
-MANY_ROADS, MUCH_MISSING = 0.03, 0.5
-"""Shares: of the ground that a model sees as roads, and of those what is not drawn; above both, roads are missing."""
-SOME_MISSING = 0.15
-"""Of the roads that a model sees: so much is not drawn of complete vectors in one square of ten at most."""
+MANY_ROADS, SOME_MISSING, MUCH_MISSING = 0.03, 0.15, 0.5
+"""Shares: of the ground that a model sees as roads; and of those what is not drawn. Above the first and the second some
+roads are missing, which of complete vectors is so in one square of ten; above the third too many."""
 
 
 class Estimate(NamedTuple):
@@ -61,6 +60,8 @@ class Missing(NamedTuple):
 
     share: float
     """Of the roads that it sees."""
+    is_some: bool
+    """Whether it is more than complete vectors lack."""
     is_too_much: bool
 
 
@@ -187,9 +188,10 @@ def missing_share(drawn: Bool, predicted: Bool, gsd_m: float) -> Missing:
         gsd_m: metres per pixel.
     """
     if not predicted.any():
-        return Missing(0.0, False)
+        return Missing(0.0, False, False)
     share = float((predicted & ~_near(drawn, gsd_m)).sum() / predicted.sum())
-    return Missing(share, bool(predicted.mean() > MANY_ROADS and share > MUCH_MISSING))
+    has_many = bool(predicted.mean() > MANY_ROADS)
+    return Missing(share, has_many and share > SOME_MISSING, has_many and share > MUCH_MISSING)
 
 
 def missing_roads(drawn: Bool, predicted: Bool, gsd_m: float) -> Bool:

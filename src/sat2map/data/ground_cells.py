@@ -14,7 +14,6 @@ from rasterio.errors import RasterioError
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.data.align import (
-    SOME_MISSING,
     ShiftAt,
     Shifts,
     estimate_shift,
@@ -106,7 +105,7 @@ class CellWriter(NamedTuple):
             roads = is_road[colours], self.predicted(cell.window), (frame.x_m * frame.y_m) ** 0.5
             missing = missing_share(*roads)
             reason: Reason = "roads are missing" if missing.is_too_much else "written"
-            if is_completed := reason == "written" and missing.share > SOME_MISSING:
+            if is_completed := missing.is_some and not missing.is_too_much:
                 colours[missing_roads(*roads)] = is_road.argmax()
             cell = cell._replace(shift=shift, missing=missing.share, reason=reason, is_completed=is_completed)
         if cell.reason == "written":
