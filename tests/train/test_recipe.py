@@ -95,9 +95,9 @@ def test_missing_recipe_lists_the_named_ones() -> None:
 )
 def test_a_model_that_ships_is_of_its_recipe(name: str, others: tuple[str, ...]) -> None:
     card = read_card(name).recipe
-    # Texts for the card; and the schedule, since the file was trained in parts (docs/model-card.md).
+    # Texts for the card; and schedule and precision, since the file was trained in parts (docs/model-card.md).
     texts_of_card = ("training_data", "training_data_licence", "licence", "pairs_gsd_m")
-    schedule = ("epochs", "constant_epochs", "finish", "validate_every", "checkpoint_steps")
+    schedule = ("epochs", "constant_epochs", "finish", "validate_every", "checkpoint_steps", "precision")
     free = dict.fromkeys((*texts_of_card, *schedule, *others))
     texts = {"title": "", "licence": ""}
     of_card, of_recipe = (
