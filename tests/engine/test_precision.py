@@ -71,7 +71,7 @@ def test_damaged_or_unwritable_memory_is_no_obstacle(
     assert fastest_precision(folder / "int8.onnx") == "float32"
 
 
-@pytest.mark.parametrize("flag", ["avx512_vnni", "avx_vnni", "asimddp"])
+@pytest.mark.parametrize("flag", ["avx2", "avx512_vnni", "avx_vnni", "asimddp"])
 def test_a_processor_that_multiplies_integers_fast_needs_no_timing(
     folder: Path, cache: Path, flag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
