@@ -18,7 +18,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from sat2map.classes import CLASS_NAMES
+from sat2map.classes import CLASS_NAMES, CLASSES
 
 from ..need import DEBIANS_PYTHON, QGIS_PROCESS, need_qgis
 
@@ -143,11 +143,11 @@ def test_project_shows_names_and_colours_of_classes(qgis: Qgis, naip: Path, tmp_
     assert found["legends"]["Roads"] == ["road", "major road"]
     with rasterio.open(tmp_path / "classes.tif") as made:
         share = (made.read(1) == 2).mean()
-    for name in ("shown_1.png", "shown_2.png"):
+    # The lines of roads are drawn over the areas in a darker colour, and hide less than a third of them.
+    for name, least in (("shown_1.png", share - 0.015), ("shown_2.png", share * 2 / 3)):
         with Image.open(tmp_path / name) as image:
             pixels = np.asarray(image.convert("RGB"))
-        # The lines of roads are drawn over the areas in a darker colour.
-        assert (pixels == (251, 158, 38)).all(-1).mean() == pytest.approx(share, abs=0.015), name
+        assert least < (pixels == (251, 158, 38)).all(-1).mean() < share + 0.015, name
 
 
 def test_live_map_is_a_layer_and_ends(qgis: Qgis, naip: Path, tmp_path: Path) -> None:
@@ -155,7 +155,8 @@ def test_live_map_is_a_layer_and_ends(qgis: Qgis, naip: Path, tmp_path: Path) ->
     assert found == {"status": 200, "name": "naip (live map)", "ended": True}
     with Image.open(tmp_path / "live.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
-    assert (abs(pixels - (251, 158, 38)).max(-1) < 8).mean() > 0.05
+    tones = CLASSES[2].colours_rgb
+    assert (np.abs(pixels[..., None, :] - tones).max(-1) < 8).any(-1).mean() > 0.05
 
 
 def test_cancel_ends_the_process(qgis: Qgis, naip: Path, tmp_path: Path) -> None:
