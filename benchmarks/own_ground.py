@@ -27,6 +27,7 @@ import pyogrio
 import rasterio
 import shapely
 
+from sat2map.adapt.make import CHIP_SCALES
 from sat2map.classes import CLASSES
 from sat2map.data.ground import ALIGN_FILE
 from sat2map.data.pairs import list_pairs
@@ -43,8 +44,6 @@ EMPTY = 0.5
 BESIDE_M = 2
 """So far beside its width a lost road is gone."""
 STEPS_PER_EPOCH = 50
-CHIP_SCALES = (0.9, 1.5)
-"""Finest and coarsest of the chips, of the scale at which both are scored; as in `adapt`."""
 METRICS = ("road_f1", "cldice", "miou", "acc5")
 
 

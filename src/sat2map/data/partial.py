@@ -189,12 +189,24 @@ def read_legend(file: Path, table: ClassTable) -> tuple[ClassSets, set[int]]:
 
 
 def _set_of(row: Mapping[str, str], file: Path, table: ClassTable) -> int:
-    names = [name.strip() for name in row["classes"].split("|") if name.strip()]
-    unknown = [name for name in names if name not in table.names]
+    found, unknown = named_set(row["classes"], table)
     if unknown:
         raise DataError(f"{file.name} names a class that there is not", unknown[0], hint=f"one of {table}")
     # A value without classes says nothing.
-    return sum(1 << table.names.index(name) for name in set(names)) or int(table.every_class)
+    return found or int(table.every_class)
+
+
+def named_set(text: str, table: ClassTable) -> tuple[int, list[str]]:
+    """The set of the classes that a text names (`a|b`), as bits, and the names that are of no class.
+
+    >>> from sat2map.classes import CLASSES
+    >>> named_set("land | water|moon", CLASSES)
+    (9, ['moon'])
+    """
+    names = dict.fromkeys(name.strip() for name in text.split("|") if name.strip())
+    return sum(1 << table.names.index(name) for name in names if name in table.names), [
+        name for name in names if name not in table.names
+    ]
 
 
 def expand_folder(folder: str | os.PathLike[str]) -> Path:

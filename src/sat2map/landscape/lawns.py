@@ -9,7 +9,7 @@ from sat2map.landscape.crops import divided
 from sat2map.landscape.ground import BUILDING, MAP, Floats, Terrain, gain, mixed
 from sat2map.landscape.trees import WOODS, Grove, grove, spread
 from sat2map.landscape.water import FRESH, fill, winding
-from sat2map.landscape.ways import SURFACES, way
+from sat2map.landscape.ways import LEAST_HALF_M, SURFACES, way
 
 LAND, PARK, ROAD = MAP["land"][0], MAP["park"][0], MAP["road"][0]
 GRASS = np.array([(98, 112, 62), (84, 98, 54), (124, 124, 80), (72, 84, 50), (112, 104, 72)], float)
@@ -26,8 +26,7 @@ def cemetery(ground: Terrain) -> list[Grove]:
     for _ in range(int(rng.integers(2, 7))):
         line = winding(ground, rng.uniform(10, 60), rng.uniform(90, 260))
         ground.paint(ground.stroke(line, half), gain(tone, 0.06 * ground.worn()), level=True)
-        # Maps draw narrow roads wider than they are.
-        ground.label(ground.stroke(line, max(half, 2.9)), ROAD)
+        ground.label(ground.stroke(line, max(half, LEAST_HALF_M)), ROAD)
     _stones(ground)
     return [_loose_trees(ground, rng.uniform(0.15, 0.9))]
 

@@ -10,7 +10,7 @@ from sat2map.city.bend import Bend
 from sat2map.city.geometry import Points, axis, boxes, rectangle, rotation
 from sat2map.landscape.ground import BUILDING, MAP, Floats, Terrain, gain
 from sat2map.landscape.trees import WOODS, Grove, Leaves, grove, spread
-from sat2map.landscape.ways import SURFACES
+from sat2map.landscape.ways import LEAST_HALF_M, SURFACES
 
 ROAD, LAND, PLACE = MAP["road"][0], MAP["land"][0], MAP["place"]
 
@@ -154,7 +154,7 @@ def pave(ground: Terrain, style: TownStyle, lines: list[Points], area: Floats) -
                 own = tone if rng.random() < 0.8 else SURFACES[rng.integers(first, after)]
                 ground.paint(share, gain(own, 0.07 * ground.worn()), level=True)
                 major = np.isin(ground.map_index, MAP["major road"])
-                ground.label(np.where(major, np.float32(0), ground.stroke(part, max(half, 2.9))), ROAD)
+                ground.label(np.where(major, np.float32(0), ground.stroke(part, max(half, LEAST_HALF_M))), ROAD)
 
 
 def _lots(ground: Terrain, style: TownStyle, lines: list[Points], area: Floats) -> None:

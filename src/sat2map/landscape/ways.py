@@ -15,6 +15,8 @@ SURFACES = np.array(
 )  # fmt: skip
 """New and old asphalt, concrete, gravel, sand, soil, laterite."""
 N_PAVED = 4
+LEAST_HALF_M = 2.9
+"""Of a road on the map: maps draw narrow roads wider than they are."""
 CARS = np.array([(190, 190, 190), (140, 140, 140), (225, 225, 225), (38, 38, 42), (60, 66, 84), (120, 50, 46)], float)
 
 
@@ -57,8 +59,7 @@ def lane(ground: Terrain, line: Points, *, paved: bool | None = None, half_m: fl
     ground.paint(ground.stroke(line, half + rng.uniform(0.6, 2.5)), gain(verge, 0.12 * ground.worn(6, 2)), level=True)
     share = ground.stroke(line, half)
     ground.paint(share, gain(tone, worn), level=True)
-    # Maps draw narrow roads wider than they are.
-    ground.label(ground.stroke(line, max(half, 2.9)), ROAD)
+    ground.label(ground.stroke(line, max(half, LEAST_HALF_M)), ROAD)
     ground.water *= share < 0.5
     if paved and half > 2.8 and rng.random() < 0.6:
         _line(ground, line, 0.0, dashed=rng.random() < 0.6)

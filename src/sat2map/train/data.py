@@ -17,7 +17,7 @@ from sat2map.data.cache import CachedPairs
 from sat2map.data.colour_jitter import Levels
 from sat2map.data.identity import combined
 from sat2map.data.pairs import Pair
-from sat2map.data.partial import PartialLabels
+from sat2map.data.partial import PartialLabels, named_set
 from sat2map.data.partial_chip import PartialChip, draw_partial_chip
 from sat2map.data.split import Split
 from sat2map.errors import RecipeError
@@ -119,9 +119,8 @@ class LabelSource:
     def _narrowed(self) -> PartialLabels:
         sets = self.labels.sets.copy()
         for value, names in self.source.narrowed.items():
-            indices = [self.labels.table.index_of(name) for name in names.split("|")]
-            only = np.uint32(sum(1 << i for i in indices if i is not None))
-            if None in indices or only & ~sets[value]:
+            only, unknown = named_set(names, self.labels.table)
+            if unknown or not only or only & ~int(sets[value]):
                 raise RecipeError(
                     f"narrowed value {value} of {self.source.name} cannot be", names, hint="of its legend's classes"
                 )
