@@ -12,6 +12,7 @@ import click
 
 from sat2map.cli.data_complete import complete
 from sat2map.cli.data_pairs import pairs
+from sat2map.cli.data_trees import trees
 from sat2map.cli.inspect import inspect
 from sat2map.cli.options import (
     FiniteFloat,
@@ -43,6 +44,7 @@ def data() -> None:
 data.add_command(complete)
 data.add_command(inspect)
 data.add_command(pairs)
+data.add_command(trees)
 
 
 @data.command()

@@ -241,3 +241,13 @@ def dilated(mask: Bool, slack_px: int) -> Bool:
     """
     grown: Bool = import_extra("scipy.ndimage", "eval").maximum_filter(mask, 2 * slack_px + 1, mode="constant")
     return grown
+
+
+def near_roads(roads: Bool, slack_px: int) -> Bool:
+    """Pixels that are no road and so near to one that a mask, which is rarely right to the pixel, says nothing of them.
+
+    Args:
+        roads: bool, shape (H, W).
+        slack_px: how near.
+    """
+    return dilated(roads, slack_px) & ~roads

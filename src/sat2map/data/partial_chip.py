@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from sat2map.arrays import Bool, UInt8
+from sat2map.arrays import UInt8
 from sat2map.data.augment import Augmentation
 from sat2map.data.colour_jitter import Levels, jitter_colours, levels_of
-from sat2map.data.partial import ClassSets, PartialLabels, PartialPair, dilated
+from sat2map.data.partial import ClassSets, PartialLabels, PartialPair, near_roads
 
 
 class PartialChip(NamedTuple):
@@ -93,13 +93,3 @@ def draw_partial_chip(
     always = transform.model_copy(update={"stretch": 1.0})
     source = jitter_colours(np.ascontiguousarray(image), always, rng, own, levels)
     return PartialChip(source, np.ascontiguousarray(sets))
-
-
-def near_roads(roads: Bool, slack_px: int) -> Bool:
-    """Pixels that are no road and so near to one that a mask, which is rarely right to the pixel, says nothing of them.
-
-    Args:
-        roads: bool, shape (H, W).
-        slack_px: how near.
-    """
-    return dilated(roads, slack_px) & ~roads

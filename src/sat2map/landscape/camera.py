@@ -16,6 +16,8 @@ EXPOSED = 0.6
 """How much of the way: what is bright in nature stays brighter than what is dark."""
 TINT = np.array([0.98, 1.04, 1.13])
 """The usual cast of surveys from the air, by which their grey is a little green and blue."""
+HARD, SOFT = (0.08, 0.22), (0.22, 0.58)
+"""What is left of the light in shadows: in dry air and in others."""
 AIR = np.array([128, 140, 150], np.float32)
 
 
@@ -43,7 +45,7 @@ def camera(rng: Rng) -> Camera:
     turn = rng.uniform(-1.1, 1.1) + (np.pi if rng.random() < 0.15 else 0)
     return Camera(
         shadow=rng.uniform(0.35, 1.5) * np.array([np.sin(turn), -np.cos(turn)]),
-        sky=rng.uniform(0.22, 0.58) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
+        sky=rng.uniform(*HARD if rng.random() < 0.25 else SOFT) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
         level=rng.uniform(45, 75) if rng.random() < 0.3 else rng.uniform(85, 165),
         gamma=rng.uniform(0.85, 1.2),
         saturation=rng.uniform(0.55, 1.3),
@@ -58,12 +60,17 @@ def camera(rng: Rng) -> Camera:
 def photograph(ground: Terrain, view: Camera) -> UInt8:
     """The ground as an image: uint8, shape (H, W, 3), RGB."""
     rng = ground.rng
-    light = _light(ground, view)
-    sky = view.sky.astype(np.float32)
-    image = ground.colour * (sky + (1 - sky) * light[..., None])
+    image = lit(ground, view)
     image *= (1 + 0.05 * ground.noise(260, 2))[..., None]
     haze = 1 + 0.25 * ground.noise(400, 1)[..., None]
     return developed(image, view, rng, haze)
+
+
+def lit(ground: Terrain, view: Camera) -> Floats:
+    """The ground in the light of sun and sky, with its shadows: levels 0..255 and above, shape (H, W, 3)."""
+    sky = view.sky.astype(np.float32)
+    out: Floats = ground.colour * (sky + (1 - sky) * _light(ground, view)[..., None])
+    return out
 
 
 def developed(image: Floats | UInt8, view: Camera, rng: Rng, uneven: Floats | float = 1.0) -> UInt8:

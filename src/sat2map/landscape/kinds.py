@@ -51,7 +51,7 @@ def _terraces(ground: Terrain) -> list[Grove]:
 
 
 def _lakes(ground: Terrain) -> list[Grove]:
-    cover: Cover = _any(ground, (wild.forest, wild.meadow, wild.moor, farmland.farmland, wild.scrub))
+    cover: Cover = _any(ground, (wild.forest, wild.meadow, wild.moor, farmland.farmland, wild.scrub, wild.marsh))
     groves = cover(ground)
     water.lakes(ground, grain_m=ground.rng.uniform(110, 420))
     return groves
@@ -59,7 +59,7 @@ def _lakes(ground: Terrain) -> list[Grove]:
 
 def _rivers(ground: Terrain) -> list[Grove]:
     cover: Cover = _any(
-        ground, (wild.forest, wild.meadow, farmland.farmland, wild.moor, wild.scrub, _paddies, wild.desert)
+        ground, (wild.forest, wild.meadow, farmland.farmland, wild.moor, wild.scrub, _paddies, wild.desert, wild.marsh)
     )
     groves = cover(ground)
     water.river(ground, wide_m=(14, 200))
@@ -67,7 +67,9 @@ def _rivers(ground: Terrain) -> list[Grove]:
 
 
 def _coast(ground: Terrain) -> list[Grove]:
-    cover: Cover = _any(ground, (wild.scrub, wild.meadow, wild.forest, wild.desert, farmland.farmland, wild.moor))
+    cover: Cover = _any(
+        ground, (wild.scrub, wild.meadow, wild.forest, wild.desert, farmland.farmland, wild.moor, wild.marsh)
+    )
     groves = cover(ground)
     water.sea(ground)
     return groves

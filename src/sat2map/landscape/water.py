@@ -10,9 +10,9 @@ from sat2map.landscape.ground import MAP, Floats, Terrain, blurred, gain, mixed
 WATER = MAP["water"][0]
 FRESH = np.array(
     [(14, 20, 22), (22, 34, 34), (30, 44, 40), (44, 58, 44), (62, 76, 54), (84, 84, 58), (108, 94, 66), (132, 112, 80),
-     (36, 58, 76), (26, 42, 62), (70, 92, 92), (96, 104, 100), (58, 52, 40), (40, 34, 28), (92, 112, 96)], float
+     (36, 58, 76), (26, 42, 62), (70, 92, 92), (96, 104, 100), (92, 112, 96)], float
 )  # fmt: skip
-"""Black, green, brown, blue, grey: peat, algae, mud, sky, glacier."""
+"""Black, green, brown, blue, grey: peat, algae, mud, sky, glacier. Dark brown is left to reeds and soil."""
 SALT = np.array(
     [(18, 38, 48), (24, 56, 70), (34, 70, 84), (56, 96, 104), (82, 140, 142), (46, 66, 64), (92, 96, 84), (30, 46, 44)],
     float,

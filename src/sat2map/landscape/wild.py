@@ -66,8 +66,8 @@ def marsh(ground: Terrain) -> list[Grove]:
     tones = np.array(
         [(96, 66, 48), (78, 56, 42), (62, 48, 38), (110, 92, 62), (84, 84, 54), (72, 62, 58), (54, 50, 36)]
     )
-    a, b, c = tones[rng.choice(len(tones), 3, replace=False)] * rng.uniform(0.6, 1.15)
-    colour = mixed(mixed(a, b, 0.5 + 0.5 * ground.noise(rng.uniform(30, 110), 6, fall=0.75)), c, ground.noise(14, 4))
+    a, b, c = tones[rng.choice(len(tones), 3, replace=False)] * rng.uniform(0.4, 1.15)
+    colour = mixed(mixed(a, b, 0.5 + 0.5 * ground.noise(rng.uniform(30, 200), 6, fall=0.75)), c, ground.noise(14, 4))
     light = rng.uniform(0.06, 0.2) * ground.noise(4, 3, fall=0.9, stretch=rng.choice((1.0, 2.5)))
     ground.colour = colour * (1 + light)[..., None]
     if rng.random() < 0.5:
