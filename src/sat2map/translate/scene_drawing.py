@@ -106,7 +106,7 @@ class SceneDrawing:
 
     def __init__(self, scene: Source, engine: Engine, settings: Settings, plan: TilingPlan | None = None) -> None:
         card = engine.card
-        self._classes = card.classes
+        self._engine, self._classes = engine, card.classes
         self.scene, self.settings = scene, settings.for_card(card)
         self.plan = plan or make_plan(card, settings, choose_model_grid(scene.grid, card.gsd_m, settings.gsd_m))
         self.products = list(self.settings.products)
@@ -116,6 +116,11 @@ class SceneDrawing:
         grid = self.plan.model_grid
         self._resampled = None if grid.is_scene_grid else ResampledSource(scene, grid)
         self._beyond = np.array(card.levels or DEFAULT_LEVELS).mean(1).astype(np.uint8)
+
+    def shared_by(self, n_windows: int) -> SceneDrawing | None:
+        """The same drawing for so many threads that draw a window each; None where one at a time is better."""
+        engine = self._engine.with_precision(self.settings.precision).shared_by(n_windows)
+        return None if engine is None else SceneDrawing(self.scene, engine, self.settings, self.plan)
 
     def scene_window(self, window: TiledWindow) -> Window:
         """The pixels of the scene that a window of the plan writes."""
