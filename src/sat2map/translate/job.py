@@ -150,7 +150,8 @@ def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int],
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
         written: Future[None] | None = None
         try:
-            for row, read_window, layers in _draw_side_by_side(drawing, _read_ahead(drawing, windows, reading)):
+            ahead = _read_ahead(drawing, windows, reading)
+            for row, read_window, layers in _draw_side_by_side(drawing, ahead, len(windows)):
                 if written is not None:
                     written.result()
                 written = writing.submit(writer.write, row, read_window, layers)
@@ -167,16 +168,18 @@ def draw_pieces(drawing: SceneDrawing, job: TranslationJob, rows: Sequence[int],
 
 
 def _draw_side_by_side(
-    drawing: SceneDrawing, windows: Iterable[tuple[int, ReadWindow]]
+    drawing: SceneDrawing, windows: Iterable[tuple[int, ReadWindow]], n_windows: int
 ) -> Iterator[tuple[int, ReadWindow, list[UInt8]]]:
     """Rows, windows and their layers, in the order of the windows; several are drawn at once where that is faster."""
     shared = drawing.shared_by(SIDE_BY_SIDE) if _are_shared(drawing.plan) else None
-    n_windows, drawing = (1, drawing) if shared is None else (SIDE_BY_SIDE, shared)
-    with ThreadPoolExecutor(n_windows, "draw") as drawers:
+    n_at_once = 1 if shared is None else SIDE_BY_SIDE
+    with ThreadPoolExecutor(n_at_once, "draw") as drawers:
         waiting: deque[tuple[int, ReadWindow, Future[list[UInt8]]]] = deque()
-        for row, window in windows:
-            waiting.append((row, window, drawers.submit(drawing.draw_read, window)))
-            if len(waiting) == n_windows:
+        for i, (row, window) in enumerate(windows, 1):
+            # The last one may be alone, and has all cores.
+            by = drawing if shared is None or i == n_windows else shared
+            waiting.append((row, window, drawers.submit(by.draw_read, window)))
+            if len(waiting) == n_at_once:
                 row, window, layers = waiting.popleft()
                 yield row, window, layers.result()
         for row, window, layers in waiting:
