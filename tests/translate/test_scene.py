@@ -168,6 +168,29 @@ def test_classes_are_one_band_with_colours_names_and_nodata(bundled: Translator,
     assert cog_validate(tmp_path / "classes.tif") == (True, [], [])
 
 
+def test_only_the_part_of_a_window_with_data_is_drawn(
+    bundled: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = ground(700, 900)
+    rgb[:, :300], rgb[:, :, :421], rgb[:, :, 580:] = 0, 0, 0
+    source = write_raster(tmp_path / "a.tif", rgb, **GRID, nodata=0)
+    how = Settings(core_px=640, familiarity=True)
+    with open_scene(source) as scene:
+        drawing = bundled.drawing(scene, how)
+        for window in drawing.plan.windows:
+            read = drawing.read(window)
+            assert read.valid is not None
+            monkeypatch.setattr(drawing, "_may_crop", False)
+            whole = drawing.read(window)
+            monkeypatch.setattr(drawing, "_may_crop", True)
+            if read.sat_hwc is None:
+                continue
+            assert whole.sat_hwc is not None
+            assert read.sat_hwc.size < whole.sat_hwc.size
+            for layer, other in zip(drawing.draw_read(read), drawing.draw_read(whole), strict=True):
+                np.testing.assert_array_equal(layer[read.valid], other[read.valid])
+
+
 def test_windows_side_by_side_make_the_same_map(bundled: Translator, tmp_path: Path) -> None:
     source, _ = masked_scene(tmp_path)
     n_drawing, most = 0, 0

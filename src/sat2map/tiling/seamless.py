@@ -107,7 +107,7 @@ def plan_even(height: int, width: int, *, stride: int, margin: int, core: int) -
     windows read fewer margins.
 
     >>> [window.core.width for window in plan_even(1408, 3000, stride=16, margin=224, core=1408)]
-    [1488, 1512]
+    [1504, 1496]
     >>> [window.core.width for window in plan(1408, 3000, stride=16, margin=224, core=1408)]
     [1408, 1408, 184]
 

@@ -102,6 +102,10 @@ class Settings:
         precision = engine.with_precision(self.precision).precision
         return dataclasses.replace(self.for_card(engine.card), precision=precision)
 
+    def is_exact(self, card: Card) -> bool:
+        """Whether a pixel of the map is the same in whatever window it is drawn."""
+        return self.mode_for(card) == "exact" and self.margin_for(card) >= card.margin_px
+
     def margin_for(self, card: Card) -> int:
         """Pixels of the model grid that are read on each side of a core window."""
         if self.margin_px is not None:
@@ -177,7 +181,6 @@ def make_plan(card: Card, settings: Settings, model_grid: ModelGrid) -> TilingPl
         # What is laid back smoothly is drawn from one pixel beyond the core.
         margin += 1
     # Where windows leave no trace in the map, they may be of the sizes that take the least time.
-    is_free = mode == "exact" and margin >= card.margin_px and settings.core_px == DEFAULT_CORE_PX
-    make = plan_even if is_free else plan
+    make = plan_even if settings.is_exact(card) and settings.core_px == DEFAULT_CORE_PX else plan
     windows = make(height, width, stride=stride, margin=margin, core=core)
     return TilingPlan(height, width, windows, model_grid)
