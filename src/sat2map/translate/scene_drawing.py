@@ -167,7 +167,7 @@ class SceneDrawing:
     def _cropped(self, window: TiledWindow, valid: Bool) -> TiledWindow:
         """The smallest window that holds all valid pixels of another, and its own margin."""
         stride, core = self._engine.card.stride, window.core
-        (top, bottom), (left, right) = (_ends(valid.any(axis), stride) for axis in (1, 0))
+        (top, bottom), (left, right) = (_ends(valid, axis, stride) for axis in (0, 1))
         part = Window(core.row + top, core.col + left, bottom - top, right - left)
         read = part.grown(padded_size(self.settings.margin_for(self._engine.card), 0, stride)[0])
         return TiledWindow(
@@ -221,9 +221,9 @@ class SceneDrawing:
         return fill_gaps(rgb, valid, FILL_PX, self._beyond)[inner]
 
 
-def _ends(is_valid: Bool, stride: int) -> tuple[int, int]:
-    """Where the valid pixels of an axis begin and end, on multiples of the stride."""
-    found = np.flatnonzero(is_valid)
+def _ends(valid: Bool, axis: int, stride: int) -> tuple[int, int]:
+    """Where the valid pixels begin and end along an axis, on multiples of the stride."""
+    found = np.flatnonzero(valid.any(1 - axis))
     return int(found[0]) // stride * stride, padded_size(int(found[-1]) + 1, 0, stride)[0]
 
 
