@@ -40,6 +40,9 @@ class ByWindow:
     def with_precision(self, _precision: WantedPrecision) -> ByWindow:
         return self
 
+    def shared_by(self, _n_runs: int) -> None:
+        pass
+
     def with_instance_normalization(self) -> ByWindow:
         return self
 

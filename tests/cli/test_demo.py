@@ -37,6 +37,9 @@ class Threshold:
     def with_precision(self, _precision: str) -> Threshold:
         return self
 
+    def shared_by(self, _n_runs: int) -> None:
+        pass
+
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         grey = sat_bhwc.mean(-1, keepdims=True)
         return np.where((grey > 62) & (grey < 95), (255, 255, 255), (232, 229, 222)).astype(np.uint8)

@@ -69,6 +69,9 @@ class _Blur:
     def with_precision(self, _precision: str) -> _Blur:
         return self
 
+    def shared_by(self, _n_runs: int) -> None:
+        pass
+
     def run(self, sat_bhwc: UInt8, output: str) -> UInt8:
         if output == "crisp":
             return sat_bhwc

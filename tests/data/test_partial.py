@@ -10,8 +10,8 @@ from PIL import Image
 
 from sat2map.classes import CLASS_NAMES, CLASSES
 from sat2map.data.augment import Augmentation
-from sat2map.data.partial import expand_folder, open_partial, open_road_masks
-from sat2map.data.partial_chip import draw_partial_chip, near_roads
+from sat2map.data.partial import expand_folder, near_roads, open_partial, open_road_masks
+from sat2map.data.partial_chip import draw_partial_chip
 from sat2map.errors import DataError
 
 LEGEND = "value,classes,meaning\n0,,unknown\n1,water,water\n2,land|park|place,trees\n6,road|major road,road\n"

@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from sat2map.engine import Engine, check_outputs, choose_head, load_engine, run_
 from sat2map.engine.onnx import OnnxEngine
 from sat2map.engine.torch import TorchEngine
 from sat2map.errors import MissingExtraError, ModelFileError, Sat2mapError
+from sat2map.model.bundled import resolve
 from sat2map.model.card import Card
 from sat2map.model.export import export
 from sat2map.translate import Translator
@@ -60,6 +62,18 @@ def test_several_outputs_at_once_are_those_of_one_alone(engines: tuple[OnnxEngin
         for name, drawn in together.items():
             np.testing.assert_array_equal(drawn, engine.run_outputs(sat, [name])[name])
         np.testing.assert_array_equal(together[engine.card.heads[0]], engine.run(sat, engine.card.heads[0]))
+
+
+def test_runs_at_once_share_the_threads_and_give_the_same(engines: tuple[OnnxEngine, TorchEngine]) -> None:
+    assert [engine.shared_by(2) for engine in engines] == [None, None], "floats"
+    shipped, sat = OnnxEngine(resolve(None), n_threads=4), images(1, 32, 32)
+    halves = shipped.shared_by(2)
+    assert halves is not None
+    assert halves is shipped.shared_by(2)
+    assert shipped.shared_by(5) is None
+    with ThreadPoolExecutor(2) as pool:
+        for drawn in pool.map(lambda _: halves.run(sat, "crisp"), range(4)):
+            np.testing.assert_array_equal(drawn, shipped.run(sat, "crisp"))
 
 
 def test_output_that_a_model_lacks_is_named(engines: tuple[OnnxEngine, TorchEngine]) -> None:

@@ -67,6 +67,9 @@ class QuickEngine:
     def with_precision(self, precision: WantedPrecision) -> QuickEngine:
         return self
 
+    def shared_by(self, _n_runs: int) -> None:
+        pass
+
     def with_instance_normalization(self) -> QuickEngine:
         raise ModelFileError("statistics are part of the file")
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sat2map.tiling import Window, padded_size, plan, read_padded, translate_windows
+from sat2map.tiling import TiledWindow, Window, padded_size, plan, plan_even, read_padded, translate_windows
+from sat2map.tiling.seamless import LARGEST_SHARE
 
 STRIDE, MARGIN = 4, 8
 """A 3-cell box over cells of 4 px, twice: two cells to each side matter, on the grid of the stride exactly 8 px."""
@@ -36,9 +37,12 @@ def whole(scene: Array) -> Array:
 
 
 def tiled(scene: Array, core: int, margin: int) -> Array:
+    return drawn(scene, plan(*scene.shape[:2], stride=STRIDE, margin=margin, core=core))
+
+
+def drawn(scene: Array, windows: list[TiledWindow]) -> Array:
     h, w = scene.shape[:2]
     result = np.full((h, w, scene.shape[2]), -1)
-    windows = plan(h, w, stride=STRIDE, margin=margin, core=core)
     for window, pixels in translate_windows(lambda x: scene[x.slices], network, windows, h, w):
         assert (result[window.slices] == -1).all(), "a pixel is written twice"
         result[window.slices] = pixels
@@ -53,6 +57,20 @@ sizes = st.integers(1, 75)
 def test_tiled_equals_whole_for_any_size_and_window(height: int, width: int, core: int, seed: int) -> None:
     scene = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     np.testing.assert_array_equal(tiled(scene, core, MARGIN), whole(scene))
+
+
+@settings(max_examples=300)
+@given(sizes, sizes, st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_even_windows_equal_the_whole_and_are_no_more_and_hardly_larger(
+    height: int, width: int, core: int, seed: int
+) -> None:
+    scene = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    windows = plan_even(height, width, stride=STRIDE, margin=MARGIN, core=core)
+    np.testing.assert_array_equal(drawn(scene, windows), whole(scene))
+    core = padded_size(core, core, STRIDE)[0]
+    assert len(windows) <= len(plan(height, width, stride=STRIDE, margin=MARGIN, core=core))
+    for _, read in windows:
+        assert max(read.height, read.width) <= LARGEST_SHARE * core + 2 * MARGIN + STRIDE
 
 
 @given(st.integers(3, 9), st.integers(1, 3))

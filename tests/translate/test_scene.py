@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import sqlite3
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +24,7 @@ from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
 
 from sat2map import Translator
+from sat2map.arrays import UInt8
 from sat2map.classes import CLASS_NAMES, COLOURS_RGB, classify
 from sat2map.cli.main import sat2map
 from sat2map.engine import Engine, run_whole
@@ -32,6 +35,7 @@ from sat2map.scene.source import ReadOptions, open_scene
 from sat2map.scene.stretch import StretchRange
 from sat2map.tiling import Window
 from sat2map.translate import Mode, Settings
+from sat2map.translate.job import SIDE_BY_SIDE
 from tests.scene.rasters import PLACE, write_raster
 
 GRID = {"crs": PLACE["crs"], "transform": from_origin(580000, 4510000, 1.5, 1.5)}
@@ -164,6 +168,59 @@ def test_classes_are_one_band_with_colours_names_and_nodata(bundled: Translator,
     assert cog_validate(tmp_path / "classes.tif") == (True, [], [])
 
 
+def test_only_the_part_of_a_window_with_data_is_drawn(
+    bundled: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = ground(700, 900)
+    rgb[:, :300], rgb[:, :, :421], rgb[:, :, 580:] = 0, 0, 0
+    source = write_raster(tmp_path / "a.tif", rgb, **GRID, nodata=0)
+    how = Settings(core_px=640, familiarity=True)
+    with open_scene(source) as scene:
+        drawing = bundled.drawing(scene, how)
+        for window in drawing.plan.windows:
+            read = drawing.read(window)
+            assert read.valid is not None
+            monkeypatch.setattr(drawing, "_may_crop", False)
+            whole = drawing.read(window)
+            monkeypatch.setattr(drawing, "_may_crop", True)
+            if read.sat_hwc is None:
+                continue
+            assert whole.sat_hwc is not None
+            assert read.sat_hwc.size < whole.sat_hwc.size
+            for layer, other in zip(drawing.draw_read(read), drawing.draw_read(whole), strict=True):
+                np.testing.assert_array_equal(layer[read.valid], other[read.valid])
+
+
+def test_windows_side_by_side_make_the_same_map(bundled: Translator, tmp_path: Path) -> None:
+    source, _ = masked_scene(tmp_path)
+    n_drawing, most = 0, 0
+    halves = bundled.engine.with_precision("int8")
+
+    class Halves:
+        card, outputs, precision = halves.card, halves.outputs, halves.precision
+
+        def with_precision(self, _precision: str) -> Halves:
+            return self
+
+        def shared_by(self, n_runs: int) -> Halves:
+            assert n_runs == SIDE_BY_SIDE
+            return self
+
+        def run_outputs(self, sat_bhwc: UInt8, outputs: Sequence[str]) -> dict[str, UInt8]:
+            nonlocal n_drawing, most
+            n_drawing += 1
+            most = max(most, n_drawing)
+            time.sleep(0.05)
+            answers = halves.run_outputs(sat_bhwc, outputs)
+            n_drawing -= 1
+            return answers
+
+    how = Settings(core_px=64)
+    result = drawn(Translator(cast(Engine, Halves())), source, tmp_path / "a.tif", how)
+    np.testing.assert_array_equal(result, drawn(bundled, source, tmp_path / "b.tif", how))
+    assert most == SIDE_BY_SIDE
+
+
 def test_confidence_lies_beside_the_map(bundled: Translator, tmp_path: Path) -> None:
     source, mask = masked_scene(tmp_path)
     report = bundled.translate_file(source, tmp_path / "map.tif", Settings(confidence=True, core_px=64))
@@ -188,6 +245,9 @@ def test_model_without_probabilities_is_refused_before_any_work(bundled: Transla
 
         def with_precision(self, _precision: str) -> Colours:
             return self
+
+        def shared_by(self, _n_runs: int) -> None:
+            pass
 
     source, _ = masked_scene(tmp_path)
     with pytest.raises(ModelFileError, match="no probabilities"):

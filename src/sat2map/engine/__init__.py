@@ -82,6 +82,18 @@ class Engine(Protocol):
             ModelFileError: the model has no 8-bit integers.
         """
 
+    def shared_by(self, n_runs: int) -> Engine | None:
+        """Give an engine of the same model that so many threads run at once, each with a share of the cores.
+
+        A part of the network runs on one core whatever there are, and meanwhile another run has the others.
+
+        Args:
+            n_runs: runs at a time.
+
+        Returns:
+            None where runs one after the other are better: with too few threads, or too much memory.
+        """
+
 
 def load_engine(model: str | Path | None = None, device: str = "auto", n_threads: int | None = None) -> Engine:
     """Load a model: an ONNX file with ONNX Runtime, a safetensors file with torch.

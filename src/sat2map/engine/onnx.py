@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class OnnxEngine:
         self._session, self.card = open_session(path, n_threads, precision)
         self.precision: Precision = precision if self.card.precision == "int8" else "float32"
         self._n_threads, self._others = n_threads, {self.precision: self}
+        self._shared: dict[int, OnnxEngine] = {}
         switches = {switch.name for switch in self._session.get_overridable_initializers()}
         names = [port.name for port in self._session.get_outputs()]
         self._switches = {name: SWITCH.format(name) for name in names if SWITCH.format(name) in switches}
@@ -70,3 +72,13 @@ class OnnxEngine:
             other._others = self._others
             self._others[precision] = other
         return self._others[precision]
+
+    def shared_by(self, n_runs: int) -> OnnxEngine | None:
+        """See `Engine.shared_by`."""
+        n_threads = (self._n_threads or os.cpu_count() or 1) // n_runs
+        # In floats a window takes twice the memory.
+        if not n_threads or self.precision != "int8":
+            return None
+        if n_runs not in self._shared:
+            self._shared[n_runs] = OnnxEngine(self._path, n_threads, self.precision)
+        return self._shared[n_runs]

@@ -110,3 +110,6 @@ class TorchEngine:
         """See `Engine.with_precision`."""
         check_float32(precision, self.card.name)
         return self
+
+    def shared_by(self, n_runs: int) -> None:
+        """See `Engine.shared_by`: torch keeps all cores busy, or another device."""

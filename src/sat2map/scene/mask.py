@@ -86,7 +86,10 @@ def find_mask(
     saying = [i for i, flags in enumerate(dataset.mask_flag_enums, start=1) if not nothing_said & {*flags}]
     if transparent := _transparent_colours(dataset, bands[0]):
         return TransparentColours(transparent)
-    return OwnMask(tuple(saying)) if {*bands} & {*saying} else NoMask()
+    if not {*bands} & {*saying}:
+        return NoMask()
+    # A mask of the whole raster is the same in all bands, and is read once.
+    return OwnMask(tuple(saying[:1] if MaskFlags.per_dataset in dataset.mask_flag_enums[saying[0] - 1] else saying))
 
 
 def _transparent_colours(dataset: Any, band: int) -> tuple[int, ...]:

@@ -109,7 +109,8 @@ class Stretch:
         """
         if not len(values):
             return cls((0, 0, 0), (1, 1, 1), levels)
-        low, high = np.percentile(values.astype(np.float64), PERCENTILES, axis=0)
+        exact = values if values.dtype == np.uint8 else values.astype(np.float64)
+        low, high = np.percentile(exact, PERCENTILES, axis=0)
         if values.dtype == np.uint8:
             missing = np.maximum(NARROWEST_BYTES - (high - low), 0)
             low, high = low - missing / 2, high + missing / 2

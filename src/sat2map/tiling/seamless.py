@@ -8,14 +8,19 @@ stride.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sat2map.arrays import Array
+
+LARGEST_SHARE = 1.05
+"""By how much a window may be larger than asked for, where that saves a row or a column of windows."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,42 @@ def plan(height: int, width: int, *, stride: int, margin: int, core: int) -> lis
         for col in range(0, width, core)
         for cell in [Window(row, col, core, core)]
     ]
+
+
+def plan_even(height: int, width: int, *, stride: int, margin: int, core: int) -> list[TiledWindow]:
+    """Plan the fewest windows of a scene, with read windows of equal size, row by row: together they write it once.
+
+    A window at the border of the scene has no margin there, so its core can be larger for the same memory. Fewer
+    windows read fewer margins.
+
+    >>> [window.core.width for window in plan_even(1408, 3000, stride=16, margin=224, core=1408)]
+    [1504, 1496]
+    >>> [window.core.width for window in plan(1408, 3000, stride=16, margin=224, core=1408)]
+    [1408, 1408, 184]
+
+    Args:
+        height: height of the scene in pixels.
+        width: width of the scene in pixels.
+        stride: stride of the network.
+        margin: pixels read around a core window on each side; raised to a multiple of the stride.
+        core: side of a core window that has a margin on all sides; at most a twentieth less than it can be.
+    """
+    core, margin = padded_size(core, margin, stride)
+    padded = padded_size(height, width, stride)
+    rows, cols = (_even_sides(side, stride, margin, core) for side in padded)
+    return [
+        TiledWindow(cell.clipped(height, width), cell.grown(margin).clipped(*padded))
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(cols)
+        for cell in [Window(top, left, bottom - top, right - left)]
+    ]
+
+
+def _even_sides(side: int, stride: int, margin: int, core: int) -> list[int]:
+    """Where the core windows of an axis begin and end, all of which read about as much."""
+    n_windows = max(1, math.ceil((side - 2 * margin) / (core * LARGEST_SHARE)))
+    inner = (side - 2 * margin) / n_windows
+    return sorted({0, side, *(int(margin + i * inner) // stride * stride for i in range(1, n_windows))})
 
 
 def read_padded(read: Callable[[Window], Array], window: Window, height: int, width: int) -> Array:

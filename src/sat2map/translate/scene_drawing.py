@@ -14,7 +14,7 @@ from sat2map.scene.model_grid import ResampledSource, choose_model_grid
 from sat2map.scene.pieces import FAMILIARITY
 from sat2map.scene.source import Source
 from sat2map.scene.stretch import DEFAULT_LEVELS
-from sat2map.tiling import TiledWindow, Window, blended, read_padded
+from sat2map.tiling import TiledWindow, Window, blended, padded_size, read_padded
 from sat2map.translate.settings import Settings, TilingPlan, make_plan
 
 FILL_PX = 64
@@ -69,11 +69,13 @@ class ReadWindow(NamedTuple):
     Attributes:
         window: of the tiling plan.
         valid: where its pixels hold data, on the scene grid, bool, shape (h, w); None: everywhere.
-        sat_hwc: what the model sees, margin included, uint8; None where no pixel is valid.
+        drawn: the part of it that is drawn, since beside it no pixel is valid.
+        sat_hwc: what the model sees of that part, margin included, uint8; None where no pixel is valid.
     """
 
     window: TiledWindow
     valid: Bool | None
+    drawn: TiledWindow
     sat_hwc: UInt8 | None
 
 
@@ -106,16 +108,23 @@ class SceneDrawing:
 
     def __init__(self, scene: Source, engine: Engine, settings: Settings, plan: TilingPlan | None = None) -> None:
         card = engine.card
-        self._classes = card.classes
+        self._engine, self._classes = engine, card.classes
         self.scene, self.settings = scene, settings.for_card(card)
         self.plan = plan or make_plan(card, settings, choose_model_grid(scene.grid, card.gsd_m, settings.gsd_m))
         self.products = list(self.settings.products)
         if FAMILIARITY.name in engine.outputs and FAMILIARITY not in self.products:
             self.products.append(FAMILIARITY)
+        # Elsewhere a pixel may depend on the window that it is drawn in.
+        self._may_crop = self.plan.model_grid.is_scene_grid and self.settings.is_exact(card)
         self._run = make_runner(engine, self.settings, [product.name for product in self.products[1:]])
         grid = self.plan.model_grid
         self._resampled = None if grid.is_scene_grid else ResampledSource(scene, grid)
         self._beyond = np.array(card.levels or DEFAULT_LEVELS).mean(1).astype(np.uint8)
+
+    def shared_by(self, n_windows: int) -> SceneDrawing | None:
+        """The same drawing for so many threads that draw a window each; None where one at a time is better."""
+        engine = self._engine.with_precision(self.settings.precision).shared_by(n_windows)
+        return None if engine is None else SceneDrawing(self.scene, engine, self.settings, self.plan)
 
     def scene_window(self, window: TiledWindow) -> Window:
         """The pixels of the scene that a window of the plan writes."""
@@ -150,8 +159,20 @@ class SceneDrawing:
     def read(self, window: TiledWindow) -> ReadWindow:
         """Read what a window of the plan needs."""
         valid = self.scene.valid(self.scene_window(window)) if self.scene.has_mask else None
-        is_empty = valid is not None and not valid.any()
-        return ReadWindow(window, valid, None if is_empty else self.read_model_grid(window.read))
+        if valid is not None and not valid.any():
+            return ReadWindow(window, valid, window, None)
+        drawn = window if valid is None or not self._may_crop else self._cropped(window, valid)
+        return ReadWindow(window, valid, drawn, self.read_model_grid(drawn.read))
+
+    def _cropped(self, window: TiledWindow, valid: Bool) -> TiledWindow:
+        """The smallest window that holds all valid pixels of another, and its own margin."""
+        stride, core = self._engine.card.stride, window.core
+        (top, bottom), (left, right) = (_ends(valid, axis, stride) for axis in (0, 1))
+        part = Window(core.row + top, core.col + left, bottom - top, right - left)
+        read = part.grown(padded_size(self.settings.margin_for(self._engine.card), 0, stride)[0])
+        return TiledWindow(
+            part.intersection(core), read.clipped(*padded_size(self.plan.height, self.plan.width, stride))
+        )
 
     def read_model_grid(self, window: Window) -> UInt8:
         """Read a window of the model grid, padding included, with gaps filled; uint8, shape (h, w, 3)."""
@@ -159,7 +180,7 @@ class SceneDrawing:
 
     def draw_read(self, read: ReadWindow) -> list[UInt8]:
         """Draw a window that has been read; the layers of `draw`."""
-        grid, target, window = self.plan.model_grid, self.scene_window(read.window), read.window
+        grid, target, window = self.plan.model_grid, self.scene_window(read.window), read.drawn
         if read.sat_hwc is None:
             shape = target.height, target.width
             return [np.zeros((*shape, product.n_bands), np.uint8) for product in self.products]
@@ -168,7 +189,7 @@ class SceneDrawing:
         result = self._run(read.sat_hwc)[around.inside(window.read).slices]
         layers = self._layers(result)
         if grid.is_scene_grid:
-            return [layer for layer, _ in layers]
+            return [_placed(layer, around.inside(target), target) for layer, _ in layers]
         return [grid.to_scene_grid(layer, around, target, smooth=is_smooth) for layer, is_smooth in layers]
 
     def _layers(self, result: UInt8) -> list[tuple[UInt8, bool]]:
@@ -198,3 +219,18 @@ class SceneDrawing:
                 return self.scene.read(window)
             rgb = self.scene.read(wide)
         return fill_gaps(rgb, valid, FILL_PX, self._beyond)[inner]
+
+
+def _ends(valid: Bool, axis: int, stride: int) -> tuple[int, int]:
+    """Where the valid pixels begin and end along an axis, on multiples of the stride."""
+    found = np.flatnonzero(valid.any(1 - axis))
+    return int(found[0]) // stride * stride, padded_size(int(found[-1]) + 1, 0, stride)[0]
+
+
+def _placed(layer: UInt8, part: Window, target: Window) -> UInt8:
+    """A layer of a part of a window, in a layer of all of it."""
+    if (part.height, part.width) == (target.height, target.width):
+        return layer
+    whole = np.zeros((target.height, target.width, layer.shape[-1]), np.uint8)
+    whole[part.slices] = layer
+    return whole

@@ -13,7 +13,7 @@ from sat2map.errors import ModelFileError
 from sat2map.model.card import Card, WantedPrecision
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.pieces import CLASSES, CONFIDENCE, FAMILIARITY, MAP, Product
-from sat2map.tiling import TiledWindow, Window, padded_size, plan
+from sat2map.tiling import TiledWindow, Window, padded_size, plan, plan_even
 from sat2map.tiling.blending import STEP_PX
 
 Mode = Literal["exact", "fast", "blend", "instance"]
@@ -40,7 +40,8 @@ class Settings:
 
     Attributes:
         head: one of the model's heads; by default its first.
-        core_px: side of a core window on the model grid; raised to a multiple of the model's stride.
+        core_px: side of a core window on the model grid; raised to a multiple of the model's stride. By default about
+            1,408 and, where windows are parts of one image, so that all read about as much.
         margin_px: pixels read on each side of a core window; by default the mode's, which for `exact` is the model's
             own.
         mode: `exact`: windows are parts of one image. `fast`: with a smaller margin. `blend`: tiles of 256 px, each
@@ -100,6 +101,10 @@ class Settings:
         """
         precision = engine.with_precision(self.precision).precision
         return dataclasses.replace(self.for_card(engine.card), precision=precision)
+
+    def is_exact(self, card: Card) -> bool:
+        """Whether a pixel of the map is the same in whatever window it is drawn."""
+        return self.mode_for(card) == "exact" and self.margin_for(card) >= card.margin_px
 
     def margin_for(self, card: Card) -> int:
         """Pixels of the model grid that are read on each side of a core window."""
@@ -175,5 +180,7 @@ def make_plan(card: Card, settings: Settings, model_grid: ModelGrid) -> TilingPl
         core = max(stride, min(core, int(LARGEST_SCENE_WINDOW_PX / max(model_grid.scene_px_per_px))))
         # What is laid back smoothly is drawn from one pixel beyond the core.
         margin += 1
-    windows = plan(height, width, stride=stride, margin=margin, core=core)
+    # Where windows leave no trace in the map, they may be of the sizes that take the least time.
+    make = plan_even if settings.is_exact(card) and settings.core_px == DEFAULT_CORE_PX else plan
+    windows = make(height, width, stride=stride, margin=margin, core=core)
     return TilingPlan(height, width, windows, model_grid)

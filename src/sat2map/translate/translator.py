@@ -163,7 +163,7 @@ class Translator:
         """The windows in which an image of that size is drawn, at its own resolution.
 
         >>> [window.core.width for window in Translator.load().plan(1500, 3000).windows]
-        [1408, 1408, 184, 1408, 1408, 184]
+        [1504, 1496]
 
         Args:
             height: of the image, in pixels.
