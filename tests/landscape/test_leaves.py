@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from sat2map.classes import CLASSES
+from sat2map.classes import CLASSES, ClassTable
 from sat2map.cli.main import sat2map
+from sat2map.data.ground_file import DATA_FILE, GroundFile, data_table, write_ground_file
 from sat2map.data.partial import open_partial
 from sat2map.landscape.leaves import in_leaf
 from tests.data.label_sets import write_set
@@ -48,6 +49,23 @@ def test_towns_of_a_folder_are_written_with_the_labels_that_they_had(tmp_path: P
     assert np.array_equal(new[0].label_hw, label)
     assert (new[0].image_hwc != image).any(-1).mean() > 0.02
     assert np.array_equal(new.sets[new[0].label_hw] == CLASSES.roads, roads)
+
+
+def test_labels_of_other_classes_keep_their_own_table(tmp_path: Path) -> None:
+    image, roads = town()
+    legend = "value,classes\n0,soil\n1,tarmac\n"
+    folder = write_set(tmp_path / "set", {"town.png": (image, roads.astype(np.uint8))}, legend)
+    classes: tuple[dict[str, object], ...] = (
+        {"name": "soil", "colours_rgb": [[9, 9, 9]]},
+        {"name": "tarmac", "colours_rgb": [[90, 90, 90]], "is_road": True},
+    )
+    table = GroundFile.model_validate({"classes": classes}).classes
+    assert isinstance(table, ClassTable)
+    write_ground_file(folder / DATA_FILE, GroundFile(classes=table))
+    result = CliRunner().invoke(sat2map, ["data", "trees", str(folder), "--gsd", "1", "-o", str(tmp_path / "new")])
+    assert result.exit_code == 0, result.output
+    assert data_table(tmp_path / "new") == table
+    assert len(open_partial(tmp_path / "new", table)) == 1
 
 
 def test_folder_without_a_town_is_refused_and_nothing_is_left(tmp_path: Path) -> None:

@@ -35,7 +35,6 @@ def trees(folder: Path, out: Path, gsd_m: float, seed: int, overwrite: bool, pro
     stay as they are. An image is of a town where a twentieth of its pixels is known to be road.
     """
     import_extra("scipy", "eval")
-    from sat2map.classes import CLASSES
     from sat2map.data.partial import LEGEND_FILE
     from sat2map.landscape.leaves import write_in_leaf
 
@@ -43,5 +42,5 @@ def trees(folder: Path, out: Path, gsd_m: float, seed: int, overwrite: bool, pro
         replacing_folder(out, LEGEND_FILE, overwrite=overwrite) as work,
         share_progress("images", progress, quiet=quiet) as tell,
     ):
-        n = write_in_leaf(folder, work, CLASSES, gsd_m, seed, tell)
+        n = write_in_leaf(folder, work, gsd_m, seed, tell)
     say_written(f"{n} images with trees to {out}", "data", "inspect", out, quiet=quiet)

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from sat2map.arrays import Bool, UInt8
-from sat2map.classes import ClassTable
+from sat2map.classes import CLASSES
+from sat2map.data.ground_file import DATA_FILE, data_table
 from sat2map.data.partial import LEGEND_FILE, near_roads, open_partial
 from sat2map.errors import DataError
 from sat2map.landscape.camera import camera, lit
@@ -53,7 +54,7 @@ def in_leaf(image_hwc: UInt8, roads_hw: Bool, gsd_m: float, seed: tuple[int, ...
 
 
 def write_in_leaf(
-    labels: Path, folder: Path, table: ClassTable, gsd_m: float, seed: int = 0,
+    labels: Path, folder: Path, gsd_m: float, seed: int = 0,
     tell: Callable[[float], None] = lambda _share: None,
 ) -> int:  # fmt: skip
     """Write the towns among images with partial labels again, with trees; labels and legend stay as they are.
@@ -61,7 +62,6 @@ def write_in_leaf(
     Args:
         labels: holds `image/`, `label/` and `legend.csv`.
         folder: the new one.
-        table: the classes that the legend names.
         gsd_m: metres on the ground per pixel of the images.
         seed: the same seed gives the same trees.
         tell: takes the share of the images that is done.
@@ -72,10 +72,13 @@ def write_in_leaf(
     Raises:
         DataError: a part of `labels` is missing or broken, or no image shows a town.
     """
+    table = data_table(labels) or CLASSES
     opened = open_partial(labels, table)
     for inner in ("image", "label"):
         (folder / inner).mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(labels / LEGEND_FILE, folder / LEGEND_FILE)
+    for name in (LEGEND_FILE, DATA_FILE):
+        if (labels / name).is_file():
+            shutil.copyfile(labels / name, folder / name)
     n = 0
     for i, name in enumerate(opened.names):
         image_hwc, label_hw = opened[i]
