@@ -14,17 +14,10 @@ from sat2map.files import replacing_folder
 
 
 @click.command(short_help="Narrow partial labels by what a model is sure of.")
-@click.argument("folder", metavar="LABELS", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@options.labels_argument
 @options.out_option
 @options.model_option
-@click.option(
-    "--gsd",
-    "gsd_m",
-    type=options.FiniteFloat(min=0, min_open=True),
-    required=True,
-    metavar="M",
-    help="Metres on the ground per pixel of the images.",
-)
+@options.images_gsd_option
 @click.option(
     "--roads-under",
     "hidden",

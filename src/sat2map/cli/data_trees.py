@@ -14,16 +14,9 @@ from sat2map.files import replacing_folder
 
 
 @click.command(short_help="Draw trees over the streets of images with partial labels.")
-@click.argument("folder", metavar="LABELS", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@options.labels_argument
 @options.out_option
-@click.option(
-    "--gsd",
-    "gsd_m",
-    type=options.FiniteFloat(min=0, min_open=True),
-    required=True,
-    metavar="M",
-    help="Metres on the ground per pixel of the images.",
-)
+@options.images_gsd_option
 @options.seed_option
 @progress_option
 @options.overwrite_option

@@ -145,6 +145,13 @@ gsd_option = click.option(
     "--gsd", "gsd_m", type=FiniteFloat(min=0, min_open=True), metavar="M",
     help="Metres on the ground per pixel, where the file does not say so.",
 )  # fmt: skip
+labels_argument = click.argument(
+    "folder", metavar="LABELS", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+images_gsd_option = click.option(
+    "--gsd", "gsd_m", type=FiniteFloat(min=0, min_open=True), required=True, metavar="M",
+    help="Metres on the ground per pixel of the images.",
+)  # fmt: skip
 bbox_option = click.option(
     "--bbox",
     "--bounds",
