@@ -359,6 +359,11 @@ def test_axe_finds_nothing(browser: Any, place: tuple[str, Path], tmp_path: Path
         unfold(page)
         page.wait_for_selector("#counted:has-text(' px')")
         clean(page)
+        passing = "['progress', 'dropzone'].forEach((id) => document.getElementById(id).hidden = %s)"
+        page.evaluate(passing % "false")
+        assert page.locator("#progress").is_visible() and page.locator("#dropzone").is_visible()
+        clean(page)
+        page.evaluate(passing % "true")
         page.click("[data-part=view]")
         page.keyboard.press("f")
         page.locator("#layers button").last.click()
