@@ -19,7 +19,8 @@ from sat2map.landscape.camera import camera, photograph
 from sat2map.landscape.ground import MAP, Terrain
 from sat2map.landscape.kinds import LANDSCAPES
 from sat2map.landscape.towns import town
-from sat2map.landscape.trees import plant
+from sat2map.landscape.trees import plant, wood
+from sat2map.landscape.wild import glades
 
 WATER, PARK, PLACE = (CLASS_NAMES.index(name) for name in ("water", "park", "place"))
 SIDE_PX, GSD_M = 150, 1.6
@@ -90,6 +91,31 @@ def test_closed_wood_is_a_park_and_trees_in_the_open_are_not() -> None:
             plant(ground, trees)
         assert (ground.height > 0).mean() > 0.1
         assert least <= (classify(COLOURS_RGB[ground.map_index]) == PARK).mean() <= most
+
+
+def test_even_grass_in_a_wood_is_land_and_bears_no_trees() -> None:
+    ground = Terrain(200, 200, 1.0, (7,))
+    wooded = wood(ground, np.ones(ground.shape, np.float32), "conifer")
+    assert (ground.map_index == MAP["park"][0]).all()
+    wet = ground.x < 60
+    ground.paint(wet.astype(np.float32), (20, 30, 30), MAP["water"][0], level=True)
+    glades(ground, 4)
+    plant(ground, wooded)
+    grass = ground.map_index == MAP["land"][0]
+    assert 0.05 < grass.mean() < 0.6
+    assert (ground.map_index[wet] == MAP["water"][0]).all()
+    assert (ground.height[grass] > 0).mean() < 0.1 < (ground.height[~grass & ~wet] > 0).mean()
+
+
+def test_shadows_are_blue_in_some_images_and_grey_in_others() -> None:
+    ground = Terrain(120, 120, 1.0, (8,))
+    ground.colour[:] = 100
+    ground.height[50:70, 50:70] = 12
+    shown = [photograph(ground, camera(np.random.default_rng(seed)))[..., [0, 2]].astype(float) for seed in range(60)]
+    dark = [image[image.sum(-1) < np.quantile(image.sum(-1), 0.02)] for image in shown]
+    blue = np.array([(pixels[:, 1] + 1).mean() / (pixels[:, 0] + 1).mean() for pixels in dark])
+    assert (blue > 1.6).mean() > 0.2
+    assert (blue < 1.4).mean() > 0.2
 
 
 @pytest.mark.parametrize("name", ["forest", "scrub"])

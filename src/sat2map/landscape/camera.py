@@ -18,7 +18,10 @@ TINT = np.array([0.98, 1.04, 1.13])
 """The usual cast of surveys from the air, by which their grey is a little green and blue."""
 HARD, SOFT = (0.08, 0.22), (0.22, 0.58)
 """What is left of the light in shadows: in dry air and in others."""
-AIR = np.array([128, 140, 150], np.float32)
+PALE, DEEP = np.array([0.95, 1.0, 1.05]), np.array([0.6, 0.95, 1.9])
+"""Colours of the light from the sky: from cloudy to clear and high."""
+GREY_AIR, BLUE_AIR = np.array([128, 140, 150]), np.array([70, 112, 170])
+"""What haze adds: dust and moisture, or clear air alone, by which shadows are blue."""
 
 
 class Camera(NamedTuple):
@@ -34,6 +37,8 @@ class Camera(NamedTuple):
     saturation: float
     tint: Points
     haze: float
+    air: Points
+    """The colour of the haze, shape (3,)."""
     blur_px: float
     noise: float
     quality: int
@@ -45,12 +50,13 @@ def camera(rng: Rng) -> Camera:
     turn = rng.uniform(-1.1, 1.1) + (np.pi if rng.random() < 0.15 else 0)
     return Camera(
         shadow=rng.uniform(0.35, 1.5) * np.array([np.sin(turn), -np.cos(turn)]),
-        sky=rng.uniform(*HARD if rng.random() < 0.25 else SOFT) * np.array([0.92, 1.0, rng.uniform(1.05, 1.3)]),
+        sky=rng.uniform(*HARD if rng.random() < 0.25 else SOFT) * (PALE + rng.beta(1, 1.6) * (DEEP - PALE)),
         level=rng.uniform(45, 75) if rng.random() < 0.3 else rng.uniform(85, 165),
         gamma=rng.uniform(0.85, 1.2),
         saturation=rng.uniform(0.55, 1.3),
         tint=TINT * (1 + rng.normal(0, 0.05, 3)),
         haze=rng.beta(1.2, 5) * 0.65,
+        air=GREY_AIR + (rng.random() if rng.random() < 0.4 else 0) * (BLUE_AIR - GREY_AIR),
         blur_px=float(rng.uniform(0.3, 1.1) * (rng.random() < 0.6)),
         noise=rng.uniform(0.3, 3.5),
         quality=int(rng.integers(45, 95) * (rng.random() < 0.5)),
@@ -82,7 +88,7 @@ def developed(image: Floats | UInt8, view: Camera, rng: Rng, uneven: Floats | fl
     image = 255 * np.clip(image * exposure / 255, 0, 2) ** view.gamma
     # Bright ground is held back in place of being cut off.
     image = np.where(image > 205, 205 + 50 * np.tanh((image - 205) / 50), image)
-    image = image + view.haze * uneven * (AIR * min(view.level / 100, 1.2) - image)
+    image = image + view.haze * uneven * (view.air.astype(np.float32) * min(view.level / 100, 1.2) - image)
     return _sensed(image, view, rng)
 
 

@@ -213,6 +213,18 @@ class Terrain:
         return pixels
 
 
+def outline(rng: Rng, middle: Points, radius_m: float) -> Points:
+    """The outline of something small that is round, long or, sometimes, dug with corners: shape (40, 2)."""
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    reach = 1 + sum(rng.normal(0, 0.22 / k) * np.sin(k * angle + rng.uniform(0, 6.3)) for k in (2, 3, 4))
+    if rng.random() < 0.3:
+        reach = 1 / np.maximum(np.abs(np.cos(angle)), np.abs(np.sin(angle))) * rng.uniform(0.75, 0.9)
+    turn, flat = rng.uniform(0, np.pi), rng.uniform(0.5, 1)
+    u, v = radius_m * reach * np.cos(angle), radius_m * flat * reach * np.sin(angle)
+    points: Points = middle + np.stack((u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)), -1)
+    return points
+
+
 def blurred(field: Floats, radius_px: float) -> Floats:
     """The same, smoothed over a radius; values are clipped to 0..1."""
     from PIL import ImageFilter

@@ -30,6 +30,7 @@ class Landscape(NamedTuple):
     """How often it comes in the usual mix."""
     river: float = 0.0
     ponds: float = 0.0
+    glades: float = 0.0
     lanes: float = 0.6
     major: float = 0.12
     motorway: float = 0.08
@@ -103,23 +104,25 @@ def _jungle(ground: Terrain) -> list[Grove]:
 
 
 LANDSCAPES = {
-    "forest": Landscape((wild.forest,), 1.6, river=0.15, ponds=0.15, lanes=0.7, hamlet=0.15),
+    "forest": Landscape((wild.forest,), 1.6, glades=0.5, river=0.15, ponds=0.15, lanes=0.7, hamlet=0.15),
     "fields": Landscape(
-        (farmland.farmland,), 2.0, river=0.15, ponds=0.25, lanes=0.75, hamlet=0.3, woods=0.4, railway=0.08
+        (farmland.farmland,), 2.0, glades=0.2, river=0.15, ponds=0.25, lanes=0.75, hamlet=0.3, woods=0.4, railway=0.08
     ),
     "circles": Landscape((farmland.circles,), 0.3, ponds=0.1, lanes=0.7),
     "terraces": Landscape((_terraces,), 0.4, river=0.1, ponds=0.1, hamlet=0.3, houses=("tropical",), woods=0.4),
     "orchards": Landscape((farmland.orchards,), 0.6, river=0.1, ponds=0.3, hamlet=0.3, houses=("bright",)),
     "paddies": Landscape((_paddies,), 0.9, river=0.25, ponds=0.45, hamlet=0.35, houses=("tropical",), woods=0.25),
-    "meadow": Landscape((wild.meadow,), 0.6, river=0.25, ponds=0.35, hamlet=0.3, woods=0.5),
-    "moor": Landscape((wild.moor,), 0.6, river=0.2, ponds=0.3, lanes=0.5, woods=0.2),
-    "river": Landscape((_rivers,), 1.3, hamlet=0.25, lanes=0.5, woods=0.3),
-    "lake": Landscape((_lakes,), 1.2, hamlet=0.25, lanes=0.5, ponds=0.1),
-    "coast": Landscape((_coast,), 1.0, hamlet=0.2, lanes=0.4, houses=("bright",)),
+    "meadow": Landscape((wild.meadow,), 0.6, glades=0.4, river=0.25, ponds=0.35, hamlet=0.3, woods=0.5),
+    "moor": Landscape((wild.moor,), 0.6, glades=0.3, river=0.2, ponds=0.3, lanes=0.5, woods=0.2),
+    "river": Landscape((_rivers,), 1.3, glades=0.3, hamlet=0.25, lanes=0.5, woods=0.3),
+    "lake": Landscape((_lakes,), 1.2, glades=0.4, hamlet=0.25, lanes=0.5, ponds=0.1),
+    "coast": Landscape((_coast,), 1.0, glades=0.2, hamlet=0.2, lanes=0.4, houses=("bright",)),
     "tidal": Landscape((_tidal,), 0.4, lanes=0.15, major=0.03, motorway=0.02),
     "open water": Landscape((_open_water,), 0.3, lanes=0.0, major=0.0, motorway=0.05),
     "harbour": Landscape((_harbour,), 0.6, lanes=0.7, railway=0.2, houses=("bright",)),
-    "scrub": Landscape((wild.scrub,), 0.8, river=0.08, ponds=0.1, lanes=0.6, hamlet=0.12, houses=("desert",)),
+    "scrub": Landscape(
+        (wild.scrub,), 0.8, glades=0.3, river=0.08, ponds=0.1, lanes=0.6, hamlet=0.12, houses=("desert",)
+    ),
     "desert": Landscape((wild.desert,), 0.9, ponds=0.08, lanes=0.6, motorway=0.14, hamlet=0.12, houses=("desert",)),
     "mountains": Landscape((wild.mountains,), 0.5, river=0.15, ponds=0.1, lanes=0.35, major=0.05, motorway=0.02),
     "snow": Landscape((wild.snow,), 0.4, river=0.2, ponds=0.15, hamlet=0.1),
@@ -163,7 +166,15 @@ LANDSCAPES = {
     "quarry": Landscape((works.quarry,), 0.4, lanes=0.6),
     "airfield": Landscape((works.airfield,), 0.5, ponds=0.1, lanes=0.0, major=0.0, motorway=0.0, railway=0.0),
     "marsh": Landscape(
-        (wild.marsh,), 0.9, river=0.35, ponds=0.6, lanes=0.4, hamlet=0.5, houses=("village", "bright"), built=(0.2, 0.7)
+        (wild.marsh,),
+        0.9,
+        glades=0.4,
+        river=0.35,
+        ponds=0.6,
+        lanes=0.4,
+        hamlet=0.5,
+        houses=("village", "bright"),
+        built=(0.2, 0.7),
     ),
     "cemetery": Landscape(
         (lawns.cemetery,), 0.7, ponds=0.15, lanes=0.1, major=0.2, hamlet=0.6, houses=("village",), built=(0.15, 0.5)
@@ -244,6 +255,8 @@ def _fill(ground: Terrain, kind: Landscape) -> None:
                 str(rng.choice(("broadleaf", "mixed", "conifer", "autumn", "dark"))),
             )
         )
+    if rng.random() < kind.glades:
+        wild.glades(ground, int(rng.integers(1, 5)))
     if rng.random() < kind.river:
         water.river(ground)
     if rng.random() < kind.ponds:

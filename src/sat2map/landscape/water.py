@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sat2map.city.geometry import Points, Rng
-from sat2map.landscape.ground import MAP, Floats, Terrain, blurred, gain, mixed
+from sat2map.landscape.ground import MAP, Floats, Terrain, blurred, gain, mixed, outline
 
 WATER = MAP["water"][0]
 FRESH = np.array(
@@ -54,13 +54,7 @@ def ponds(ground: Terrain, n: int) -> None:
     rng = ground.rng
     for _ in range(n):
         middle, radius = rng.uniform(0.05, 0.95, 2) * ground.size_m, rng.uniform(7, 34)
-        angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        reach = 1 + sum(rng.normal(0, 0.22 / k) * np.sin(k * angle + rng.uniform(0, 6.3)) for k in (2, 3, 4))
-        if rng.random() < 0.3:
-            reach = 1 / np.maximum(np.abs(np.cos(angle)), np.abs(np.sin(angle))) * rng.uniform(0.75, 0.9)
-        turn, flat = rng.uniform(0, np.pi), rng.uniform(0.5, 1)
-        u, v = radius * reach * np.cos(angle), radius * flat * reach * np.sin(angle)
-        shore = middle + np.stack((u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)), -1)
+        shore = outline(rng, middle, radius)
         bank = middle + (shore - middle) * (1 + rng.uniform(1, 5) / radius)
         tone = np.array([(108, 98, 76), (66, 78, 48)][rng.integers(2)])
         ground.paint(ground.covered([bank]), gain(tone, 0.14 * ground.noise(5, 2)), MAP["land"][0], level=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sat2map.landscape.ground import MAP, Terrain, gain, mixed
+from sat2map.landscape.ground import MAP, Terrain, gain, mixed, outline
 from sat2map.landscape.trees import WOODS, Grove, Leaves, grove, spread, wood
 
 LAND = MAP["land"][0]
@@ -40,10 +40,23 @@ def clearing(ground: Terrain) -> list[Grove]:
     return []
 
 
+def glades(ground: Terrain, n: int) -> None:
+    """Even grass with the outlines of ponds, so that neither evenness nor outline alone tells water."""
+    rng = ground.rng
+    tones = np.array([(98, 108, 66), (84, 100, 58), (112, 122, 76), (72, 88, 50), (120, 114, 78), (66, 76, 48)])
+    for _ in range(n):
+        middle = rng.uniform(0.05, 0.95, 2) * ground.size_m
+        grass = ground.covered([outline(rng, middle, rng.uniform(8, 60))])
+        tone = tones[rng.integers(len(tones))] * rng.uniform(0.8, 1.15)
+        ground.paint(
+            grass * (1 - ground.water), gain(tone, rng.uniform(0.01, 0.05) * ground.noise(60, 3)), LAND, level=True
+        )
+
+
 def meadow(ground: Terrain) -> list[Grove]:
     """Pasture and rough grass, with trees and bushes here and there."""
     clearing(ground)
-    return [scattered_trees(ground, 14, ground.rng.uniform(0.05, 0.5))]
+    return [scattered_trees(ground, ground.rng.uniform(7, 15), ground.rng.uniform(0.05, 0.6))]
 
 
 def moor(ground: Terrain) -> list[Grove]:
