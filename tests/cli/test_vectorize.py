@@ -14,6 +14,7 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 import shapely
 from click.testing import CliRunner
 
@@ -127,6 +128,41 @@ def test_confidence_of_a_map_is_that_of_its_areas(city: Path, tmp_path: Path) ->
     assert confidence.between(0.1, 1).all()
     assert confidence.mean() > 0.4
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("name", ["map.tiff", "map.TIF", "map.png"])
+def test_vectors_are_the_same_whatever_the_ending_of_their_map(city: Path, tmp_path: Path, name: str) -> None:
+    run("translate", city, "-o", tmp_path / "alone.geojsonl", "--quiet")
+    run("translate", city, "-o", tmp_path / "with.geojsonl", "--also", tmp_path / name, "--quiet")
+    run("vectorize", tmp_path / name, "-o", tmp_path / "later.geojsonl", "--quiet")
+    alone = (tmp_path / "alone.geojsonl").read_bytes()
+    assert b'"confidence":0' in alone.replace(b" ", b"")
+    assert (tmp_path / "with.geojsonl").read_bytes() == (tmp_path / "later.geojsonl").read_bytes() == alone
+
+
+def test_web_tiles_become_vectors_and_are_no_map_beside_them(city: Path, tmp_path: Path) -> None:
+    tiles = tmp_path / "map.mbtiles"
+    run("translate", city, "-o", tiles, "--confidence", "--quiet")
+    # Their confidence is on the scene's grid, not on theirs.
+    run("vectorize", tiles, "-o", tmp_path / "map.fgb", "--quiet")
+    assert len(geopandas.read_file(tmp_path / "map.fgb"))
+    result = CliRunner().invoke(sat2map, ["translate", str(city), "-o", str(tmp_path / "a.gpkg"), "--also", str(tiles)])
+    assert result.exit_code == 2
+    assert "--also takes .tif or .png" in result.stderr
+
+
+def test_a_scene_or_map_in_a_geopackage_is_not_replaced_by_its_vectors(city: Path, tmp_path: Path) -> None:
+    for command, source in (("translate", city), ("vectorize", truth(city))):
+        scene, mosaic = tmp_path / f"{command}.gpkg", tmp_path / f"{command}.vrt"
+        with rasterio.Env(GDAL_PAM_ENABLED=False):
+            rasterio.shutil.copy(source, scene, driver="GPKG")
+            rasterio.shutil.copy(scene, mosaic, driver="VRT")
+        before = scene.read_bytes()
+        for given in (scene, mosaic):
+            result = CliRunner().invoke(sat2map, [command, str(given), "-o", str(scene), "--overwrite"])
+            assert result.exit_code == 2
+            assert "output is the input itself" in result.stderr
+        assert scene.read_bytes() == before
 
 
 @pytest.mark.parametrize("layer", ["roads", "junctions"])

@@ -100,6 +100,28 @@ def test_confidence_of_another_size_is_told(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("n_bands", "place"), [(1, {"transform": Affine(1, 0, 5e5 + 4, 0, -1, 5e6)}), (3, {})], ids=["elsewhere", "a map"]
+)
+def test_confidence_of_another_place_and_a_map_are_no_confidence(tmp_path: Path, n_bands: int, place: Any) -> None:
+    path = raster(tmp_path / "a.tif", np.zeros((1, 4, 4), np.uint8))
+    other = raster(tmp_path / "b.tif", np.zeros((n_bands, 4, 4), np.uint8), **place)
+    with pytest.raises(SceneError, match="on the grid of its map"), open_class_raster(path, confidence=other):
+        pass
+
+
+def test_confidence_of_an_older_map_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = raster(tmp_path / "a.tif", np.zeros((1, 4, 4), np.uint8))
+    beside = raster(tmp_path / "a_confidence.tif", np.full((1, 4, 4), 99, np.uint8))
+    for model, is_its_own in (("open", True), ("newyork", False)):
+        for file, product, drawn_by in ((path, "map", "open"), (beside, "confidence", model)):
+            with rasterio.open(file, "r+") as dataset:
+                dataset.update_tags(SAT2MAP_MODEL=drawn_by, SAT2MAP_PRODUCT=product)
+        with open_class_raster(path) as classes:
+            assert (classes.read(Window(0, 0, 4, 4)).confidence_hw is not None) == is_its_own
+        assert ("of another map" in caplog.text) != is_its_own
+
+
 def test_classes_of_others(tmp_path: Path) -> None:
     file = tmp_path / "classes.toml"
     file.write_text(

@@ -13,6 +13,8 @@ from sat2map.errors import OutputError, SceneError
 
 VECTOR_SUFFIXES = (".gpkg", ".fgb", ".parquet", ".geojsonl", ".geojsons")
 """Formats of vectors, known here without importing what writes them."""
+WEB_TILES = (".mbtiles", ".pmtiles")
+"""Formats of maps of which no vectors of the same map can be made."""
 
 
 class VectorOutputs(NamedTuple):
@@ -42,10 +44,12 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
     out, also, overwrite, as_json = outputs
     if out.suffix.lower() not in VECTOR_SUFFIXES:
         raise click.UsageError("--also goes with vectors: -o map.gpkg --also map.tif")
+    if also is not None and also.suffix.lower() in WEB_TILES:
+        raise click.UsageError("--also takes .tif or .png: the pixels of web tiles are others than the map's")
     if len(sources) != 1 or Path(sources[0]).is_dir():
         raise click.UsageError("vectors are made of one scene: translate a folder to maps, then use vectorize")
     check_vector_destination(out, overwrite=overwrite)
-    _check_has_georeference(sources[0], given)
+    _check_scene(sources[0], out, given)
     # Of a fixed name, by which an interrupted run goes on.
     raster = also or out.with_name(f".{out.stem}_map.tif")
     once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}
@@ -65,16 +69,19 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
                 drawn.unlink()
 
 
-def _check_has_georeference(source: str, given: Mapping[str, Any]) -> None:
-    """See, before the map is drawn, that its vectors will lie somewhere.
+def _check_scene(source: str, out: Path, given: Mapping[str, Any]) -> None:
+    """See, before the map is drawn, that its vectors will lie somewhere, and not in place of the scene.
 
     Raises:
         SceneError: the scene has no CRS or no transform, or cannot be read.
+        OutputError: the scene is what would be written (a GeoPackage may hold both).
     """
     from sat2map.cli.scenes import read_options
+    from sat2map.scene.destination import check_no_input
     from sat2map.scene.source import UNSTRETCHED, open_scene
 
     with open_scene(source, read_options(given), shared=UNSTRETCHED) as scene:
+        check_no_input(out, scene.files)
         if scene.grid.transform is None:
             raise SceneError(
                 "scene has no georeference, so its vectors would have no place",

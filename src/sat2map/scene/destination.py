@@ -17,16 +17,27 @@ from sat2map.scene.gdal import METADATA, is_utf8
 from sat2map.scene.georeference import Grid, ends_where_web_tiles_end
 from sat2map.scene.image import IMAGE_SUFFIXES
 from sat2map.scene.job_folder import open_job_folder
-from sat2map.scene.pieces import MAP, Piece, PieceWriter, one_line, open_piece
+from sat2map.scene.pieces import CONFIDENCE, FAMILIARITY, MAP, Piece, PieceWriter, Product, one_line, open_piece
 from sat2map.scene.source import RASTER_SUFFIXES
 from sat2map.tiling import Window
 
-__all__ = ["COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "publish"]
+__all__ = [
+    "COG", "PieceWriter", "check_destination", "check_no_input", "cog_block_px", "open_writer", "output_path",
+    "publish",
+]  # fmt: skip
 
 LONGEST_NAME = 255
 """Bytes of a name in a file system."""
 
 log = logging.getLogger(__name__)
+
+
+def output_path(destination: Path, product: Product) -> Path:
+    """The file of a product: confidence and familiarity lie beside the map, as rasters."""
+    if product not in (CONFIDENCE, FAMILIARITY):
+        return destination
+    suffix = destination.suffix if destination.suffix.lower() in (".tif", ".tiff", ".png") else ".tif"
+    return destination.with_name(f"{destination.stem}_{product.name}{suffix}")
 
 
 def check_destination(source: str | Path, destination: Path, *, overwrite: bool, may_make_folder: bool = False) -> None:
@@ -59,14 +70,19 @@ def check_destination(source: str | Path, destination: Path, *, overwrite: bool,
     check_output_folder(folder)
 
 
-def check_no_input(destination: Path, inputs: Iterable[Path]) -> None:
+def check_no_input(destination: Path, inputs: Iterable[Path], parameter: str = "out") -> None:
     """See that a map does not replace what it is made from, by whatever name (the members of a mosaic included).
+
+    Args:
+        destination: of the map.
+        inputs: what it is made from.
+        parameter: that names the destination.
 
     Raises:
         OutputError: it would.
     """
     if destination.exists() and any(path.exists() and destination.samefile(path) for path in inputs):
-        raise OutputError("output is the input itself", destination, hint="choose another name with `out`")
+        raise OutputError("output is the input itself", destination, hint=f"choose another name with `{parameter}`")
 
 
 def check_grid(destination: Path, grid: Grid) -> None:

@@ -14,11 +14,10 @@ import numpy as np
 from sat2map.arrays import UInt8
 from sat2map.engine import Engine, load_engine
 from sat2map.model.card import Card
-from sat2map.scene.destination import check_destination, check_grid, check_no_input
+from sat2map.scene.destination import check_destination, check_grid, check_no_input, output_path
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.model_grid import ModelGrid
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
-from sat2map.scene.pieces import CONFIDENCE, FAMILIARITY, Product
 from sat2map.scene.source import Source, open_scene
 from sat2map.scene.stretch import DEFAULT_LEVELS, NOTHING_SHARED, SharedStretch, StretchOption, StretchRule
 from sat2map.tiling import Difference, padded_size, translate_windows
@@ -45,14 +44,6 @@ TIMING_PX = 512
 DEFAULT_SETTINGS = Settings()
 
 log = logging.getLogger(__name__)
-
-
-def output_path(destination: Path, product: Product) -> Path:
-    """The file of a product: confidence and familiarity lie beside the map, as rasters."""
-    if product not in (CONFIDENCE, FAMILIARITY):
-        return destination
-    suffix = destination.suffix if destination.suffix.lower() in (".tif", ".tiff", ".png") else ".tif"
-    return destination.with_name(f"{destination.stem}_{product.name}{suffix}")
 
 
 class Translator:

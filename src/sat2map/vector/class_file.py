@@ -20,10 +20,11 @@ from sat2map.arrays import Float32, UInt8
 from sat2map.classes import CLASSES, MapClass
 from sat2map.errors import DataError, SceneError
 from sat2map.scene.class_tag import named_classes
-from sat2map.scene.gdal import check_is_one_raster, is_remote, open_raster, read_errors
+from sat2map.scene.gdal import read_errors
 from sat2map.scene.georeference import Grid
 from sat2map.tiling import Window
 from sat2map.vector.class_raster import ClassWindow
+from sat2map.vector.confidence_file import open_confidence, opened_raster
 
 SAMPLE_PX = 512
 """Side of the sample by which a map is told from a photograph."""
@@ -45,12 +46,16 @@ class FileClasses:
         table: the classes.
         confidence: a raster of one band on the same grid, 0..255 for 0 to 1.
 
+    Attributes:
+        files: everything that is read, the members of a mosaic included.
+
     Raises:
         SceneError: it holds no classes, or other ones.
     """
 
     def __init__(self, dataset: Any, name: str | Path, table: Sequence[MapClass], confidence: Any = None) -> None:
         self._dataset, self._name, self._confidence = dataset, name, confidence
+        self.files = [Path(file) for file in (*dataset.files, *(confidence.files if confidence else ()))]
         self.grid = Grid(dataset.height, dataset.width, dataset.crs, dataset.transform)
         # A dataset is read by one thread at a time; what follows is done by several.
         self._lock = threading.Lock()
@@ -162,7 +167,7 @@ def open_class_raster(
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES))
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        dataset = stack.enter_context(_opened(source))
+        dataset = stack.enter_context(opened_raster(source))
         if dataset.crs is None or dataset.transform.is_identity:
             raise SceneError(
                 "raster has no CRS, so its vectors would have no place", source, hint="rio edit-info --crs --transform"
@@ -170,21 +175,8 @@ def open_class_raster(
         table = table or named_classes(dataset, source)
         if table is None:
             _check_palette(dataset, source)
-        beside = Path(source).with_name(f"{Path(source).stem}_confidence.tif")
-        if confidence is None and not is_remote(source) and beside.exists():
-            confidence = beside
-        certain = None if confidence is None else stack.enter_context(_opened(confidence))
-        if certain is not None and (certain.shape != dataset.shape or certain.dtypes[0] != "uint8"):
-            raise SceneError("confidence is not 8 bits on the grid of its map", confidence, hint="make both again")
+        certain = open_confidence(stack, dataset, source, confidence)
         yield FileClasses(dataset, source, table or CLASSES, certain)
-
-
-def _opened(source: str | Path) -> Any:
-    if not is_remote(source) and not Path(source).exists():
-        raise SceneError("no such file", source, hint="check the path")
-    dataset = open_raster(source)
-    check_is_one_raster(dataset, source)
-    return dataset
 
 
 def _check_palette(dataset: Any, name: str | Path) -> None:

@@ -134,8 +134,8 @@ def vectorize_file(
     path = Path(destination)
     check_vector_destination(path, overwrite=overwrite)
     settings.layers(path)
-    check_no_input(path, [Path(source)])
     with open_class_raster(source, table, confidence) as raster:
+        check_no_input(path, raster.files)
         counts: dict[str, int] = {}
         made = _traced(raster, path, settings, raster.table, tell)
         write_layers(path, (_counted(layer, counts) for layer in made), overwrite=overwrite)
