@@ -120,6 +120,11 @@ def test_areas_of_which_one_was_moved_are_no_coverage(made: Path, tmp_path: Path
         (("map.gpkg", "--true", "none.gpkg"), "no such file of vectors"),
         (("map.gpkg", "--true", "areas.fgb"), "holds no line of a road"),
         (("roads.fgb", "--map", "map.tif"), "hold no areas"),
+        (
+            ("map.gpkg", "--true", "exact.gpkg", "--errors", "exact.gpkg", "--overwrite"),
+            "output is the input itself: 'exact.gpkg'\nhint: choose another name with --errors",
+        ),
+        (("map.gpkg", "--true", "exact.gpkg", "--errors", "map.gpkg", "--overwrite"), "output is the input itself"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -60,6 +60,8 @@ def evaluate_vectors(
         import_extra(module, "vector")
     found: dict[str, Any] = {}
     if true_roads is not None:
+        if errors is not None:
+            _check_errors_file(errors, [true_roads, vectors, *([raster] if raster else [])], overwrite=overwrite)
         found["roads"] = _score_roads(true_roads, vectors, errors, seed, overwrite)
     if raster is not None:
         found["areas"] = _score_areas(vectors, raster, class_table)
@@ -71,13 +73,18 @@ def evaluate_vectors(
         say(f"wrote {errors}")
 
 
+def _check_errors_file(errors: Path, inputs: list[Path], *, overwrite: bool) -> None:
+    from sat2map.scene.destination import check_no_input
+    from sat2map.vector.write import check_vector_destination
+
+    check_vector_destination(errors, overwrite=overwrite)
+    check_no_input(errors, inputs, "errors")
+
+
 def _score_roads(true: Path, vectors: Path, errors: Path | None, seed: int, overwrite: bool) -> dict[str, Any]:
     from sat2map.evaluate.graph_files import read_road_pair
     from sat2map.evaluate.graph_score import road_errors, score_roads, write_road_errors
-    from sat2map.vector.write import check_vector_destination
 
-    if errors is not None:
-        check_vector_destination(errors, overwrite=overwrite)
     pair = read_road_pair(true, vectors)
     scores = score_roads(pair.true, pair.predicted, seed=seed).as_dict()
     if errors is not None:
