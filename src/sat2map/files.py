@@ -10,7 +10,7 @@ import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,22 +131,36 @@ def refuse_existing(*outputs: Path, overwrite: bool) -> None:
             raise OutputError("output exists", path, hint="`overwrite` replaces it")
 
 
+def refuse_input_within(folder: Path, inputs: Iterable[str | Path]) -> None:
+    """Before any work: see that a folder that will be replaced holds nothing of what is read.
+
+    Raises:
+        OutputError: it is an input itself, or holds one.
+    """
+    whole = folder.resolve()
+    if folder.is_dir() and any(whole in (path, *path.parents) for path in (Path(given).resolve() for given in inputs)):
+        raise OutputError("output holds the input, so it is not replaced", folder, hint="choose another with `out`")
+
+
 @contextmanager
-def replacing_folder(folder: Path, mark: str, *, overwrite: bool) -> Iterator[Path]:
+def replacing_folder(folder: Path, mark: str, *, overwrite: bool, inputs: Iterable[str | Path] = ()) -> Iterator[Path]:
     """A neighbour of a folder of data to write to, which replaces it at the end.
 
     Args:
         folder: the final folder.
         mark: name of a file that every folder of this kind holds; one without it is not replaced.
         overwrite: whether one with it is.
+        inputs: files and folders from which the data are made; a folder that holds one is not replaced.
 
     Yields:
         The folder to write to.
 
     Raises:
-        OutputError: the folder exists and is not to be replaced, is no data set of this kind, or cannot be made.
+        OutputError: the folder exists and is not to be replaced, is no data set of this kind, holds an input, or cannot
+            be made.
     """
     _check_replaceable(folder, mark, overwrite=overwrite)
+    refuse_input_within(folder, inputs)
     check_output_folder(folder.parent)
     try:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.absolute().parent))

@@ -355,6 +355,15 @@ def test_predictions_of_another_size_are_brought_to_that_of_scoring(data: Path, 
         assert prediction.size == (48, 48)
 
 
+def test_saved_images_do_not_replace_the_predictions_that_are_scored(data: Path, tmp_path: Path) -> None:
+    maps = _predictions(data, tmp_path / "prediction", scale=3)
+    before = {path: path.read_bytes() for path in maps.iterdir()}
+    done = _run(data, "--size", 48, "--predictions", maps, "-o", tmp_path, "--save-images", "--overwrite")
+    assert done.exit_code == 2
+    assert "output holds the input" in done.stderr
+    assert {path: path.read_bytes() for path in maps.iterdir()} == before
+
+
 @pytest.mark.usefixtures("blur")
 def test_predictions_are_in_the_report(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")

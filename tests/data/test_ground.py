@@ -236,6 +236,17 @@ def test_folder_that_is_no_data_set_is_never_replaced(town: Path, tmp_path: Path
         write(town, tmp_path / "photos", overwrite=True)
 
 
+def test_data_set_that_holds_a_scene_is_not_replaced(town: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    write(town, out)
+    scene = out / "A" / "scene.tif"
+    scene.write_bytes((town / "scene.tif").read_bytes())
+    style = load_style("osm")
+    with pytest.raises(OutputError, match="output holds the input"):
+        write_ground_pairs([scene], [town / "areas.gpkg"], out, style, overwrite=True)
+    assert scene.exists()
+
+
 def test_city_drawn_from_its_own_vectors_is_its_map(tmp_path: Path) -> None:
     """Borders are rounded in another way; nothing else differs."""
     window = Window(0, 0, 600, 600)

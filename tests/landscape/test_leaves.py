@@ -51,6 +51,21 @@ def test_towns_of_a_folder_are_written_with_the_labels_that_they_had(tmp_path: P
     assert np.array_equal(new.sets[new[0].label_hw] == CLASSES.roads, roads)
 
 
+def test_labels_are_not_replaced_by_those_of_their_towns(tmp_path: Path) -> None:
+    image, roads = town()
+    label = roads.astype(np.uint8)
+    folder = write_set(tmp_path / "set", {"town.png": (image, label), "wood.png": (image, label * 0)}, LEGEND)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    # A folder of labels that holds another one is as much an input.
+    (tmp_path / "legend.csv").write_bytes((folder / "legend.csv").read_bytes())
+    for out in (folder, tmp_path):
+        arguments = ["data", "trees", str(folder), "--gsd", "1", "-o", str(out), "--overwrite"]
+        result = CliRunner().invoke(sat2map, arguments)
+        assert result.exit_code == 2
+        assert "output holds the input" in result.stderr
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
+
+
 def test_labels_of_other_classes_keep_their_own_table(tmp_path: Path) -> None:
     image, roads = town()
     legend = "value,classes\n0,soil\n1,tarmac\n"

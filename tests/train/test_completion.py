@@ -122,6 +122,7 @@ def test_command_writes_a_folder_and_refuses_what_does_not_fit(folder: Path, tmp
     assert "wrote labels of 1 images, 1 completed" in said
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["image", "label", LEGEND_FILE]
     assert "output exists" in run(folder, "-o", tmp_path / "new", "--gsd", 0.8, "--model", model)[1]
+    assert "holds the input" in run(tmp_path / "new", "-o", tmp_path / "new", "--gsd", 1, "--overwrite")[1]
     assert (
         "no image is left to complete"
         in run(folder, "-o", tmp_path / "b", "--gsd", 1, "--model", model, "--only", "x*")[1]

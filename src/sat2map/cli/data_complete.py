@@ -52,7 +52,7 @@ def complete(
         raise DataError(
             "folder holds no partial labels", folder, hint="image/ with label/ and legend.csv, or with mask/"
         )
-    with replacing_folder(out, LEGEND_FILE, overwrite=overwrite) as work:
+    with replacing_folder(out, LEGEND_FILE, overwrite=overwrite, inputs=[folder]) as work:
         teacher = Teacher(*load_generator(resolve_weights(model or DEFAULT)))
         labels = open_labels(folder, kind, teacher.card.classes)
         chosen = labels.matching(only, without).names

@@ -32,7 +32,7 @@ def trees(folder: Path, out: Path, gsd_m: float, seed: int, overwrite: bool, pro
     from sat2map.landscape.leaves import write_in_leaf
 
     with (
-        replacing_folder(out, LEGEND_FILE, overwrite=overwrite) as work,
+        replacing_folder(out, LEGEND_FILE, overwrite=overwrite, inputs=[folder]) as work,
         share_progress("images", progress, quiet=quiet) as tell,
     ):
         n = write_in_leaf(folder, work, gsd_m, seed, tell)

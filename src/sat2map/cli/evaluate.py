@@ -141,7 +141,8 @@ def _evaluate_pairs(
     if save_images and out is None:
         raise click.UsageError("--save-images needs a folder: give -o as well")
     if out is not None:
-        results.check_folder(out, save_images=save_images, overwrite=overwrite)
+        inputs = [path for path in (checked.data, checked.target_folder, checked.predictions) if path is not None]
+        results.check_folder(out, save_images=save_images, overwrite=overwrite, inputs=inputs)
     if report is not None:
         results.check_report(report, overwrite=overwrite)
     with results.results_folder(out) as folder:

@@ -108,7 +108,7 @@ def write_ground_pairs(
         SceneError: a scene cannot be read, or has no georeference.
         OutputError: the folder cannot be written.
     """
-    with replacing_folder(folder, DATA_FILE, overwrite=overwrite) as work:
+    with replacing_folder(folder, DATA_FILE, overwrite=overwrite, inputs=[*scenes, *vectors]) as work:
         for part in (*FOLDERS, CLASS_FOLDER):
             (work / part).mkdir()
         cells, counts, gsd_m = _write_scenes(scenes, vectors, work, style, options, road_model)

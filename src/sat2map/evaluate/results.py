@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,20 +13,31 @@ from PIL import Image
 from sat2map.errors import OutputError, import_extra
 from sat2map.evaluate.evaluation import Evaluation
 from sat2map.evaluate.protocol import ScoredImage
-from sat2map.files import check_folder_to_make, check_output_folder, full_disk_named, refuse_existing, replacing
+from sat2map.files import (
+    check_folder_to_make,
+    check_output_folder,
+    full_disk_named,
+    refuse_existing,
+    refuse_input_within,
+    replacing,
+)
 
 METRICS_FILE, PREDICTION, TRUTH = "metrics.json", "prediction", "truth"
 
 
-def check_folder(folder: Path, *, save_images: bool, overwrite: bool) -> None:
+def check_folder(folder: Path, *, save_images: bool, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Refuse a folder that results cannot be written to.
 
     Raises:
-        OutputError: it is a file, cannot be made or written to, or results exist in it and `overwrite` is false.
+        OutputError: it is a file, cannot be made or written to, results exist in it and `overwrite` is false, or the
+            images would replace the inputs.
     """
     check_folder_to_make(folder)
     names = (METRICS_FILE, *((PREDICTION, TRUTH) if save_images else ()))
     refuse_existing(*(folder / name for name in names), overwrite=overwrite)
+    if save_images:
+        for name in (PREDICTION, TRUTH):
+            refuse_input_within(folder / name, inputs)
 
 
 def check_report(report: Path, *, overwrite: bool) -> None:
