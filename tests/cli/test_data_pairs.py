@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     ),
     "vectors without a CRS": (lambda d: _pairs(d, _without_crs(d)), "no CRS"),
     "scene without a CRS": (
-        lambda d: _pairs(d, _roads(d), scene=_scene(d / "plain.tif", crs=None)), "no georeference",
+        lambda d: _pairs(d, _roads(d), scene=_scene(d / "plain.tif", crs=None)), "--crs says which it is",
     ),
     "no such layer": (lambda d: _pairs(d, _roads(d), "--layer", "rivers"), "no layer rivers"),
     "style that matches nothing": (lambda d: _pairs(d, _roads(d), "--style", "areas"), "draws nothing"),

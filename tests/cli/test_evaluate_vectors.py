@@ -67,6 +67,13 @@ def test_a_report_shows_where_roads_are_missing_and_false(made: Path, tmp_path: 
     assert "exists" in refused(made / "map.gpkg", "--true", true, "--errors", report)
 
 
+def test_roads_far_beside_the_true_ones_are_told(made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for shift_m, is_told in ((1_150.0, False), (50_000.0, True)):
+        true = truth(tmp_path / f"{shift_m}.fgb", [(shift_m, 100.0), (shift_m + 100, 100.0)])
+        assert scores(made / "map.gpkg", "--true", true)["roads"]["apls_4m"] == 0
+        assert ("50 km beside the true ones" in caplog.text) == is_told
+
+
 def test_a_maps_own_roads_are_traced(made: Path) -> None:
     assert scores(made / "map.tif", "--true", made / "map.tif")["roads"]["apls_4m"] == pytest.approx(1)
 
@@ -118,7 +125,7 @@ def test_areas_of_which_one_was_moved_are_no_coverage(made: Path, tmp_path: Path
         (("map.gpkg",), "nothing to compare with"),
         (("map.gpkg", "--errors", "e.gpkg", "--map", "map.tif"), "--errors is of roads"),
         (("map.gpkg", "--true", "none.gpkg"), "no such file of vectors"),
-        (("map.gpkg", "--true", "areas.fgb"), "holds no line of a road"),
+        (("map.gpkg", "--true", "areas.fgb"), "layer areas holds no line of a road"),
         (("roads.fgb", "--map", "map.tif"), "hold no areas"),
         (
             ("map.gpkg", "--true", "exact.gpkg", "--errors", "exact.gpkg", "--overwrite"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ from sat2map.vector.roads_trace import Tracing
 
 ROADS = "roads"
 LINES = 5
+FAR_M = 1000.0
+"""Between all roads of both files: one would hardly look there for the other's."""
+
+log = logging.getLogger(__name__)
 
 
 class RoadLinesInFile(NamedTuple):
@@ -59,12 +64,18 @@ def read_road_pair(true: Path, predicted: Path) -> RoadPair:
         raise DataError("true roads have no place on Earth", true, hint="is their CRS right?")
     west, south, east, north = shapely.total_bounds(geographic)
     plane = CRS.from_proj4(f"+proj=aeqd +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m")
-    graphs = [line_graph(reproject(found.lines, found.crs, plane)[0]) for found in both]
-    return RoadPair(graphs[0], graphs[1], plane)
+    lines = [reproject(found.lines, found.crs, plane)[0] for found in both]
+    if not len(lines[1]):
+        raise DataError("roads have no place beside the true ones", predicted, hint="is their CRS right?")
+    apart_m = shapely.distance(*(shapely.box(*shapely.total_bounds(some)) for some in lines))
+    if apart_m > FAR_M:
+        log.warning("roads of %s lie %.0f km beside the true ones: is a CRS wrong?", predicted, apart_m / 1000)
+    return RoadPair(line_graph(lines[0]), line_graph(lines[1]), plane)
 
 
 def read_road_lines(path: Path) -> RoadLinesInFile:
     """Read the roads of a file of vectors, or trace those of a raster of classes as `vectorize` does."""
+    where = "file"
     if _is_raster(path):
         with open_class_raster(path) as raster:
             settings = RoadSettings(tracing=Tracing(road_classes=road_rows(raster.table)))
@@ -72,10 +83,14 @@ def read_road_lines(path: Path) -> RoadLinesInFile:
             found = RoadLinesInFile(lines, raster.grid.crs)
     else:
         layer, parts = read_layer(path, ROADS)
+        where = f"layer {layer.name}"
         lines = np.concatenate([_lines(part.geometry) for part in parts]) if parts else np.zeros(0, object)
         found = RoadLinesInFile(lines, layer.crs)
     if not len(found.lines):
-        raise DataError("file holds no line of a road", path, hint="give vectors with lines, or a map with roads")
+        raise DataError(
+            f"{where} holds no line of a road", path,
+            hint="give vectors whose layer roads, or whose first layer, has lines, or a map with roads",
+        )  # fmt: skip
     return found
 
 

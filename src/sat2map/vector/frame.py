@@ -39,6 +39,8 @@ class MetricFrame(NamedTuple):
         Raises:
             SceneError: it has no georeference.
         """
+        if grid.transform is not None and grid.crs is None:
+            raise SceneError("scene has no CRS, so vectors have no place on it", name, hint="`crs` says which it is")
         sides = ground_gsd(grid)
         if sides is None or grid.crs is None:
             raise SceneError(
