@@ -127,6 +127,8 @@ def test_areas_of_which_one_was_moved_are_no_coverage(made: Path, tmp_path: Path
         (("map.gpkg", "--true", "none.gpkg"), "no such file of vectors"),
         (("map.gpkg", "--true", "areas.fgb"), "layer areas holds no line of a road"),
         (("roads.fgb", "--map", "map.tif"), "hold no areas"),
+        (("map.gpkg", "--map", "elsewhere.tif"), "areas lie beside the raster"),
+        (("map.gpkg", "--map", "site.tif"), "areas lie beside the raster"),
         (
             ("map.gpkg", "--true", "exact.gpkg", "--errors", "exact.gpkg", "--overwrite"),
             "output is the input itself: 'exact.gpkg'\nhint: choose another name with --errors",
@@ -141,4 +143,8 @@ def test_bad_input_is_one_line(
     for layer in ("areas", "roads"):
         if not Path(f"{layer}.fgb").exists():
             run("vectorize", "map.tif", "-o", f"{layer}.fgb", "--layer", layer)
+    for name, crs, west in (("elsewhere", "EPSG:32633", 6e5), ("site", 'LOCAL_CS["site",UNIT["metre",1]]', 5e5)):
+        crossing(Path(f"{name}.tif"))
+        with rasterio.open(f"{name}.tif", "r+") as moved:
+            moved.crs, moved.transform = rasterio.crs.CRS.from_string(crs), rasterio.Affine(1, 0, west, 0, -1, 5e6)
     assert words in refused(*arguments)

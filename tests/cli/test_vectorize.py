@@ -165,6 +165,22 @@ def test_a_scene_or_map_in_a_geopackage_is_not_replaced_by_its_vectors(city: Pat
         assert scene.read_bytes() == before
 
 
+@pytest.mark.parametrize("suffix", [".gpkg", ".parquet"])
+def test_vectors_of_a_building_site_lie_on_its_grid(tmp_path: Path, suffix: str) -> None:
+    source = crossing(tmp_path / "site.tif")
+    with rasterio.open(source, "r+") as site:
+        site.crs = rasterio.crs.CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
+    out = tmp_path / f"a{suffix}"
+    run("vectorize", source, "-o", out, "--simplify", "0")
+    areas = geopandas.read_parquet(out) if suffix == ".parquet" else geopandas.read_file(out, layer="areas")
+    assert areas.area_m2.tolist() == pytest.approx(areas.geometry.area.tolist())
+    assert areas.area_m2.sum() == pytest.approx(200 * 200)
+    result = CliRunner().invoke(sat2map, ["vectorize", str(source), "-o", str(tmp_path / "a.geojsonl")])
+    assert result.exit_code == 2
+    assert "CRS does not lead to degrees" in result.stderr
+    assert not list(tmp_path.glob("*.geojsonl"))
+
+
 @pytest.mark.parametrize("layer", ["roads", "junctions"])
 def test_roads_of_a_city_are_the_same_in_any_windows(city: Path, tmp_path: Path, layer: str) -> None:
     texts = set()

@@ -196,6 +196,8 @@ def test_a_circle_becomes_smooth() -> None:
         (CRS.from_epsg(3857), Affine(1, 0, 0, 0, -1, 8_399_737.9), 100 * 0.25 * 1.0011),
         # Feet.
         (CRS.from_epsg(2263), Affine(1, 0, 984_250, 0, -1, 200_000), 100 * 0.3048006**2),
+        # The grid of a building site, which lies nowhere on Earth, turned.
+        (CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]'), Affine(1.6, 1.2, 0, 1.2, -1.6, 0), 400),
     ],
 )
 def test_area_is_that_on_the_ellipsoid(crs: CRS, transform: Affine, expected_m2: float) -> None:

@@ -14,7 +14,7 @@ from rasterio.features import rasterize
 from sat2map.arrays import Array
 from sat2map.classes import MapClass
 from sat2map.errors import DataError
-from sat2map.scene.georeference import Grid
+from sat2map.scene.georeference import Grid, at
 from sat2map.tiling import Window
 from sat2map.vector.class_file import open_class_raster
 from sat2map.vector.class_raster import ClassRaster
@@ -98,6 +98,11 @@ def _read_areas(path: Path, grid: Grid, names: list[str]) -> tuple[Objects, Arra
     if unknown:
         raise DataError(f"class {unknown[0]!r} of the areas is not in the class table", path, hint=", ".join(names))
     moved, has_place = reproject(shapes, layer.crs, grid.crs)
+    corners = [
+        at(grid.transform, x, y) for x, y in ((0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height))
+    ]
+    if not shapely.intersects(moved, shapely.Polygon(corners)).any():
+        raise DataError("areas lie beside the raster", path, hint="give the raster that they were made of")
     return moved, np.array([names.index(name) for name in named[has_place]], np.uint8)
 
 

@@ -118,6 +118,11 @@ def crs_errors(name: object) -> Iterator[None]:
         raise SceneError(found, name, hint="`crs` says which it is") from error
 
 
+def is_transform_error(error: Exception) -> bool:
+    """Whether GDAL could not bring points into a CRS; rasterio lets some of GDAL's own errors through."""
+    return isinstance(error, RasterioError) or type(error).__module__ == "rasterio._err"
+
+
 def known_crs(text: str, name: str) -> CRS:
     """The CRS that a parameter of that name asks for.
 

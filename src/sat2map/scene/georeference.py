@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rasterio import Affine
-from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
 from sat2map.errors import SceneError
-from sat2map.scene.gdal import crs_errors, known_crs
+from sat2map.scene.gdal import crs_errors, is_transform_error, known_crs
 from sat2map.tiling import Window
 
 Box = tuple[float, float, float, float]
@@ -95,7 +94,7 @@ def ends_where_web_tiles_end(grid: Grid) -> str | None:
     try:
         lons, lats = transform_points(grid.crs, "EPSG:4326", *zip(*points, strict=True))
     except Exception as error:
-        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+        if not is_transform_error(error):
             raise
         return "scene's CRS does not lead to degrees on the Earth"
     if not all(math.isfinite(number) for number in (*lons, *lats)):
@@ -167,7 +166,7 @@ def _transformed(
     try:
         x, y = transform_points(known, grid.crs, xs, ys)
     except Exception as error:
-        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+        if not is_transform_error(error):
             raise
         raise SceneError("`bbox` cannot be brought into the scene's CRS", name, hint="give it there") from error
     return x, y

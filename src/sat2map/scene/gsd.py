@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
+from sat2map.scene.gdal import is_transform_error
 from sat2map.scene.georeference import Grid, at
 
 A_M, E2 = 6378137.0, 0.00669437999014
@@ -34,8 +34,8 @@ def ground_gsd(grid: Grid) -> tuple[float, float] | None:
         lons, lats = transform_points(grid.crs, "EPSG:4326", *zip(*points, strict=True))
         sides = [_metres(lons[0], lats[0], lons[i], lats[i]) for i in (1, 2)]
     except Exception as error:
-        # rasterio lets some of GDAL's own errors through: Mars to degrees on Earth, for one.
-        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+        # Mars to degrees on Earth, for one.
+        if not is_transform_error(error):
             raise
         sides = []
     if not sides or not all(math.isfinite(side) and side > 0 for side in sides):

@@ -20,6 +20,7 @@ from rasterio.warp import transform as transform_points
 from sat2map.arrays import Array, Float64, Int64
 from sat2map.classes import MapClass
 from sat2map.errors import SceneError
+from sat2map.scene.gdal import is_transform_error
 from sat2map.scene.georeference import Grid
 from sat2map.scene.gsd import A_M, E2, ground_gsd
 from sat2map.vector.arcs import Arcs, trace
@@ -171,12 +172,23 @@ def _area_m2(points: PolygonPoints, grid: Grid) -> Float64:
 
 
 def _pixel_m2(x: Float64, y: Float64, grid: Grid) -> Float64:
-    """Square metres of a pixel around each point, by the radii of curvature of the ellipsoid."""
+    """Square metres of a pixel around each point, by the radii of curvature of the ellipsoid.
+
+    In a CRS that is not of this Earth, or of a building site, by its unit.
+    """
     t, n = grid.transform, len(x)
     # The middles of the pixel's four sides.
     x_all = np.concatenate([x - 0.5, x + 0.5, x, x])
     y_all = np.concatenate([y, y, y - 0.5, y + 0.5])
-    lon, lat = transform_points(grid.crs, "EPSG:4326", t.a * x_all + t.b * y_all + t.c, t.d * x_all + t.e * y_all + t.f)
+    xs, ys = t.a * x_all + t.b * y_all + t.c, t.d * x_all + t.e * y_all + t.f
+    try:
+        lon, lat = transform_points(grid.crs, "EPSG:4326", xs, ys)
+    except Exception as error:
+        sides = ground_gsd(grid) if is_transform_error(error) else None
+        if sides is None:
+            raise
+        slant = abs(t.a * t.e - t.b * t.d) / (math.hypot(t.a, t.d) * math.hypot(t.b, t.e))
+        return np.full(n, sides[0] * sides[1] * slant)
     lon, lat = np.radians(lon).reshape(4, n), np.radians(lat).reshape(4, n)
     w2 = 1 - E2 * np.sin(lat.mean(0)) ** 2
     turn = 2 * np.pi

@@ -15,6 +15,8 @@ import shapely
 from rasterio.warp import transform as transform_points
 
 from sat2map.arrays import Array
+from sat2map.errors import SceneError
+from sat2map.scene.gdal import is_transform_error
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
 
 DECIMALS = 7
@@ -30,10 +32,20 @@ def write_geojson(path: Path, layer: FeatureLayer) -> None:
 
 
 def to_degrees(geometry: Array, crs: Any) -> Array:
-    """Geometries in longitude and latitude on WGS 84, rounded."""
+    """Geometries in longitude and latitude on WGS 84, rounded.
+
+    Raises:
+        SceneError: the CRS is not of this Earth, or of a building site.
+    """
 
     def rounded(coordinates: Array) -> Array:
-        degrees = transform_points(crs, "EPSG:4326", coordinates[:, 0], coordinates[:, 1])
+        try:
+            degrees = transform_points(crs, "EPSG:4326", coordinates[:, 0], coordinates[:, 1])
+        except Exception as error:
+            if not is_transform_error(error):
+                raise
+            words = "CRS does not lead to degrees on the Earth, in which GeoJSON is"
+            raise SceneError(words, crs.to_string(), hint="write .gpkg, .fgb or .parquet") from error
         # Adding zero makes of a negative zero a plain one.
         return np.round(np.column_stack(degrees), DECIMALS) + 0.0
 

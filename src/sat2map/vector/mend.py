@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
 from sat2map.arrays import Float64
+from sat2map.scene.gdal import is_transform_error
 from sat2map.scene.georeference import Box
 from sat2map.vector.read import Objects
 
@@ -88,8 +88,7 @@ def _transformed(points: Float64, crs: Any, to_crs: Any) -> Float64:
     try:
         return np.stack(transform_points(crs, to_crs, *points.T), -1)
     except Exception as error:
-        # rasterio lets some of GDAL's own errors through.
-        if not isinstance(error, RasterioError) and type(error).__module__ != "rasterio._err":
+        if not is_transform_error(error):
             raise
         if len(points) == 1:
             return np.full((1, 2), np.nan)
