@@ -201,7 +201,7 @@ def test_interrupt_says_what_stays_and_leaves_nothing_else(
 
     monkeypatch.setattr("sat2map.engine.onnx.OnnxEngine.run_outputs", interrupt)
     result = run(source, "-o", tmp_path / f"map{ending}")
-    left = f".map{ending}.sat2map" if ending == ".tif" else "..map_map.tif.sat2map"
+    left = f".map{ending}.sat2map" if ending == ".tif" else f"..map{ending}_map.tif.sat2map"
     told = f"what is drawn already stays in {tmp_path / left}, and the same command goes on from there"
     assert (result.exit_code, result.stderr.splitlines()[-2:]) == (130, [told, "interrupted"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([left, "a.tif"])

@@ -130,6 +130,12 @@ def test_confidence_of_a_map_is_that_of_its_areas(city: Path, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_vectors_may_have_a_name_as_long_as_names_can_be(city: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"{'m' * 246}.geojsonl"
+    run("translate", city, "-o", out, "--quiet")
+    assert list(tmp_path.iterdir()) == [out]
+
+
 @pytest.mark.parametrize("name", ["map.tiff", "map.TIF", "map.png"])
 def test_vectors_are_the_same_whatever_the_ending_of_their_map(city: Path, tmp_path: Path, name: str) -> None:
     run("translate", city, "-o", tmp_path / "alone.geojsonl", "--quiet")
@@ -273,8 +279,8 @@ def test_files_of_a_mosaic_are_the_same_bytes_in_any_windows(tmp_path: Path, suf
 def test_killed_translation_goes_on_to_the_same_bytes(city: Path, tmp_path: Path, suffix: str) -> None:
     whole, out = tmp_path / f"whole{suffix}", tmp_path / f"a{suffix}"
     run("translate", city, "-o", whole, "--window", 400)
-    rows = tmp_path / "..a_map.tif.sat2map" / "*"
-    for files, nth in ((rows, 2), (rows, 9), (rows.parent / "finished" / "*", 1), (tmp_path / ".a.*", 1)):
+    rows = tmp_path / f"..a{suffix}_map.tif.sat2map" / "*"
+    for files, nth in ((rows, 2), (rows, 9), (rows.parent / "finished" / "*", 1), (tmp_path / ".a.*.part*", 1)):
         run_and_kill(["translate", str(city), "-o", str(out), "--window", "64"], files, nth, os.environ)
         assert not out.exists()
     run("translate", city, "-o", out, "--window", 64)

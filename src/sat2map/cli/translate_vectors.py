@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from sat2map.errors import OutputError, SceneError
+from sat2map.files import short_name
 
 VECTOR_SUFFIXES = (".gpkg", ".fgb", ".parquet", ".geojsonl", ".geojsons")
 """Formats of vectors, known here without importing what writes them."""
@@ -50,8 +51,8 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
         raise click.UsageError("vectors are made of one scene: translate a folder to maps, then use vectorize")
     check_vector_destination(out, overwrite=overwrite)
     _check_scene(sources[0], out, given)
-    # Of a fixed name, by which an interrupted run goes on.
-    raster = also or out.with_name(f".{out.stem}_map.tif")
+    # Of a fixed name, by which an interrupted run goes on; x.gpkg and x.fgb may be made at once, of two scenes.
+    raster = also or out.with_name(f".{short_name(out.name)}_map.tif")
     once = {"overwrite": overwrite or also is None, "as_json": False, "also": None}
     # Vectors have it as an attribute, and by it roads that the model is unsure of are dropped.
     given["confidence"] = given["confidence"] or None
