@@ -126,8 +126,7 @@ def alpha_is_a_mask(dataset: Any, band: int) -> bool:
     n_binary = n_all = 0
     binary = (0, *_opaque_values(dataset, band))
     for window, shape in sample_windows(dataset, Window(0, 0, *dataset.shape)):
-        part = ((window.row, window.row + window.height), (window.col, window.col + window.width))
-        sample = dataset.read(band, window=part, out_shape=shape)
+        sample = dataset.read(band, window=window.slices, out_shape=shape)
         n_binary += int(np.isin(sample, binary).sum())
         n_all += sample.size
     return n_binary >= SMALLEST_SHARE * n_all

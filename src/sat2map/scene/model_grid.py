@@ -183,9 +183,7 @@ class ResampledSource:
         """RGB of a window on the model's grid, uint8, shape (h, w, 3), and where it saw data (None: everywhere)."""
         rows_per_px, cols_per_px = self._model_grid.scene_px_per_px
         n_rows = max(1, int(LARGEST_READ_PX / (window.width * cols_per_px * rows_per_px)))
-        starts = range(0, window.height, n_rows)
-        strips = [Window(window.row + i, window.col, min(n_rows, window.height - i), window.width) for i in starts]
-        warped = np.concatenate([self._warp(strip) for strip in strips])
+        warped = np.concatenate([self._warp(strip) for strip in window.strips(n_rows)])
         return warped[..., :3], warped[..., 3] > 0 if self.has_mask else None
 
     def _warp(self, window: Window) -> UInt8:

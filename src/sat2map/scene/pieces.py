@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
-import rasterio.windows
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -97,13 +96,12 @@ class PieceWriter:
             pixels_hwc: uint8, shape (h, w, bands of the product).
             valid: where the window holds data, bool, shape (h, w); None: everywhere.
         """
-        inner, n_bands = window.inside(self._piece), self._product.n_bands
-        part = rasterio.windows.Window(inner.col, inner.row, inner.width, inner.height)
+        n_bands = self._product.n_bands
         bands = np.full((self._dataset.count, window.height, window.width), self._product.nodata or 0, np.uint8)
         np.copyto(bands[:n_bands], np.moveaxis(pixels_hwc, -1, 0), where=True if valid is None else valid)
         if self._dataset.count > n_bands:
             bands[n_bands] = 255 if valid is None else valid.view(np.uint8) * 255
-        self._dataset.write(bands, window=part)
+        self._dataset.write(bands, window=window.inside(self._piece).slices)
         self._checksums += [(*astuple(block), _checksum(bands, block.inside(window))) for block in _blocks(window)]
 
     def store_checksums(self) -> None:
@@ -209,10 +207,9 @@ def check_pixels(path: Path, pieces: Iterable[Piece], product: Product, *, with_
 
 def _read_with_mask(dataset: Any, part: Window, n_bands: int, with_mask: bool) -> UInt8:
     bands = np.empty((n_bands + with_mask, part.height, part.width), np.uint8)
-    window = rasterio.windows.Window(part.col, part.row, part.width, part.height)
-    dataset.read(list(range(1, n_bands + 1)), window=window, out=bands[:n_bands])
+    dataset.read(list(range(1, n_bands + 1)), window=part.slices, out=bands[:n_bands])
     if with_mask:
-        dataset.read_masks(1, window=window, out=bands[n_bands])
+        dataset.read_masks(1, window=part.slices, out=bands[n_bands])
     return bands
 
 

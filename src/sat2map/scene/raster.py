@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-import rasterio.windows
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.errors import SceneError
@@ -166,12 +165,11 @@ class RasterSource:
         return valid
 
     def _read(self, reader: Any, bands: Any, window: Window, shape: tuple[int, int] | None) -> Any:
-        part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         if shape is not None and not isinstance(bands, int):
             shape = (len(bands), *shape)  # type: ignore[assignment]
         rows = f"rows {window.row} to {window.row + window.height}"
         with read_errors(self._name, f"in {rows}, columns {window.col} to {window.col + window.width}"):
-            return reader(bands, window=part, out_shape=shape)
+            return reader(bands, window=window.slices, out_shape=shape)
 
 
 def _untold_nodata(sample: npt.NDArray[Any]) -> list[str]:

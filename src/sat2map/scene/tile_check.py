@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-import rasterio.windows
 from rasterio import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -68,8 +67,8 @@ def _tiles_of(mosaic: Path, tiles: Path) -> set[Tile]:
         WarpedVRT(scene, crs=crs, transform=transform, resampling=Resampling.nearest, **size) as warped,
     ):
         for i in range(n_rows):
-            part = rasterio.windows.Window(0, i * TILE_PX, size["width"], TILE_PX)
-            alpha = warped.read(scene.count, window=part) > 0
+            rows = i * TILE_PX, (i + 1) * TILE_PX
+            alpha = warped.read(scene.count, window=(rows, (0, size["width"]))) > 0
             n_valid = alpha.reshape(TILE_PX, n_cols, TILE_PX).sum((0, 2))
             found |= {(zoom, west + int(col), north - i) for col in np.flatnonzero(n_valid > FEWEST_PX)}
     return found

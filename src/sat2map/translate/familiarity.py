@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import rasterio
-import rasterio.windows
 
 from sat2map.arrays import UInt8
 from sat2map.scene.model_grid import ModelGrid
@@ -70,9 +69,6 @@ def share_of_pieces(pieces: Sequence[Piece], height: int, width: int, block_px: 
     unfamiliar = UnfamiliarShare(height, width, block_px)
     for path, window in pieces:
         with rasterio.open(path) as dataset:
-            for row in range(0, window.height, block_px[0]):
-                strip = Window(row, 0, min(block_px[0], window.height - row), window.width)
-                part = rasterio.windows.Window(0, row, strip.width, strip.height)
-                whole = Window(window.row + row, 0, strip.height, strip.width)
-                unfamiliar.add(whole, dataset.read(1, window=part))
+            for strip in window.strips(block_px[0]):
+                unfamiliar.add(strip, dataset.read(1, window=strip.inside(window).slices))
     return unfamiliar.share

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.windows import Window as RasterWindow
 
 from sat2map.arrays import UInt8
 from sat2map.classes import CLASSES, ClassTable
@@ -210,7 +209,7 @@ def _map_file(path: Path) -> tuple[Any, tuple[int, int], ClassTable]:
             size = dataset.height, dataset.width
             part = middle(*size)
             classes = named_classes(dataset, path) or CLASSES
-            bands = dataset.read(window=RasterWindow(part.col, part.row, part.width, part.height))
+            bands = dataset.read(window=part.slices)
             return bands, size, classes
     except OPEN_ERRORS as error:
         raise ImageError(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.windows import Window as Part
 
 from sat2map.arrays import Bool
 from sat2map.errors import ModelFileError
@@ -39,6 +38,6 @@ def road_model(translator: Translator, reading: ReadOptions) -> Callable[[str], 
             drawn = Path(folder) / "classes.tif"
             translator.translate_file(scene, drawn, Settings(classes=True), reading=reading)
             with rasterio.open(drawn) as dataset:
-                yield lambda w: np.isin(dataset.read(1, window=Part(w.col, w.row, w.width, w.height)), roads)
+                yield lambda w: np.isin(dataset.read(1, window=w.slices), roads)
 
     return open_predicted

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio.windows
+import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -78,11 +78,10 @@ class FileClasses:
         Raises:
             SceneError: the raster is corrupt, or holds a number that is no class.
         """
-        place = rasterio.windows.Window(window.col, window.row, window.width, window.height)
         with self._lock, read_errors(self._name, f"in rows {window.row} to {window.row + window.height}"):
-            pixels = self._dataset.read([1, 2, 3] if self._is_map else 1, window=place)
-            valid = self._dataset.dataset_mask(window=place) > 0
-            confidence = None if self._confidence is None else self._confidence.read(1, window=place)
+            pixels = self._dataset.read([1, 2, 3] if self._is_map else 1, window=window.slices)
+            valid = self._dataset.dataset_mask(window=window.slices) > 0
+            confidence = None if self._confidence is None else self._confidence.read(1, window=window.slices)
         if self._is_map:
             return ClassWindow(self._colours.classify(pixels), valid, confidence)
         wrong = pixels[valid & ((pixels < 0) | (pixels >= self._n_classes))]
