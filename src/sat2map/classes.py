@@ -152,5 +152,4 @@ CLASSES = ClassTable([
 CLASS_NAMES = CLASSES.names
 ROAD_CLASSES = CLASSES.road_classes
 COLOURS_RGB: UInt8 = CLASSES.colours_rgb
-CLASS_OF_COLOUR: UInt8 = CLASSES.class_of_colour
 classify, nearest_colour = CLASSES.classify, CLASSES.nearest_colour

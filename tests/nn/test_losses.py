@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sat2map.classes import CLASS_NAMES, CLASS_OF_COLOUR, COLOURS_RGB, ROAD_CLASSES, nearest_colour
+from sat2map.classes import CLASS_NAMES, CLASSES, COLOURS_RGB, ROAD_CLASSES, nearest_colour
 from sat2map.nn.losses import L1Loss, PaletteLoss, discriminator_loss, generator_loss
 from sat2map.nn.palette import nearest_index
 
@@ -74,12 +74,12 @@ def test_l1_loss_is_weighted_and_does_not_look_at_the_raw_output() -> None:
 
 
 PALETTE = torch.from_numpy(COLOURS_RGB).double() / 127.5 - 1
-ROADS = [i for i, c in enumerate(CLASS_OF_COLOUR) if c in ROAD_CLASSES]
+ROADS = [i for i, c in enumerate(CLASSES.class_of_colour) if c in ROAD_CLASSES]
 
 
 def loss_of(weights: list[float] | None = None, *, dice_weight: float = 0.5, l1_weight: float = 1.0) -> PaletteLoss:
     return PaletteLoss(
-        PALETTE, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, weights or [1.0] * len(PALETTE),
+        PALETTE, CLASSES.class_of_colour.tolist(), ROAD_CLASSES, weights or [1.0] * len(PALETTE),
         dice_weight=dice_weight, l1_weight=l1_weight,
     ).double()  # fmt: skip
 
@@ -108,7 +108,7 @@ def test_nearest_agrees_with_the_palettes_own_except_on_ties(dtype: torch.dtype)
     distances = np.sort(((rgb[..., None, :].astype(int) - COLOURS_RGB.astype(int)) ** 2).sum(-1), -1)
     clear = distances[..., 0] < distances[..., 1]
     assert clear.mean() > 0.97
-    loss = PaletteLoss(PALETTE.to(dtype), CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(PALETTE))
+    loss = PaletteLoss(PALETTE.to(dtype), CLASSES.class_of_colour.tolist(), ROAD_CLASSES, [1.0] * len(PALETTE))
     found = nearest_index((torch.from_numpy(rgb).to(dtype) / 127.5 - 1).permute(0, 3, 1, 2), loss.palette).numpy()
     np.testing.assert_array_equal(found[clear], nearest_colour(rgb)[clear])
     assert len(np.unique(found)) == len(COLOURS_RGB)
@@ -169,7 +169,7 @@ def test_dice_does_not_ask_which_road_colour(index: Tensor) -> None:
 def test_dice_of_classes_worked_by_hand(index: Tensor) -> None:
     torch.manual_seed(2)
     park, n = CLASS_NAMES.index("park"), len(CLASS_NAMES) - 1
-    classes = torch.from_numpy(CLASS_OF_COLOUR.astype(np.int64))
+    classes = torch.from_numpy(CLASSES.class_of_colour.astype(np.int64))
     target = drawn(index)
     assert loss_of().class_dice(sure_of(index), target).item() == pytest.approx(0, abs=1e-6)
     wrong = index.clone()
@@ -204,5 +204,5 @@ def test_palette_and_weights_move_with_the_loss() -> None:
 
 def road_loss(output: Tensor, is_road: Tensor, slack_px: int = 1) -> float:
     palette = torch.tensor(COLOURS_RGB / 127.5 - 1, dtype=torch.float32)
-    loss = PaletteLoss(palette, CLASS_OF_COLOUR.tolist(), ROAD_CLASSES, [1.0] * len(palette))
+    loss = PaletteLoss(palette, CLASSES.class_of_colour.tolist(), ROAD_CLASSES, [1.0] * len(palette))
     return loss.road_loss(output, is_road, slack_px).item()

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sat2map.classes import CLASS_OF_COLOUR, COLOURS_RGB
+from sat2map.classes import CLASSES, COLOURS_RGB
 from sat2map.errors import DataError
 from sat2map.model.card import Card
 from sat2map.nn import CompactGenerator
@@ -72,7 +72,7 @@ def places(folder: Path) -> Recipe:
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, TrainingData]:
-    assert CLASS_OF_COLOUR[[7, 0, 3]].tolist() == [3, 0, 1]
+    assert CLASSES.class_of_colour[[7, 0, 3]].tolist() == [3, 0, 1]
     recipe = places(tmp_path_factory.mktemp("places"))
     return recipe, open_data(None, recipe, cache=tmp_path_factory.mktemp("cache"))
 

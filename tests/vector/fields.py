@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,9 @@ from rasterio.crs import CRS
 
 from sat2map.classes import CLASSES
 from sat2map.scene.georeference import Grid
+from sat2map.tiling import Window
 from sat2map.vector.areas import AreaSettings, trace_areas
-from sat2map.vector.class_raster import ArrayClasses, ClassWindow
+from sat2map.vector.class_raster import ClassWindow
 
 UTM = CRS.from_epsg(32633)
 METRE = Affine(1, 0, 500_000, 0, -1, 5_000_000)
@@ -26,6 +28,22 @@ class Field(NamedTuple):
 
     classes: npt.NDArray[np.uint8]
     valid: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ArrayClasses:
+    """A raster of classes in memory."""
+
+    grid: Grid
+    values: ClassWindow
+
+    def read(self, window: Window) -> ClassWindow:
+        confidence = self.values.confidence_hw
+        return ClassWindow(
+            self.values.classes_hw[window.slices],
+            self.values.valid_hw[window.slices],
+            None if confidence is None else confidence[window.slices],
+        )
 
 
 class Areas(NamedTuple):

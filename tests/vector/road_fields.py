@@ -8,7 +8,9 @@ from rasterio import Affine
 
 from sat2map.arrays import Bool, UInt8
 from sat2map.scene.georeference import Grid
-from sat2map.vector.class_raster import ArrayClasses, ClassWindow
+from sat2map.vector.class_raster import ClassWindow
+
+from .fields import ArrayClasses
 
 Stroke = tuple[list[tuple[float, float]], int, int]
 """Points (x, y), width in pixels, class."""

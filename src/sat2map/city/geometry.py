@@ -144,10 +144,10 @@ def swept(polygons: Points, shift: Points) -> Points:
     return moved
 
 
-def crowns(rng: Rng, centres: Points, radii_m: Points, n_corners: int = 9) -> Points:
-    """Uneven rounds about centres (n, 2): shape (n, n_corners, 2)."""
-    angle = np.linspace(0, 2 * np.pi, n_corners, endpoint=False)
-    radius = radii_m[:, None] * rng.uniform(0.62, 1.25, (len(centres), n_corners))
+def crowns(rng: Rng, centres: Points, radii_m: Points) -> Points:
+    """Uneven rounds about centres (n, 2): shape (n, 9, 2)."""
+    angle = np.linspace(0, 2 * np.pi, 9, endpoint=False)
+    radius = radii_m[:, None] * rng.uniform(0.62, 1.25, (len(centres), len(angle)))
     rounds: Points = centres[:, None] + radius[..., None] * np.stack((np.cos(angle), np.sin(angle)), -1)
     return rounds
 

@@ -144,12 +144,12 @@ def cars(rng: Rng, positions: Points, along: Points) -> Flat:
     return Flat(shapes, colours)
 
 
-def equipment(rng: Rng, buildings: Solid, per_m2: float = 1 / 110) -> Solid:
+def equipment(rng: Rng, buildings: Solid) -> Solid:
     """Stairheads, tanks and coolers on flat roofs whose shapes are quadrilaterals."""
     corner, side, _, other = buildings.shapes.swapaxes(0, 1)
     along, across = side - corner, other - corner
     lengths, widths = np.hypot(*along.T), np.hypot(*across.T)
-    counts = rng.poisson(lengths * widths * per_m2)
+    counts = rng.poisson(lengths * widths * (1 / 110))
     of = np.repeat(np.arange(len(counts)), counts)
     size = rng.uniform(1.2, 3.8, (len(of), 2)) * rng.uniform(0.6, 1, (len(of), 1))
     share = np.minimum(size / np.stack((lengths[of], widths[of]), -1), 0.6)

@@ -32,11 +32,7 @@ def intervals(
 
 
 def paired_difference(
-    scores_a: Sequence[ImageScore],
-    scores_b: Sequence[ImageScore],
-    groups: Sequence[str],
-    n_draws: int = N_DRAWS,
-    seed: int = 0,
+    scores_a: Sequence[ImageScore], scores_b: Sequence[ImageScore], groups: Sequence[str], seed: int = 0
 ) -> tuple[dict[str, float], dict[str, Float64]]:
     """Compute the difference a - b of every metric; each draw scores both models on the same images.
 
@@ -44,13 +40,12 @@ def paired_difference(
         scores_a: one for each image.
         scores_b: of the same images in the same order.
         groups: the overlap group of each image.
-        n_draws: number of bootstrap samples.
         seed: seed of the draws.
 
     Returns:
         The differences by name, and their 95 % intervals by name (float64, shape (2,)).
     """
-    counts = draw_counts(groups, n_draws, seed)
+    counts = draw_counts(groups, N_DRAWS, seed)
     whole = np.ones((1, counts.shape[1]))
     differences = [
         _subtract(_draw_metrics(scores_a, groups, c), _draw_metrics(scores_b, groups, c)) for c in (whole, counts)

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from sat2map.arrays import Array, Float64
 from sat2map.evaluate.graph_apls import N_SOURCES, SAT2GRAPH, SPACENET, apls
 from sat2map.evaluate.graph_lines import LineGraph
-from sat2map.evaluate.graph_topo import N_SEEDS, topo
+from sat2map.evaluate.graph_topo import topo
 from sat2map.vector.layer import FeatureBatch, FeatureLayer
 from sat2map.vector.write import write_layers
 
@@ -54,19 +54,16 @@ class RoadErrors(NamedTuple):
     false: Array
 
 
-def score_roads(
-    true: LineGraph, predicted: LineGraph, *, n_sources: int = N_SOURCES, n_seeds: int = N_SEEDS, seed: int = 0
-) -> RoadScores:
+def score_roads(true: LineGraph, predicted: LineGraph, *, n_sources: int = N_SOURCES, seed: int = 0) -> RoadScores:
     """Compare a road graph with the true one.
 
     Args:
         true: the true graph.
         predicted: the one that is scored.
         n_sources: control points that paths start from, for APLS.
-        n_seeds: points that are started from, for TOPO.
         seed: of what is drawn by chance.
     """
-    reached = topo(true, predicted, n_seeds=n_seeds, seed=seed)
+    reached = topo(true, predicted, seed=seed)
     precision, recall = junctions(true, predicted)
     length = true.lengths_m.sum()
     return RoadScores(
@@ -109,13 +106,13 @@ def _one_a_clump(xy: Float64) -> Float64:
     return middles
 
 
-def road_errors(true: LineGraph, predicted: LineGraph, beyond_m: float = ERROR_M) -> RoadErrors:
+def road_errors(true: LineGraph, predicted: LineGraph) -> RoadErrors:
     """Find missing roads, which only the true graph has, and false ones, which only the predicted graph has."""
-    return RoadErrors(_beyond(true, predicted, beyond_m), _beyond(predicted, true, beyond_m))
+    return RoadErrors(_beyond(true, predicted), _beyond(predicted, true))
 
 
-def _beyond(graph: LineGraph, other: LineGraph, by_m: float) -> Array:
-    near = shapely.union_all(shapely.buffer(other.lines, by_m))
+def _beyond(graph: LineGraph, other: LineGraph) -> Array:
+    near = shapely.union_all(shapely.buffer(other.lines, ERROR_M))
     parts = shapely.get_parts(shapely.difference(graph.lines, near))
     long: Array = parts[shapely.length(parts) > 0]
     return long

@@ -25,12 +25,6 @@ class Topo(NamedTuple):
     precision: float
     recall: float
 
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of both."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
-
 
 class _Marbles(NamedTuple):
     """Points every few metres of a graph, and the way from one to the next."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sat2map.arrays import Float64, UInt8
 from sat2map.classes import ClassTable
 from sat2map.data.pairs import Direction, PairFile, read_pair
-from sat2map.evaluate.bootstrap import N_DRAWS, intervals, paired_difference
+from sat2map.evaluate.bootstrap import intervals, paired_difference
 from sat2map.evaluate.metrics import (
     METRICS,
     ImageScore,
@@ -105,15 +105,12 @@ def constant(colour_rgb: Sequence[int]) -> Predict:
     return lambda image_hwc: np.full_like(image_hwc, colour_rgb)
 
 
-def summarise(
-    scores: Sequence[ImageScore], groups: Sequence[str], n_draws: int = N_DRAWS, seed: int = 0
-) -> dict[str, Any]:
+def summarise(scores: Sequence[ImageScore], groups: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Compute metrics with their 95 % intervals, as `metrics.json` has them.
 
     Args:
         scores: one for each image.
         groups: the overlap group of each image.
-        n_draws: number of bootstrap samples.
         seed: seed of the draws.
 
     Returns:
@@ -121,18 +118,14 @@ def summarise(
         in no image) or infinite (psnr of a perfect image) is None, since JSON has neither.
     """
     values = {name: float(value[0]) for name, value in metric_values(add_up(score_rows(scores))).items()}
-    return _tables(values, intervals(scores, groups, n_draws, seed))
+    return _tables(values, intervals(scores, groups, seed=seed))
 
 
 def compare(
-    scores_a: Sequence[ImageScore],
-    scores_b: Sequence[ImageScore],
-    groups: Sequence[str],
-    n_draws: int = N_DRAWS,
-    seed: int = 0,
+    scores_a: Sequence[ImageScore], scores_b: Sequence[ImageScore], groups: Sequence[str], seed: int = 0
 ) -> dict[str, Any]:
     """Compute paired differences a - b of two models on the same images, in the form of `summarise`."""
-    return _tables(*paired_difference(scores_a, scores_b, groups, n_draws, seed))
+    return _tables(*paired_difference(scores_a, scores_b, groups, seed))
 
 
 def _tables(values: Mapping[str, float], ends: Mapping[str, Float64]) -> dict[str, Any]:

@@ -37,11 +37,11 @@ def river(ground: Terrain, *, wide_m: tuple[float, float] = (5, 70)) -> None:
     fill(ground, wet, FRESH[rng.integers(len(FRESH))], rough=rng.uniform(0, 0.5))
 
 
-def lakes(ground: Terrain, *, share: tuple[float, float] = (0.1, 0.45), grain_m: float = 220) -> None:
+def lakes(ground: Terrain, *, grain_m: float = 220) -> None:
     """Lakes whose shores wind, on a share of the ground."""
     rng = ground.rng
     field = ground.noise(grain_m, 5, fall=0.5)
-    level = float(np.quantile(field, rng.uniform(*share)))
+    level = float(np.quantile(field, rng.uniform(0.1, 0.45)))
     rim = rng.uniform(0.02, 0.1)
     bank = np.array([(104, 96, 76), (70, 82, 50), (150, 140, 118), (48, 56, 38)][rng.integers(4)])
     shore = ground.below(field, level + rim)

@@ -43,12 +43,11 @@ def track(ground: Terrain, line: Points) -> None:
         ground.paint(share * 0.8 * (1 - ground.water), tone)
 
 
-def lane(ground: Terrain, line: Points, *, paved: bool | None = None, half_m: float | None = None) -> None:
+def lane(ground: Terrain, line: Points) -> None:
     """A country road, which is a road on the map."""
     rng = ground.rng
-    if paved is None:
-        paved = rng.random() < 0.6
-    half = half_m or (rng.uniform(2.4, 4.2) if paved else rng.uniform(1.7, 3.2))
+    paved = rng.random() < 0.6
+    half = rng.uniform(2.4, 4.2) if paved else rng.uniform(1.7, 3.2)
     kind = rng.integers(N_PAVED) if paved else rng.integers(N_PAVED, len(SURFACES))
     tone = SURFACES[kind] * rng.uniform(0.85, 1.15)
     if not paved:

@@ -52,7 +52,6 @@ class Monitor:
             _drop_rows_after(run / name, step)
         self.curves = run / "tensorboard"
         self.writer = SummaryWriter(str(self.curves), purge_step=step + 1 if step else None)
-        self.quiet = quiet
         self.console = Console(stderr=True, quiet=quiet, markup=False, emoji=False, highlight=False)
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),

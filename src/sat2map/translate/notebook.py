@@ -26,7 +26,7 @@ from sat2map.scene.gdal import OPEN_ERRORS
 from sat2map.scene.image import as_rgb_array
 from sat2map.scene.options import DEFAULT_READ_OPTIONS, ReadOptions
 from sat2map.scene.source import open_scene
-from sat2map.scene.stretch import DEFAULT_RULE, StretchRule
+from sat2map.scene.stretch import DEFAULT_RULE
 from sat2map.tiling import Window
 from sat2map.translate.data_array import open_data_array
 
@@ -68,21 +68,18 @@ def middle(height: int, width: int) -> Window:
     return Window((height - shown[0]) // 2, (width - shown[1]) // 2, *shown)
 
 
-def view_of(
-    scene: Any, scene_map: Any, reading: ReadOptions = DEFAULT_READ_OPTIONS, rule: StretchRule = DEFAULT_RULE
-) -> SideBySide:
+def view_of(scene: Any, scene_map: Any, reading: ReadOptions = DEFAULT_READ_OPTIONS) -> SideBySide:
     """The middle of an image and of its map.
 
     Args:
         scene: a file or URL, a DataArray of dims band, y, x, or an image as `Translator.translate` takes.
         scene_map: a file, a DataArray or an array; of one band, the numbers of classes.
         reading: how a file is read.
-        rule: what the model wants of a scene's numbers.
 
     Raises:
         SceneError, ImageError: one of them cannot be read, or they are not of one size.
     """
-    image_hwc, size = _scene_pixels(scene, reading, rule)
+    image_hwc, size = _scene_pixels(scene, reading)
     map_hwc, map_size, classes = _map_pixels(scene_map)
     if size != map_size:
         raise ImageError(
@@ -172,12 +169,12 @@ def _data_url(pixels_hwc: UInt8) -> str:
     return "data:image/png;base64," + base64.b64encode(png_bytes(pixels_hwc)).decode()
 
 
-def _scene_pixels(scene: Any, reading: ReadOptions, rule: StretchRule) -> tuple[UInt8, tuple[int, int]]:
+def _scene_pixels(scene: Any, reading: ReadOptions) -> tuple[UInt8, tuple[int, int]]:
     """RGB of the middle of a scene, and height and width of all of it."""
     if not isinstance(scene, str | Path) and not hasattr(scene, "dims"):
         pixels = as_rgb_array(scene)
         return pixels[middle(*pixels.shape[:2]).slices], (pixels.shape[0], pixels.shape[1])
-    opened = open_data_array(scene, None, rule) if hasattr(scene, "dims") else open_scene(scene, reading, rule)
+    opened = open_data_array(scene, None, DEFAULT_RULE) if hasattr(scene, "dims") else open_scene(scene, reading)
     with opened as source:
         size = source.grid.height, source.grid.width
         return source.read(middle(*size)), size

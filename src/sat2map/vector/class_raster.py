@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from sat2map.arrays import Bool, UInt8
@@ -32,20 +31,3 @@ class ClassRaster(Protocol):
     def read(self, window: Window) -> ClassWindow:
         """Read a window that lies within the raster."""
         ...
-
-
-@dataclass(frozen=True)
-class ArrayClasses:
-    """A raster of classes in memory."""
-
-    grid: Grid
-    values: ClassWindow
-
-    def read(self, window: Window) -> ClassWindow:
-        """Read a window that lies within the raster."""
-        confidence = self.values.confidence_hw
-        return ClassWindow(
-            self.values.classes_hw[window.slices],
-            self.values.valid_hw[window.slices],
-            None if confidence is None else confidence[window.slices],
-        )

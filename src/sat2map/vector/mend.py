@@ -14,7 +14,7 @@ from sat2map.scene.gdal import is_transform_error
 from sat2map.scene.georeference import Box
 from sat2map.vector.read import Objects
 
-POINT, LINE, RING, POLYGON, COLLECTION = 0, 1, 2, 3, 7
+POINT, LINE, RING, POLYGON = range(4)
 AREAL, LINEAR = (POLYGON,), (LINE, RING)
 Indices = npt.NDArray[np.int64]
 
