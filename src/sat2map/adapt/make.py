@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from sat2map.adapt.folder import PAIRS, RUN, held_folder
 from sat2map.adapt.request import Adapted, AdaptRequest
+from sat2map.adapt.scale import Scale, scale_of
 from sat2map.adapt.verdict import verdict
 from sat2map.data.calibration import calibration_images
 from sat2map.data.ground import ALIGN_FILE, WrittenPairs, write_ground_pairs
@@ -29,9 +28,6 @@ from sat2map.files import replacing
 from sat2map.model.bundled import RUN_MODEL_FILE, read_card
 from sat2map.model.export import export
 from sat2map.model.quantize import quantize
-from sat2map.scene.gsd import ground_gsd
-from sat2map.scene.model_grid import choose_model_grid
-from sat2map.scene.source import UNSTRETCHED, open_scene
 from sat2map.train.loop import train
 from sat2map.train.recipe import Recipe, load_recipe
 from sat2map.train.run import RunOptions
@@ -41,31 +37,12 @@ from sat2map.translate.road_model import road_model
 RECIPE = "finetune"
 CHIP_SCALES = (0.9, 1.5)
 """Finest and coarsest of the chips, of the scale at which the model that it begins with draws the scene."""
-PAIR_SIDES_PX = (608, 448, 304)
-"""Of pairs at that scale: the largest of which there are enough."""
-ENOUGH = 36
 HELD_OUT = 0.25
 """Share of the pairs, whole blocks, that only the report sees."""
 FEWEST_GROUPS = 3
 PARTS = ("train", "test")
 
 Tell = Callable[[str], None]
-
-
-class _Scale(NamedTuple):
-    """At what scale a model learns, and how large pairs are."""
-
-    gsd_m: float
-    """Of the scenes, the median."""
-    model_m: float
-    """Of the model, metres per pixel."""
-    pair_px: int
-    """Side of a pair, in pixels of the scene."""
-
-    @property
-    def scored_px(self) -> int:
-        """Side at which pairs are scored: that of the model's scale."""
-        return round(self.pair_px * self.gsd_m / self.model_m / 16) * 16
 
 
 def adapt(request: AdaptRequest, *, overwrite: bool = False, quiet: bool = False, tell: Tell = print) -> Adapted:
@@ -84,7 +61,7 @@ def adapt(request: AdaptRequest, *, overwrite: bool = False, quiet: bool = False
         OutputError: an output cannot be written, or the folder is of another request or at work.
         SceneError, ModelFileError, RecipeError: a scene, the model or the recipe is wrong.
     """
-    scale = _scale(request)
+    scale = scale_of(request)
     with held_folder(request, overwrite=overwrite) as folder:
         pairs = _pairs(request, scale, folder, tell)
         recipe = _recipe(request, scale)
@@ -101,30 +78,7 @@ def adapt(request: AdaptRequest, *, overwrite: bool = False, quiet: bool = False
     return Adapted(request.out, request.report, words, found.metrics)
 
 
-def _scale(request: AdaptRequest) -> _Scale:
-    """Look at the scenes: their GSD, the model's, and the largest pairs of which there are enough.
-
-    At another scale than it knows, the model that this begins with would look worse than it is.
-    """
-    sizes, gsds, models_m = [], [], []
-    known_m = read_card(request.model).gsd_m
-    for scene in request.scenes:
-        with open_scene(scene, request.ground.read, shared=UNSTRETCHED) as source:
-            gsd = ground_gsd(source.grid)
-            if gsd is None:
-                raise DataError("scene has no georeference", scene, hint="rio edit-info --crs --transform")
-            gsds.append((gsd[0] * gsd[1]) ** 0.5)
-            sizes.append((source.grid.height, source.grid.width))
-            sides = choose_model_grid(source.grid, known_m).scene_px_per_px
-            models_m.append(gsds[-1] * math.prod(sides) ** 0.5)
-    gsd_m, model_m = float(np.median(gsds)), float(np.median(models_m))
-    pairs_px = [round(side * model_m / gsd_m / 16) * 16 for side in PAIR_SIDES_PX]
-    numbers = [sum((height // side) * (width // side) for height, width in sizes) for side in pairs_px]
-    side = next((side for side, n in zip(pairs_px, numbers, strict=True) if n >= ENOUGH), pairs_px[-1])
-    return _Scale(gsd_m, model_m, request.size_px or side)
-
-
-def _pairs(request: AdaptRequest, scale: _Scale, folder: Path, tell: Tell) -> Path:
+def _pairs(request: AdaptRequest, scale: Scale, folder: Path, tell: Tell) -> Path:
     """The pairs, in two parts; those that an earlier run wrote are taken as they are."""
     pairs = folder / PAIRS
     if not pairs.exists():
@@ -160,7 +114,7 @@ def _divide(pairs: Path) -> None:
     write_folders(pairs, {name: [files[i] for i in indices] for name, indices in divided.items()}, overwrite=True)
 
 
-def _recipe(request: AdaptRequest, scale: _Scale) -> Recipe:
+def _recipe(request: AdaptRequest, scale: Scale) -> Recipe:
     finest, coarsest = (float(f"{side * scale.model_m:.3g}") for side in CHIP_SCALES)
     fast = torch.cpu.get_capabilities().get("avx512_bf16", False)
     changes = {
@@ -178,7 +132,7 @@ def _export(weights: Path, data: Path, out: Path) -> None:
     quantize(floats, out, images, f"{card.name}, training pairs")
 
 
-def _comparison(request: AdaptRequest, scale: _Scale, pairs: Path, made: Path) -> EvaluationRequest:
+def _comparison(request: AdaptRequest, scale: Scale, pairs: Path, made: Path) -> EvaluationRequest:
     """On the held-out blocks; before and after are compared where both have the same classes."""
     same = read_card(request.model).classes == data_table(pairs)
     return EvaluationRequest(
