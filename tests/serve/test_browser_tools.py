@@ -361,7 +361,8 @@ def test_axe_finds_nothing(browser: Any, place: tuple[str, Path], tmp_path: Path
         clean(page)
         passing = "['progress', 'dropzone'].forEach((id) => document.getElementById(id).hidden = %s)"
         page.evaluate(passing % "false")
-        assert page.locator("#progress").is_visible() and page.locator("#dropzone").is_visible()
+        assert page.locator("#progress").is_visible()
+        assert page.locator("#dropzone").is_visible()
         clean(page)
         page.evaluate(passing % "true")
         page.click("[data-part=view]")
