@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 
 import sat2map.vector.roads_network
 from sat2map.arrays import Bool, UInt8
-from sat2map.city.centre_lines import centre_lines
 from sat2map.city.draw import city
 from sat2map.classes import CLASS_NAMES, classify
 from sat2map.evaluate.graph_apls import SPACENET, apls
 from sat2map.evaluate.graph_lines import line_graph
 from sat2map.evaluate.graph_score import junctions
-from sat2map.tiling import Window
 from sat2map.vector.road_graph import RoadGraph
 from sat2map.vector.roads import RoadSettings, trace_roads
 from sat2map.vector.roads_trace import Tracing, squared_distance
+from tests.city.centre_lines import centre_lines
 from tests.vector.road_fields import Stroke, band, drawn, raster
 
 ROAD, MAJOR = 1, 2
@@ -274,7 +273,7 @@ def test_squared_distance_is_the_euclidean_one_below_its_limit(seed: int, limit_
 def test_a_citys_own_centre_lines_are_found(seed: int) -> None:
     size = 1200
     graph = trace_roads(raster(classify(city(size, size, seed=seed).target_hwc), gsd_m=None), RoadSettings(gsd_m=0.9))
-    true = line_graph([line * 0.9 for line in centre_lines(seed, Window(0, 0, size, size))])
+    true = line_graph(centre_lines(seed, size * 0.9))
     found = line_graph([line * 0.9 for line in np.split(graph.xy, graph.offsets[1:-1])])
     precision, recall = junctions(true, found)
     assert apls(true, found, SPACENET, n_sources=150) > 0.95

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import shapely
 
 from sat2map.city.blocks import contents
 from sat2map.city.geometry import Points
@@ -13,8 +14,6 @@ from sat2map.city.layout import Layout
 from sat2map.city.options import CityOptions
 from sat2map.city.roads import drawn_avenues, drawn_course
 from sat2map.city.things import MAP, Ground
-from sat2map.errors import import_extra
-from sat2map.tiling import Window
 
 ROADS = (*MAP["road"], *MAP["major road"])
 GRID_M = 0.01
@@ -24,52 +23,40 @@ BESIDE_M = 6.5
 """A road that is cut off as near as this to the middle of another one leads into it: the map shows them as one."""
 
 
-def centre_lines(
-    seed: int | tuple[int, ...], window: Window, gsd_m: float = 0.9, options: CityOptions | None = None
-) -> list[Points]:
-    """The centre lines of a window of a city.
+def centre_lines(seed: int, side_m: float) -> list[Points]:
+    """The centre lines of the square of a city that begins in its origin.
 
     Where the map covers a road (a river does, and the land beside a motorway), there is no line.
 
-    Args:
-        seed: of the city.
-        window: of it, which may lie anywhere.
-        gsd_m: metres on the ground per pixel.
-        options: what kind of city; None is the usual kind.
-
     Returns:
-        Lines from junction to junction, in pixels from the upper left corner of the window, shapes (n, 2), x first.
+        Lines from junction to junction, in metres from the upper left corner of the square, shapes (n, 2), x first.
         Lines that meet share their end.
     """
-    shapely = import_extra("shapely", "vector")
-    layout = Layout((seed,) if isinstance(seed, int) else seed, options or CityOptions())
-    corner = np.array([window.col, window.row]) * gsd_m
-    size = np.array([window.width, window.height]) * gsd_m
-    inner = shapely.box(*corner, *(corner + size))
-    box = np.stack((corner - MARGIN_M, corner + size + MARGIN_M))
-    lines = _joined(shapely, _painted(shapely, layout, box))
-    lines = shapely.line_merge(shapely.intersection(lines, inner))
+    layout = Layout((seed,), CityOptions())
+    box = np.array([[-MARGIN_M] * 2, [side_m + MARGIN_M] * 2])
+    lines = _joined(_painted(layout, box))
+    lines = shapely.line_merge(shapely.intersection(lines, shapely.box(0, 0, side_m, side_m)))
     parts = (shapely.get_coordinates(part) for part in shapely.get_parts(lines))
-    return [(part - corner) / gsd_m for part in parts if len(part) > 1]
+    return [part for part in parts if len(part) > 1]
 
 
-def _painted(shapely: Any, layout: Layout, box: Points) -> Any:
+def _painted(layout: Layout, box: Points) -> Any:
     """Lines of all roads that nothing was painted over, in the order in which the canvas is painted."""
-    minor, major = _planned_lines(shapely, layout, box)
+    minor, major = _planned_lines(layout, box)
     lines = shapely.union_all(minor)
     courses = layout.courses(box)
     for kind in ("river", "railway", "motorway"):
         if kind == "motorway":
             for ground in drawn_avenues(layout, box, layout.seed, major=True).grounds:
-                lines = _laid(shapely, lines, ground, is_line=False)
+                lines = _laid(lines, ground, is_line=False)
             lines = shapely.union_all([lines, *major])
         for course in (c for c in courses if c.kind == kind):
             for ground in drawn_course(course, box, layout.seed, "summer").grounds:
-                lines = _laid(shapely, lines, ground, is_line=True)
+                lines = _laid(lines, ground, is_line=True)
     return lines
 
 
-def _laid(shapely: Any, lines: Any, ground: Ground, *, is_line: bool) -> Any:
+def _laid(lines: Any, ground: Ground, *, is_line: bool) -> Any:
     """The lines after ground was laid: a road has a line of its own, all else covers those that were there."""
     if ground.map_colour is None:
         return lines
@@ -85,7 +72,7 @@ def _middle(ribbon: Points) -> Points:
     return middle
 
 
-def _planned_lines(shapely: Any, layout: Layout, box: Points) -> tuple[Any, Any]:
+def _planned_lines(layout: Layout, box: Points) -> tuple[Any, Any]:
     """Streets and avenues, bent, from junction to junction: those that the map shows in white, and the others."""
     avenues = list(layout.avenues(box))
     straight = [*(a.line for a in avenues), *layout.streets(box), *_lanes(layout, box)]
@@ -106,7 +93,7 @@ def _lanes(layout: Layout, box: Points) -> Iterator[Points]:
                     yield _middle(ground.corners)
 
 
-def _joined(shapely: Any, lines: Any) -> Any:
+def _joined(lines: Any) -> Any:
     """Roads that were cut off just beside another one lead to its middle."""
     merged = shapely.get_parts(shapely.line_merge(shapely.union_all([lines], grid_size=GRID_M)))
     ends = np.concatenate([shapely.get_coordinates(line)[[0, -1]] for line in merged] or [np.zeros((0, 2))])
