@@ -9,15 +9,21 @@ import sys
 import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 EXTRAS = (
     "torch", "torchmetrics", "onnx", "onnxscript", "tensorboard", "pooch", "matplotlib", "distributed", "pmtiles",
-    "shapely", "pyogrio", "pyarrow", "geopandas", "osmium",
+    "shapely", "pyogrio", "pyarrow", "geopandas", "osmium", "xarray", "rioxarray", "cv2",
 )  # fmt: skip
 """Packages that an extra brings, or that are there for tests of what it brings: the base install has none of them."""
+
+SHARED = Path(__file__).parents[2] / "shared"
+"""Beside the checkout: real data, and other programs that score."""
+SAMPLE = Path(os.environ.get("SAT2MAP_SAMPLE", SHARED / "data/maps/sample"))
+"""Real pairs of `maps`."""
 
 
 def need(what: str, there: object, remedy: str = "") -> None:

@@ -21,26 +21,15 @@ from sat2map.classes import CLASSES
 from sat2map.cli.main import sat2map
 from sat2map.evaluate.metrics import METRICS
 
+from ..need import SAMPLE, SHARED
+
 BASELINE_RGB = CLASSES[0].colours_rgb[0]
 
-ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared"
 SCORER = SHARED / "tools" / "score.py"
 LAND = ",".join(map(str, BASELINE_RGB))
 
-
-def _real_pairs() -> Path | None:
-    named = [
-        Path(os.environ[key]) / part
-        for key, part in (("SAT2MAP_SAMPLE", ""), ("SAT2MAP_DATA", "maps/valdev"))
-        if key in os.environ
-    ]
-    return next((folder for folder in (*named, SHARED / "data/maps/sample") if folder.is_dir()), None)
-
-
-REAL = _real_pairs()
 needs_scorer = pytest.mark.skipif(
-    not SCORER.exists() or REAL is None, reason="no independent scorer, or no real pairs, beside the checkout"
+    not SCORER.exists() or not SAMPLE.is_dir(), reason="no independent scorer, or no real pairs, beside the checkout"
 )
 
 
@@ -254,8 +243,7 @@ def test_evaluate_agrees_with_the_independent_scorer(tmp_path: Path, size: int) 
     # The map as its own source: the stand-in model then gives something map-like, but not perfect.
     doubled = tmp_path / "doubled"
     doubled.mkdir()
-    assert REAL is not None
-    paths = sorted(REAL.glob("*.jpg"))
+    paths = sorted(SAMPLE.glob("*.jpg"))
     for path in paths[:: max(1, len(paths) // 4)]:
         both = np.asarray(Image.open(path).convert("RGB"))
         target = both[:, both.shape[1] // 2 :]
@@ -273,10 +261,9 @@ def test_evaluate_agrees_with_the_independent_scorer(tmp_path: Path, size: int) 
 
 @needs_scorer
 def test_constant_baseline_agrees_with_the_independent_scorer(tmp_path: Path) -> None:
-    assert REAL is not None
-    every = max(1, len(list(REAL.glob("*.jpg"))) // 8)
-    found = _json(REAL, "--constant", LAND, "--every", every)
-    command = [sys.executable, SCORER, REAL, "--constant", LAND, "--every", every, "--json", tmp_path / "s.json"]
+    every = max(1, len(list(SAMPLE.glob("*.jpg"))) // 8)
+    found = _json(SAMPLE, "--constant", LAND, "--every", every)
+    command = [sys.executable, SCORER, SAMPLE, "--constant", LAND, "--every", every, "--json", tmp_path / "s.json"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     theirs = json.loads((tmp_path / "s.json").read_text())
     ours = {name: cell["value"] for name, cell in found["constant_baseline"]["metrics"].items()}
@@ -366,7 +353,6 @@ def test_saved_images_do_not_replace_the_predictions_that_are_scored(data: Path,
 
 @pytest.mark.usefixtures("blur")
 def test_predictions_are_in_the_report(data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     maps = _predictions(data, tmp_path / "maps")
     report = tmp_path / "report.html"
     done = _run(data, "--size", 48, "--predictions", maps, "--versus", "blur", "--report", report)

@@ -116,7 +116,6 @@ def test_scene_that_a_worker_cannot_read_is_one_line(tmp_path: Path) -> None:
 
 
 def test_scheduler_that_is_not_there_is_one_line() -> None:
-    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     from sat2map.cluster import connect
 
     with pytest.raises(Sat2mapError, match="does not answer"), connect(None, "nowhere"):

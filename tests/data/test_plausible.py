@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sat2map.data.pairs import TwoFolders, list_pairs
 from sat2map.data.plausible import check_plausible
 from sat2map.errors import DataError
 from tests.data.images import hills, save_pair
+from tests.need import SAMPLE
 
 MAP = np.where(np.arange(96)[:, None, None] % 24 < 4, (255, 255, 255), (232, 229, 222)).repeat(96, 1).astype(np.uint8)
 
@@ -113,9 +113,9 @@ def test_wide_images_whose_halves_continue_each_other_are_only_warned_of(
     assert "continue each other" in caplog.text
 
 
-@pytest.mark.skipif("SAT2MAP_SAMPLE" not in os.environ, reason="the pairs are of $SAT2MAP_SAMPLE")
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="needs $SAT2MAP_SAMPLE, pairs of `maps`")
 def test_real_pairs_pass() -> None:
-    check(Path(os.environ["SAT2MAP_SAMPLE"]))
+    check(SAMPLE)
 
 
 @pytest.mark.parametrize("folder", ["A", "B"])

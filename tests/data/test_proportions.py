@@ -62,7 +62,7 @@ def test_square_images_are_scored_as_ever() -> None:
 
 
 def test_run_shows_pairs_of_different_proportions(tmp_path: Path) -> None:
-    loop = pytest.importorskip("sat2map.train.loop")
+    from sat2map.train.loop import train
     from sat2map.train.run import RunOptions
     from tests.train.conftest import tiny_recipe
 
@@ -71,7 +71,7 @@ def test_run_shows_pairs_of_different_proportions(tmp_path: Path) -> None:
         halves = [rng.integers(0, 90, (height, width, 3), np.uint8), np.full((height, width, 3), 229, np.uint8)]
         Image.fromarray(np.concatenate(halves, 1)).save(tmp_path / f"{i}.png")
     recipe = tiny_recipe(epochs=1, constant_epochs=1, validation_share=0)
-    run = loop.train(tmp_path, recipe, RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
+    run = train(tmp_path, recipe, RunOptions(tmp_path / "run", cache=tmp_path / "cache", quiet=True))
     assert run.state.step == 2
     with Image.open(tmp_path / "run" / "grids" / "epoch_0001.png") as grid:
         # Shorter sides of 32 px, three in a row.

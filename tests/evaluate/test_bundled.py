@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from sat2map.evaluate.evaluation import EvaluationRequest, evaluate
 
-SHARED = Path(__file__).parents[2].parent / "shared"
-SAMPLE = Path(os.environ.get("SAT2MAP_SAMPLE", SHARED / "data" / "maps" / "sample"))
+from ..need import SAMPLE
 
 # Set anew with the weights, by `sat2map evaluate $SAT2MAP_SAMPLE --model NAME`: its metrics (24 pairs of New York,
 # 256 px, crisp), less .01, or .5 of acc5. `open` never saw New York.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,9 @@ from sat2map.evaluate.graph_lines import LineGraph, line_graph
 from sat2map.evaluate.graph_score import junctions, road_errors, score_roads, write_road_errors
 from sat2map.evaluate.graph_topo import topo
 
-APLS_PROGRAM = Path(os.environ.get("SAT2MAP_TOOLS", "")) / "apls.py"
+from ..need import SHARED
+
+APLS_PROGRAM = SHARED / "tools" / "apls.py"
 
 
 def graph(*lines: Sequence[tuple[float, ...]]) -> LineGraph:
@@ -125,10 +126,9 @@ def grid(rng: np.random.Generator, drop: float, shake_m: float) -> list[list[lis
     return [[corner[p], corner[q]] for p, q in pairs if rng.random() >= drop]
 
 
+@pytest.mark.skipif(not APLS_PROGRAM.exists(), reason="no independent scorer beside the checkout")
 @pytest.mark.parametrize("seed", range(3))
 def test_apls_is_that_of_another_program(seed: int, tmp_path: Path) -> None:
-    if not APLS_PROGRAM.is_file():
-        pytest.skip("needs $SAT2MAP_TOOLS with apls.py")
     rng = np.random.default_rng(seed)
     sides = grid(rng, 0.0, 8.0), grid(np.random.default_rng(seed), 0.15, 7.0)
     files = [tmp_path / name for name in ("true.json", "predicted.json")]

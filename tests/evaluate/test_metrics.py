@@ -73,8 +73,9 @@ def test_accuracy_counts_pixels_whose_largest_difference_is_below(
 
 
 def test_psnr_and_ssim_agree_with_torchmetrics() -> None:
-    torch = pytest.importorskip("torch")
-    image = pytest.importorskip("torchmetrics.functional.image")
+    import torch
+    from torchmetrics.functional import image
+
     truth = _noise(0)
     prediction = np.clip(truth + np.random.default_rng(1).normal(0, 30, truth.shape), 0, 255).astype(np.uint8)
     p, t = (torch.from_numpy(a).permute(2, 0, 1)[None].double() for a in (prediction, truth))
@@ -87,7 +88,8 @@ def test_psnr_and_ssim_agree_with_torchmetrics() -> None:
 
 @pytest.mark.parametrize(("native", "size"), [(75, 32), (20, 33), (32, 32)])
 def test_sample_bilinear_agrees_with_torch_without_antialiasing(native: int, size: int) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     image = _noise(2, native)
     planes = torch.from_numpy(image).permute(2, 0, 1)[None].double()
     sampled = torch.nn.functional.interpolate(planes, (size, size), mode="bilinear", antialias=False)

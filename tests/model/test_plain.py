@@ -62,7 +62,8 @@ def run_onnxruntime(path: Path, image: np.ndarray) -> np.ndarray:
 
 
 def run_opencv(path: Path, image: np.ndarray) -> np.ndarray:
-    cv2 = pytest.importorskip("cv2")
+    import cv2
+
     net = cv2.dnn.readNetFromONNX(str(path))
     # As its users do it: BGR in memory, scaled and swapped by the blob.
     net.setInput(cv2.dnn.blobFromImage(np.ascontiguousarray(image[..., ::-1]), 1 / 255, swapRB=True))

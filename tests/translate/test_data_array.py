@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rioxarray
+import xarray
 from rasterio import Affine
 from rasterio.transform import from_origin
 
@@ -19,9 +21,6 @@ from sat2map.translate.data_array import open_data_array
 from tests.scene.rasters import PLACE, write_raster
 
 from .test_scene import GRID, ground
-
-xarray = pytest.importorskip("xarray", reason="xarray is not installed")
-rioxarray = pytest.importorskip("rioxarray", reason="rioxarray is not installed")
 
 NUMBERS = np.maximum(ground(90, 120), 1)
 HOLE = np.zeros((90, 120), bool)

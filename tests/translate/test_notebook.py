@@ -8,6 +8,7 @@ import re
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,11 +81,12 @@ def test_of_a_large_scene_the_middle_is_shown(tmp_path: Path) -> None:
 
 
 def test_arrays_and_data_arrays_are_shown_too() -> None:
-    rioxarray = pytest.importorskip("rioxarray")
+    import rioxarray
+
     grey, colours = np.full((4, 6), 7, np.uint8), np.broadcast_to(COLOURS_RGB[3], (4, 6, 3))
     view = view_of(grey, colours)
     assert (view.image_hwc.shape, view.map_hwc.tolist()) == ((4, 6, 3), colours.tolist())
-    scene = rioxarray.open_rasterio(NAIP)
+    scene: Any = rioxarray.open_rasterio(NAIP)
     image = view_of(scene, scene[:3]).image_hwc
     assert np.array_equal(image, np.moveaxis(scene.values[:3], 0, -1))
     assert view_of(grey, grey * 0 + 3).map_hwc[0, 0].tolist() == list(CLASSES[3].colours_rgb[0])

@@ -36,6 +36,7 @@ from sat2map.scene.stretch import StretchRange
 from sat2map.tiling import Window
 from sat2map.translate import Mode, Settings
 from sat2map.translate.job import SIDE_BY_SIDE
+from tests.need import SHARED
 from tests.scene.rasters import PLACE, write_raster
 
 GRID = {"crs": PLACE["crs"], "transform": from_origin(580000, 4510000, 1.5, 1.5)}
@@ -268,8 +269,6 @@ def test_png_has_its_world_file(bundled: Translator, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["mbtiles", "pmtiles"])
 def test_web_tiles_show_the_map_where_it_lies(bundled: Translator, tmp_path: Path, ending: str) -> None:
-    if ending == "pmtiles":
-        pytest.importorskip("pmtiles")
     source = write_raster(tmp_path / "a.tif", ground(300, 700), **GRID)
     bundled.translate_file(source, tmp_path / f"map.{ending}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", f"map.{ending}"]
@@ -387,22 +386,22 @@ def test_generated_family_translates_on_its_own_grid(bundled: Translator, tmp_pa
     assert cog_validate(tmp_path / "map.tif") == (True, [], [])
 
 
-DATA = os.environ.get("SAT2MAP_DATA")
+GEOTIFFS = Path(os.environ.get("SAT2MAP_DATA", SHARED / "data")) / "geotiff"
 
 
 def odd_files() -> list[dict[str, str]]:
-    if DATA is None:
+    if not GEOTIFFS.is_dir():
         return []
-    with (Path(DATA) / "geotiff" / "SOURCES.csv").open(newline="") as file:
+    with (GEOTIFFS / "SOURCES.csv").open(newline="") as file:
         return [row for row in csv.DictReader(file) if row["expected"] != "sidecar"]
 
 
-@pytest.mark.skipif(DATA is None, reason="SAT2MAP_DATA is not set: no real rasters")
+@pytest.mark.skipif(not GEOTIFFS.is_dir(), reason="needs $SAT2MAP_DATA/geotiff")
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("row", odd_files(), ids=lambda row: row["file"])
 def test_real_file_ends_as_expected(bundled: Translator, tmp_path: Path, row: dict[str, str]) -> None:
-    source, out = Path(DATA or "") / "geotiff" / row["file"], tmp_path / "map.tif"
+    source, out = GEOTIFFS / row["file"], tmp_path / "map.tif"
     problem = None
     try:
         bundled.translate_file(source, out)
