@@ -38,3 +38,9 @@ def test_unknown_name_lists_what_there_is(shelf: Path) -> None:
     with pytest.raises(ModelFileError, match="no such model: 'papr'") as caught:
         bundled.resolve("papr")
     assert "half, open, paper" in str(caught.value.hint)
+
+
+def test_empty_name_is_no_model(shelf: Path) -> None:
+    for find in (bundled.resolve, bundled.resolve_weights):
+        with pytest.raises(ModelFileError):
+            find("")

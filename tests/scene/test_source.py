@@ -11,6 +11,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
 from sat2map.errors import ImageError, Sat2mapError, SceneError
+from sat2map.scene.image import as_rgb_array
 from sat2map.scene.source import Grid, open_scene
 from sat2map.tiling import Window
 
@@ -149,6 +150,18 @@ def test_alpha_of_a_image_is_its_mask(tmp_path: Path) -> None:
     rgb, valid = everything(save(tmp_path / "a.png", Image.fromarray(rgba)))
     np.testing.assert_array_equal(valid, GRADIENT > 100)
     np.testing.assert_array_equal(rgb[valid], rgba[valid, :3])
+
+
+def test_faintest_alpha_of_an_image_is_data_as_of_a_raster(tmp_path: Path) -> None:
+    rgba = np.dstack([GRADIENT] * 3 + [np.minimum(GRADIENT, 1)])
+    _, valid = everything(save(tmp_path / "a.png", Image.fromarray(rgba)))
+    np.testing.assert_array_equal(valid, GRADIENT > 0)
+
+
+def test_pillow_image_of_floats_up_to_one_is_not_black() -> None:
+    shares = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(as_rgb_array(Image.fromarray(shares))[..., 0], np.rint(shares * 255))
+    np.testing.assert_array_equal(as_rgb_array(Image.fromarray(shares * 65535))[..., 0], np.rint(shares * 255))
 
 
 def test_palette_image_with_transparency(tmp_path: Path) -> None:

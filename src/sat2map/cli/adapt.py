@@ -80,7 +80,7 @@ def adapt(
     cut = {name: given.pop(name) for name in ("block_m", "layers", "licence")}
     ground = GroundOptions(**cut, read=read_options(given))
     request = AdaptRequest(
-        scenes, vectors, out, drawn_as, ground, model or DEFAULT,
+        scenes, vectors, out, drawn_as, ground, DEFAULT if model is None else model,
         changes=assignments, device=pick_device(device), **asked,
     )  # fmt: skip
 

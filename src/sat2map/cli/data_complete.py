@@ -44,7 +44,7 @@ def complete(
     import_extra("torch", "torch")
     from sat2map.data.partial import LEGEND_FILE, label_kind, open_labels
     from sat2map.engine.torch import load_generator
-    from sat2map.model.bundled import DEFAULT, resolve_weights
+    from sat2map.model.bundled import resolve_weights
     from sat2map.train.completion import Teacher, write_completed
 
     kind = label_kind(folder)
@@ -53,7 +53,7 @@ def complete(
             "folder holds no partial labels", folder, hint="image/ with label/ and legend.csv, or with mask/"
         )
     with replacing_folder(out, LEGEND_FILE, overwrite=overwrite, inputs=[folder]) as work:
-        teacher = Teacher(*load_generator(resolve_weights(model or DEFAULT)))
+        teacher = Teacher(*load_generator(resolve_weights(model)))
         labels = open_labels(folder, kind, teacher.card.classes)
         chosen = labels.matching(only, without).names
         if not chosen:

@@ -36,7 +36,7 @@ def resolve(model: str | Path | None = None) -> Path:
     Raises:
         ModelFileError: there is no such model, or its suffix is not that of a model file.
     """
-    name, named = str(model or DEFAULT), named_files()
+    name, named = DEFAULT if model is None else str(model), named_files()
     if name in named:
         return named[name]
     path = Path(name)
@@ -55,13 +55,15 @@ def resolve(model: str | Path | None = None) -> Path:
     return path
 
 
-def resolve_weights(model: str | Path) -> Path:
+def resolve_weights(model: str | Path | None = None) -> Path:
     """Find the weights of a model that can be trained on; of a named model those that it was exported from.
+
+    None means the default model.
 
     Raises:
         ModelFileError: what `resolve` raises.
     """
-    return named_files().get(f"{model}{WEIGHTS_SUFFIX}") or resolve(model)
+    return named_files().get(f"{DEFAULT if model is None else model}{WEIGHTS_SUFFIX}") or resolve(model)
 
 
 def read_card(model: str | Path | None = None) -> Card:

@@ -71,15 +71,16 @@ class ImageSource:
 
 
 def as_rgb(image: Image.Image) -> tuple[UInt8, Bool | None]:
-    """RGB bytes, and where alpha is at least one half."""
+    """RGB bytes, and where they are not wholly transparent, as GDAL has it. Floats up to 1 are shares of white."""
     if image.mode.startswith(("I", "F")):
+        levels = np.asarray(image, np.float64)
+        white = 1 if image.mode == "F" and levels.max() <= 1 else 65535
         # Pillow would clip 16 bits to 8; what is beyond 16 bits is no image.
-        levels = np.clip(np.asarray(image, np.float64), 0, 65535) / 257
-        image = Image.fromarray(np.rint(levels).astype(np.uint8))
+        image = Image.fromarray(np.rint(np.clip(levels / white, 0, 1) * 255).astype(np.uint8))
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB")), None
     rgba = np.asarray(image.convert("RGBA"))
-    return rgba[..., :3], rgba[..., 3] >= 128
+    return rgba[..., :3], rgba[..., 3] > 0
 
 
 def as_rgb_array(image: Any) -> UInt8:

@@ -16,7 +16,6 @@ from sat2map.scene.sampling import sample_windows
 from sat2map.tiling import Window
 
 SMALLEST_SHARE = 0.9
-HALF_OPAQUE = 128
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,10 @@ def find_mask(
 
 
 def _transparent_colours(dataset: Any, band: int) -> tuple[int, ...]:
-    """Indices of a palette whose alpha is below one half, and its nodata value; none where a mask of its own counts."""
+    """Indices of a palette that are wholly transparent, and its nodata value; none where a mask of its own counts."""
     if dataset.colorinterp[band - 1] != ColorInterp.palette or MaskFlags.per_dataset in dataset.mask_flag_enums[0]:
         return ()
-    indices = [index for index, (*_, alpha) in dataset.colormap(band).items() if alpha < HALF_OPAQUE]
+    indices = [index for index, (*_, alpha) in dataset.colormap(band).items() if alpha == 0]
     nodata = dataset.nodatavals[band - 1]
     return (*indices, int(nodata)) if indices and nodata is not None else tuple(indices)
 
