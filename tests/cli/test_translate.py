@@ -89,6 +89,9 @@ def test_refused_batch_makes_no_folder(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert not (tmp_path / "out").exists()
     assert run(tmp_path / "a.png", tmp_path / "a.jpg", "-o", tmp_path / "a.png").exit_code == 2
+    # Whoever names a file and gives two scenes, perhaps by a slip, gets no folder of that name.
+    assert run(tmp_path / "a.png", image(tmp_path / "b.png"), "-o", tmp_path / "map.tif").exit_code == 2
+    assert not (tmp_path / "map.tif").exists()
 
 
 def test_json_tells_what_was_done(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def _draw_rows(stack: ExitStack, given: dict[str, Any]) -> DrawRows:
 def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Task], int]:
     """List the scenes to translate with their destinations, and count the maps that exist already; write nothing."""
     from sat2map.scene.destination import check_destination
+    from sat2map.scene.formats import SUFFIXES
     from sat2map.scene.gdal import is_utf8, stem_of
     from sat2map.scene.source import IMAGE_SUFFIXES
 
@@ -177,7 +178,7 @@ def _tasks(sources: Sequence[str], out: Path, overwrite: bool) -> tuple[list[Tas
         check_destination(sources[0], out, overwrite=overwrite)
         return [Task(sources[0], out)], 0
     files = [file for source in sources for file in scenes_of(source)]
-    if out.exists() and not out.is_dir():
+    if not out.is_dir() and (out.exists() or out.suffix.lower() in SUFFIXES):
         raise OutputError("several maps need a folder, this is a file", out, hint="name a folder with -o")
     tasks = []
     for file in files:
