@@ -22,6 +22,7 @@ from sat2map.errors import SceneError
 from sat2map.serve.filling import BusyError
 from sat2map.serve.layers import MAP
 from sat2map.serve.middleware import PENDING
+from sat2map.serve.reader import LayerReader
 from sat2map.serve.settings import ServeSettings
 from sat2map.serve.upload import check_image
 
@@ -221,6 +222,21 @@ def test_drop_is_removed_and_its_file_with_it(server: Server) -> None:
     assert kept() <= before
     for method in ("DELETE", "PATCH", "GET"):
         assert server.client.request(method, f"/scenes/{scene['id']}").status_code == 404
+
+
+def test_scene_that_goes_while_it_is_read_is_no_scene(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = server.client.post("/scenes", content=image()).json()
+    address = f"/scenes/{scene['id']}/satellite/preview.png"
+    assert server.client.get(address).status_code == 200
+    opened = LayerReader.__init__
+
+    def go_first(reader: LayerReader, *args: Any, **kwargs: Any) -> None:
+        assert server.client.delete(f"/scenes/{scene['id']}").status_code == 204
+        opened(reader, *args, **kwargs)
+
+    monkeypatch.setattr(LayerReader, "__init__", go_first)
+    answer = server.client.get(f"{address}?width=40&height=30")
+    assert (answer.status_code, answer.json()) == (404, {"error": f"no such scene: {scene['id']}"})
 
 
 def test_example_is_a_drop_with_a_georeference(server: Server) -> None:

@@ -75,7 +75,7 @@ def create_app(scenes: Scenes, filler: Filler, settings: ServeSettings, pages: S
     ):  # fmt: skip
         app.include_router(router)
     app.include_router(_layers(gate, scenes.card.classes), prefix=PREFIX)
-    handle_errors(app)
+    handle_errors(app, scenes.by_id.__contains__)
     app.mount("/viewer", StaticFiles(directory=VIEWER))
     _add_middleware(app, settings, security_headers(basemap.origin if basemap else None, pages))
     return app

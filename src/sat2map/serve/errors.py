@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -39,10 +40,26 @@ def answer(status: int, found: str, hint: str | None = None, headers: Any = None
     return JSONResponse(content, status, headers=headers)
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Make an application answer every error by the table `HANDLERS`."""
+def handle_errors(app: FastAPI, has_scene: Callable[[str], bool]) -> None:
+    """Make an application answer every error by the table `HANDLERS`.
+
+    Args:
+        app: the application.
+        has_scene: whether there is a scene of an id, still: what fails as its scene goes is answered 404.
+    """
     for kind, handler in HANDLERS.items():
-        app.add_exception_handler(kind, handler)
+        app.add_exception_handler(kind, _unless_scene_went(handler, has_scene) if kind in OF_READING else handler)
+
+
+def _unless_scene_went(handler: Any, has_scene: Callable[[str], bool]) -> Any:
+    def handle(request: Request, error: Any) -> JSONResponse:
+        scene_id = request.path_params.get("scene_id")
+        if scene_id is not None and not has_scene(scene_id):
+            return answer(404, f"no such scene: {scene_id}")
+        response: JSONResponse = handler(request, error)
+        return response
+
+    return handle
 
 
 def _busy(_request: Request, error: Any) -> JSONResponse:
@@ -88,3 +105,5 @@ HANDLERS: dict[type[Exception], Any] = {
     CPLE_BaseError: _unreadable,
     Exception: _unexpected,
 }
+OF_READING = (Sat2mapError, RioTilerError, RasterioError, CPLE_BaseError, Exception)
+"""Errors that a scene's files raise, too, when they go while they are read."""
