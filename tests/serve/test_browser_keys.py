@@ -75,7 +75,6 @@ def test_tab_reaches_every_control_and_shows_where_it_is(browser: Any, address: 
         page.focus("#above canvas")
         page.keyboard.press("Enter")
         page.wait_for_selector(".found dl")
-        page.wait_for_selector("#progress", state="hidden")
         stops = walk(page)
         assert page.evaluate(NOT_REACHED) == []
         assert 25 < len(stops) < MOST_STOPS
