@@ -24,7 +24,8 @@ FOCUSED = """() => {
   const [{left, top, right, bottom}] = shown.getClientRects();
   // The popup lies over everything until Escape is pressed.
   const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-  element.dataset.reached = 'yes';
+  // Elements of a list that is made anew meanwhile have the same key.
+  (window.reached ??= new Set()).add(element.dataset.key ?? element);
   return {
     html: element.cloneNode().outerHTML, ring: outlineStyle === 'none' ? 0 : parseFloat(outlineWidth),
     isInView: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight,
@@ -33,7 +34,7 @@ FOCUSED = """() => {
 }"""
 NOT_REACHED = """() => [...document.querySelectorAll('a[href], button, input, summary, [tabindex="0"]')]
   .filter((element) => element.checkVisibility() && !element.disabled && element.tabIndex >= 0)
-  .filter((element) => !element.dataset.reached)
+  .filter((element) => !window.reached.has(element.dataset.key ?? element))
   .map((element) => element.outerHTML)"""
 
 

@@ -152,10 +152,13 @@ async function poll() {
 
 function update(fresh) {
   const came = fresh.n_windows_done_all > state.scene.n_windows_done_all;
+  // Windows of other layers change nothing in the list, which is made anew under the hands of whoever uses it.
+  const isListOld = fresh.n_windows_done !== state.scene.n_windows_done;
   Object.assign(state.scene, fresh);
   // An image that was not complete when it was sent is asked for again when more is drawn, or nothing is left to draw.
   if (hasPending() && (came || fresh.n_windows_queued === 0)) maps.refresh(state.layer, hiddenShown());
-  if (came) { drawScenes(); areas.refresh(); }
+  if (isListOld) drawScenes();
+  if (came) areas.refresh();
   showNotices(state.scene);
   showProgress(fresh, fresh.n_windows_queued > 0);
 }
