@@ -14,8 +14,6 @@ from sat2map.files import short_name
 
 VECTOR_SUFFIXES = (".gpkg", ".fgb", ".parquet", ".geojsonl", ".geojsons")
 """Formats of vectors, known here without importing what writes them."""
-WEB_TILES = (".mbtiles", ".pmtiles")
-"""Formats of maps of which no vectors of the same map can be made."""
 
 
 class VectorOutputs(NamedTuple):
@@ -39,13 +37,14 @@ def translate_to_vectors(context: click.Context, outputs: VectorOutputs, sources
         given: all other options of `translate`.
     """
     from sat2map.cli.vectorize import say_vectors
+    from sat2map.scene.formats import TILE_SUFFIXES
     from sat2map.vector.vectorize import vectorize_file
     from sat2map.vector.write import check_vector_destination
 
     out, also, overwrite, as_json = outputs
     if out.suffix.lower() not in VECTOR_SUFFIXES:
         raise click.UsageError("--also goes with vectors: -o map.gpkg --also map.tif")
-    if also is not None and also.suffix.lower() in WEB_TILES:
+    if also is not None and also.suffix.lower() in TILE_SUFFIXES:
         raise click.UsageError("--also takes .tif or .png: the pixels of web tiles are others than the map's")
     if len(sources) != 1 or Path(sources[0]).is_dir():
         raise click.UsageError("vectors are made of one scene: translate a folder to maps, then use vectorize")
