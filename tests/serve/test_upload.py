@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import shutil
 import struct
 import tempfile
 import warnings
@@ -236,6 +239,34 @@ def test_scene_that_goes_while_it_is_read_is_no_scene(server: Server, monkeypatc
 
     monkeypatch.setattr(LayerReader, "__init__", go_first)
     answer = server.client.get(f"{address}?width=40&height=30")
+    assert (answer.status_code, answer.json()) == (404, {"error": f"no such scene: {scene['id']}"})
+
+
+def test_full_disk_is_said_and_the_scene_stays(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = server.client.post("/scenes", content=image()).json()
+    before = kept()
+
+    def full(_source: object, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    answer = server.client.patch(f"/scenes/{scene['id']}?gsd_m=0.25")
+    assert (answer.status_code, answer.json()["error"]) == (507, "the server's disk is full")
+    assert kept() == before
+    assert server.client.get(f"/scenes/{scene['id']}").status_code == 200
+
+
+def test_drop_that_goes_while_it_is_read_again_is_no_scene(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = server.client.post("/scenes", content=image()).json()
+    copied = shutil.copyfile
+
+    def go_first(source: Path, target: Path) -> None:
+        assert server.client.delete(f"/scenes/{scene['id']}").status_code == 204
+        copied(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", go_first)
+    answer = server.client.patch(f"/scenes/{scene['id']}?gsd_m=0.25")
     assert (answer.status_code, answer.json()) == (404, {"error": f"no such scene: {scene['id']}"})
 
 

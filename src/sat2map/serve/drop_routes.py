@@ -88,12 +88,9 @@ class Drops:
         Raises:
             Sat2mapError: the file cannot be read so.
         """
-        try:
-            with self.new_file(Path(scene.file).parent) as file:
-                shutil.copyfile(scene.file, file)
-                fresh = self.admit(file, scene.name, drop)
-        except OSError as error:
-            raise BadRequestError(f"no such scene: {scene.id}", 404) from error
+        with self.new_file(Path(scene.file).parent) as file:
+            shutil.copyfile(scene.file, file)
+            fresh = self.admit(file, scene.name, drop)
         # Among many others the old one may have gone to make room.
         if scene in self._kept:
             self.remove(scene)

@@ -16,6 +16,7 @@ from rio_tiler.errors import RioTilerError, TileOutsideBounds
 from starlette.exceptions import HTTPException
 
 from sat2map.errors import OutputError, Sat2mapError
+from sat2map.files import NO_ROOM
 from sat2map.serve.filling import BusyError
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,12 @@ def _unreadable(_request: Request, error: Any) -> JSONResponse:
     return answer(422, "image cannot be made of these numbers")
 
 
+def _os_error(request: Request, error: Any) -> JSONResponse:
+    if error.errno in NO_ROOM:
+        return answer(507, "the server's disk is full", "make room on it, or send a smaller image")
+    return _unexpected(request, error)
+
+
 def _unexpected(request: Request, error: Any) -> JSONResponse:
     log.error("%s %s", request.method, request.url.path, exc_info=error)
     return answer(500, "the server made a mistake")
@@ -103,7 +110,8 @@ HANDLERS: dict[type[Exception], Any] = {
     RioTilerError: _unreadable,
     RasterioError: _unreadable,
     CPLE_BaseError: _unreadable,
+    OSError: _os_error,
     Exception: _unexpected,
 }
-OF_READING = (Sat2mapError, RioTilerError, RasterioError, CPLE_BaseError, Exception)
+OF_READING = (Sat2mapError, RioTilerError, RasterioError, CPLE_BaseError, OSError, Exception)
 """Errors that a scene's files raise, too, when they go while they are read."""
