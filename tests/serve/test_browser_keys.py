@@ -125,6 +125,28 @@ def test_escape_ends_what_was_begun_last_and_the_focus_stays(browser: Any, addre
         assert not page.locator("#note").is_visible()
 
 
+def test_keyboard_shortcuts_can_be_switched_off_for_good(browser: Any, address: str) -> None:
+    with looking(browser, address, "wide") as page:
+        theme = "document.documentElement.dataset.theme"
+        first = page.evaluate(theme)
+        page.keyboard.press("t")
+        assert page.evaluate(theme) != first
+        page.locator("#shortcuts").uncheck()
+        for wait_for_the_page in (False, True):
+            if wait_for_the_page:
+                page.reload()
+                page.wait_for_selector("html[data-ready]")
+                assert not page.locator("#shortcuts").is_checked()
+            before = page.evaluate(theme)
+            page.keyboard.press("t")
+            page.keyboard.press("m")
+            assert page.evaluate(theme) == before
+            assert page.locator("[data-measure=line][aria-pressed=false]").count() == 1
+        page.locator("[data-measure=line]").click()
+        page.keyboard.press("Escape")
+        assert page.locator("[data-measure=line][aria-pressed=false]").count() == 1
+
+
 @pytest.mark.parametrize("size", WIDTHS)
 def test_arrows_move_the_maps_the_divider_and_the_fading(browser: Any, address: str, size: str) -> None:
     with looking(browser, address, size, "/#scene=north&swipe=40") as page:

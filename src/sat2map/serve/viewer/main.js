@@ -226,8 +226,12 @@ for (const button of document.querySelectorAll('[data-download]')) {
     if (document.activeElement === document.body) button.focus();  // it went when the button was disabled
   });
 }
+// Whoever dictates, or hits keys by chance, must be able to switch shortcuts of one letter off (WCAG 2.1.4).
+by('shortcuts').checked = localStorage.getItem('shortcuts') !== 'off';
+by('shortcuts').addEventListener('change', ({target}) => localStorage.setItem('shortcuts', target.checked ? 'on' : 'off'));
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyped(event)) return;
+  if (event.key !== 'Escape' && !by('shortcuts').checked) return;
   const actions = {
     s: () => compare.set({mode: 'swipe'}), f: () => compare.set({mode: 'fade'}), b: () => compare.set({mode: 'side'}),
     0: () => maps.fit(), t: toggleTheme, m: () => measure.toggle('line'), a: () => measure.toggle('area'),
