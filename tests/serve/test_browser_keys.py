@@ -132,8 +132,8 @@ def test_keyboard_shortcuts_can_be_switched_off_for_good(browser: Any, address: 
         page.keyboard.press("t")
         assert page.evaluate(theme) != first
         page.locator("#shortcuts").uncheck()
-        for wait_for_the_page in (False, True):
-            if wait_for_the_page:
+        for is_loaded_again in (False, True):
+            if is_loaded_again:
                 page.reload()
                 page.wait_for_selector("html[data-ready]")
                 assert not page.locator("#shortcuts").is_checked()
