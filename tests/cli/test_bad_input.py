@@ -297,6 +297,12 @@ CASES: dict[str, tuple[Make, str]] = {
     "number out of range": (lambda d: _translate(_image(d / "a.png"), d / "o.png", "--window", "0"), "--window"),
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),
     "missing option": (lambda d: ["train", "--recipe", "paper"], "--out"),
+    "source that the recipe has not": (
+        lambda d: ["train", "--recipe", "open", "--out", str(d / "run"), "--leave-out", "dubay"], "Did you mean 'dubai'",
+    ),
+    "source to leave out of a recipe of pairs": (
+        lambda d: ["train", "--recipe", "paper", "--out", str(d / "run"), "--leave-out", "dubai"], "dubai",
+    ),
     "recipe that has no sources": (lambda d: ["train", "--recipe", "paper", "--out", str(d / "run")], "sources"),
     "target without images": (
         lambda d: ["train", "--recipe", "paper", "--out", str(d / "run"), "--target", str(d)], "--target",

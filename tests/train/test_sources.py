@@ -250,6 +250,17 @@ def test_sources_must_fit_the_recipe(labelled: Path, tmp_path: Path) -> None:
         open_data(None, tiny_compact_recipe(), cache=tmp_path)
 
 
+def test_source_that_is_left_out_gives_its_share_to_the_others(
+    pairs_folder: Path, labelled: Path, tmp_path: Path
+) -> None:
+    recipe = mixed_recipe(labelled, pairs_folder).without_sources(["masks"])
+    data = open_data(None, recipe, cache=tmp_path)
+    np.testing.assert_allclose(data.shares, [0.5 / 0.8, 0.3 / 0.8])
+    train(None, recipe, options(tmp_path))
+    card = safetensors_file.read_card(tmp_path / "run" / "generator_last.safetensors")
+    assert card.training_data == "town (8 pairs, 1 m); coast (5 images with partial labels, 1 m)"
+
+
 def test_selection_is_the_mean_of_two_means() -> None:
     pairs = {"road_f1": 0.6, "cldice": 0.9, "miou": 0.3, "acc5": 55}
     folders = [{"allowed": 0.8, "invented_water": 0.1, "park": 0.5}, {"allowed": 0.4, "road_f1": 0.2, "water_iou": 0.6}]

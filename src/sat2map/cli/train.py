@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     help="Metres on the ground per pixel of DATA, where its files do not say so.",
 )  # fmt: skip
 @groups_option
+@click.option("--leave-out", metavar="SOURCE", multiple=True, help="Learn from all sources of the recipe but this one.")
 @click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: torch's choice]")
 @resume_option
 @set_option
@@ -49,6 +50,7 @@ def train(
     target_folder: Path | None,
     gsd_m: float | None,
     groups_file: Path | None,
+    leave_out: tuple[str, ...],
     threads: int | None,
     resume: str | None,
     assignments: tuple[tuple[str, str], ...],
@@ -74,7 +76,8 @@ def train(
     from sat2map.train.run import RunOptions
 
     assignments += (("pairs_gsd_m", str(gsd_m)),) if gsd_m else ()
-    recipe, pairs = load_recipe(recipe_name, assignments), _pairs(data, target_folder)
+    recipe = load_recipe(recipe_name, assignments).without_sources(leave_out)
+    pairs = _pairs(data, target_folder)
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0
         options = RunOptions(out, own_device, resume, init, groups_file, overwrite=overwrite, quiet=quiet)

@@ -160,6 +160,19 @@ class Recipe(_Part):
         """Classes of the maps."""
         return self.classes or CLASSES
 
+    def without_sources(self, names: Sequence[str]) -> Recipe:
+        """The same recipe, but it does not learn from the sources of these names; the others share the batch.
+
+        Raises:
+            RecipeError: there is no source of such a name.
+        """
+        known = [source.name for source in self.sources]
+        for name in names:
+            if name not in known:
+                hint = f"one of {', '.join(known)}{did_you_mean(name, known)}" if known else "this recipe has none"
+                raise RecipeError("recipe has no such source", name, hint=hint)
+        return self.model_copy(update={"sources": tuple(s for s in self.sources if s.name not in names)})
+
     def finish_at(self, epoch: int) -> Finish | None:
         """What has changed by an epoch, from 0; None: nothing yet."""
         return self.finish if self.finish and epoch >= self.finish.from_epoch else None
