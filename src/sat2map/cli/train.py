@@ -76,8 +76,7 @@ def train(
     from sat2map.train.run import RunOptions
 
     assignments += (("pairs_gsd_m", str(gsd_m)),) if gsd_m else ()
-    recipe = load_recipe(recipe_name, assignments).without_sources(leave_out)
-    pairs = _pairs(data, target_folder)
+    recipe, pairs = load_recipe(recipe_name, assignments).without_sources(leave_out), _pairs(data, target_folder)
     with joined(out, pick_device(device)) as own_device:
         quiet = quiet or rank() > 0
         options = RunOptions(out, own_device, resume, init, groups_file, overwrite=overwrite, quiet=quiet)
