@@ -298,7 +298,8 @@ CASES: dict[str, tuple[Make, str]] = {
     "ending that cannot be written": (lambda d: _translate(_image(d / "a.png"), d / "o.docx"), "o.docx"),
     "missing option": (lambda d: ["train", "--recipe", "paper"], "--out"),
     "source that the recipe has not": (
-        lambda d: ["train", "--recipe", "open", "--out", str(d / "run"), "--leave-out", "dubay"], "Did you mean 'dubai'",
+        lambda d: ["train", "--recipe", "open", "--out", str(d / "run"), "--leave-out", "dubay"],
+        "Did you mean 'dubai'",
     ),
     "source to leave out of a recipe of pairs": (
         lambda d: ["train", "--recipe", "paper", "--out", str(d / "run"), "--leave-out", "dubai"], "dubai",
