@@ -44,6 +44,16 @@ def test_error_in_float32_is_as_stated() -> None:
     assert torch.equal(layer(x), plain_twin(layer)(x))
 
 
+def test_weights_may_lie_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(winograd, "MANY_CHANNELS", 0)
+    torch.manual_seed(0)
+    layer, x = FastConv2d(5, 7).double(), torch.randn(2, 5, 8, 8, dtype=torch.float64)
+    wanted = gradients(plain_twin(layer), x)
+    layer, x = (value.to(memory_format=torch.channels_last) for value in (layer, x))
+    for answer, expected in zip(gradients(layer, x), wanted, strict=True):
+        torch.testing.assert_close(answer, expected, rtol=1e-11, atol=1e-11)
+
+
 def test_the_papers_discriminator_takes_them() -> None:
     assert [type(m) for m in PatchDiscriminator().layers if isinstance(m, nn.Conv2d)].index(FastConv2d) == 3
     assert not any(isinstance(m, FastConv2d) for m in PatchDiscriminator(receptive_field_px=1).layers)

@@ -62,7 +62,7 @@ class FastConv2d(nn.Conv2d):
         padded = F.pad(input, (1, TILE * columns + 2 - width, 1, TILE * rows + 2 - height))
         tiles = F.unfold(padded, N_INPUTS, stride=TILE).view(batch, channels, N_INPUTS**2, -1)
         inputs = of_input @ tiles.permute(2, 1, 0, 3).reshape(N_INPUTS**2, -1)
-        taps = of_filter @ self.weight.view(-1, KERNEL**2).t()
+        taps = of_filter @ self.weight.reshape(-1, KERNEL**2).t()
         products = taps.view(N_INPUTS**2, -1, channels) @ inputs.view(N_INPUTS**2, channels, -1)
         outputs = (to_output @ products.view(N_INPUTS**2, -1)).view(TILE, TILE, -1, batch, rows, columns)
         image = outputs.permute(3, 2, 4, 0, 5, 1).reshape(batch, -1, TILE * rows, TILE * columns)
